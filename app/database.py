@@ -1,0 +1,94 @@
+"""Connections and transactions: one request or one piece of work is one transaction, committed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, Float, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+_BUSY_SECONDS = 10
+
+
+class clock(FunctionElement[float]):
+    """The database's own clock in seconds since the epoch: leases must not depend on a worker's."""
+
+    type = Float()
+    inherit_cache = True
+
+
+@compiles(clock, "sqlite")
+def _sqlite_clock(element: clock, compiler: SQLCompiler, **options: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(clock)
+def _clock(element: clock, compiler: SQLCompiler, **options: Any) -> str:
+    return "extract(epoch from clock_timestamp())"
+
+
+@dataclass(frozen=True)
+class Database:
+    """An engine with two kinds of sessions: one that may write and one that only reads.
+
+    On SQLite a writing transaction takes the write lock when it begins: taking it later can fail in the middle.
+    """
+
+    engine: Engine
+    write: sessionmaker[Session]
+    read: sessionmaker[Session]
+
+    @contextmanager
+    def session(self, *, readonly: bool = False) -> Iterator[Session]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        with (self.read if readonly else self.write).begin() as session:
+            yield session
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def connect(url: str) -> Database:
+    """Open a database; nothing is created but the folder of a SQLite file."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        engine = _sqlite(url, address.database)
+    else:
+        engine = create_engine(url, pool_pre_ping=True, pool_size=20, max_overflow=30)
+    read = engine.execution_options(readonly=True)
+    return Database(
+        engine=engine,
+        write=sessionmaker(engine, expire_on_commit=False),
+        read=sessionmaker(read, expire_on_commit=False),
+    )
+
+
+def _sqlite(url: str, file: str | None) -> Engine:
+    if file:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, pool_size=20, max_overflow=30, connect_args={"timeout": _BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # BEGIN is ours, below
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS}000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        readonly = connection.get_execution_options().get("readonly", False)
+        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,126 @@
+"""What handlers ask for: a transaction, the caller, and rows already checked against the caller's lab."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Path, Request, Security
+from fastapi.params import Depends as DependsParam
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import Database
+from app.errors import Forbidden, NotFound
+from app.keys import service as keys
+from app.keys.service import Caller, Role
+from app.settings import Settings
+from app.storage import Storage
+from app.tables import Export, Job, Project, Run, Video
+
+_BEARER = HTTPBearer(auto_error=False, description="An API key")
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+def _settings(request: Request) -> Settings:
+    return request.app.state.settings  # type: ignore[no-any-return]
+
+
+def _storage(request: Request) -> Storage:
+    return request.app.state.storage  # type: ignore[no-any-return]
+
+
+def _database(request: Request) -> Database:
+    return request.app.state.database  # type: ignore[no-any-return]
+
+
+SettingsDep = Annotated[Settings, Depends(_settings)]
+StorageDep = Annotated[Storage, Depends(_storage)]
+DatabaseDep = Annotated[Database, Depends(_database)]
+
+
+def _session(request: Request, database: DatabaseDep) -> Iterator[Session]:
+    with database.session(readonly=request.method in _SAFE) as session:
+        yield session
+
+
+# Scope "function" commits before the answer goes out; by default it would go out first and hide a failed commit.
+SessionDep = Annotated[Session, Depends(_session, scope="function")]
+
+
+def _caller(
+    settings: SettingsDep,
+    database: DatabaseDep,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+) -> Caller:
+    with database.session(readonly=True) as session:
+        if not settings.auth:
+            return keys.local_admin(session)
+        return keys.authenticate(session, credentials.credentials if credentials else None)
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]
+
+
+def require(role: Role) -> DependsParam:
+    """A dependency that lets a caller in only with ``role`` or a higher one."""
+
+    def check(caller: CallerDep) -> None:
+        if not caller.role.includes(role):
+            raise Forbidden(f"this needs the role {role.value!r}, the key has {caller.role.value!r}")
+
+    return DependsParam(check)
+
+
+#: Integers up to here survive JSON and every database.
+MAX_ID = 2**53
+
+Id = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+
+def find_project(project_id: Id, session: SessionDep, caller: CallerDep) -> Project:
+    """The caller's project with this id.
+
+    Raises:
+        NotFound: There is none, or it is another lab's.
+    """
+    project = session.get(Project, project_id)
+    if project is None or project.lab_id != caller.lab_id:
+        raise NotFound(f"there is no project {project_id}")
+    return project
+
+
+def _video(video_id: Id, session: SessionDep, caller: CallerDep) -> Video:
+    video = session.scalar(select(Video).join(Project).where(Video.id == video_id, Project.lab_id == caller.lab_id))
+    if video is None:
+        raise NotFound(f"there is no video {video_id}")
+    return video
+
+
+def _job(job_id: Id, session: SessionDep, caller: CallerDep) -> Job:
+    job = session.get(Job, job_id)
+    if job is None or job.lab_id != caller.lab_id:
+        raise NotFound(f"there is no job {job_id}")
+    return job
+
+
+def _run(run_id: Id, session: SessionDep, caller: CallerDep) -> Run:
+    run = session.scalar(select(Run).join(Video).join(Project).where(Run.id == run_id, Project.lab_id == caller.lab_id))
+    if run is None:
+        raise NotFound(f"there is no run {run_id}")
+    return run
+
+
+def _export(export_id: Id, session: SessionDep, caller: CallerDep) -> Export:
+    export = session.scalar(select(Export).join(Project).where(Export.id == export_id, Project.lab_id == caller.lab_id))
+    if export is None:
+        raise NotFound(f"there is no export {export_id}")
+    return export
+
+
+ProjectDep = Annotated[Project, Depends(find_project)]
+VideoDep = Annotated[Video, Depends(_video)]
+JobDep = Annotated[Job, Depends(_job)]
+RunDep = Annotated[Run, Depends(_run)]
+ExportDep = Annotated[Export, Depends(_export)]

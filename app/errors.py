@@ -1,0 +1,152 @@
+"""Errors a caller can do something about, rendered as RFC 9457 problem details."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+PROBLEM = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    """One bad field: where it stands and what is wrong with it."""
+
+    pointer: str = Field(description="JSON pointer into the body, query, path or header")
+    detail: str
+    location: str = Field(default="body", description="body, query, path or header")
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = []
+
+
+class ServiceError(Exception):
+    """An error with a status, a sentence and, where fields are at fault, a pointer to each."""
+
+    status = 500
+    title = "Internal error"
+
+    def __init__(self, detail: str, errors: list[FieldProblem] | None = None, **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors or []
+        self.extra = extra
+
+
+class Malformed(ServiceError):
+    """The request cannot be read."""
+
+    status, title = 400, "Malformed request"
+
+
+class Unauthorized(ServiceError):
+    """No key, or not a valid one."""
+
+    status, title = 401, "Unauthorized"
+
+
+class Forbidden(ServiceError):
+    """The key's role does not allow it."""
+
+    status, title = 403, "Forbidden"
+
+
+class NotFound(ServiceError):
+    """There is no such thing, or it is another lab's."""
+
+    status, title = 404, "Not found"
+
+
+class Conflict(ServiceError):
+    """It does not go together with how things stand."""
+
+    status, title = 409, "Conflict"
+
+
+class Stale(ServiceError):
+    """Somebody was faster."""
+
+    status, title = 412, "Precondition failed"
+
+
+class TooLarge(ServiceError):
+    """More bytes than are let in."""
+
+    status, title = 413, "Too large"
+
+
+class Invalid(ServiceError):
+    """Readable, but a value is wrong."""
+
+    status, title = 422, "Invalid value"
+
+
+class NoSpace(ServiceError):
+    """The disk is full."""
+
+    status, title = 507, "Insufficient storage"
+
+
+def invalid(pointer: str, detail: str, location: str = "body") -> Invalid:
+    """The error of one bad field."""
+    return Invalid(detail, [FieldProblem(pointer=pointer, detail=detail, location=location)])
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI entries for the statuses a route can answer beside its success."""
+    return {
+        status: {"model": Problem, "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Render every error of the app as a problem document."""
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+
+
+def _render(error: ServiceError, headers: dict[str, str] | None = None) -> JSONResponse:
+    problem = Problem(title=error.title, status=error.status, detail=error.detail, errors=error.errors)
+    return JSONResponse(
+        {**problem.model_dump(), **error.extra}, status_code=error.status, media_type=PROBLEM, headers=headers
+    )
+
+
+async def _service_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ServiceError)
+    return _render(error, {"WWW-Authenticate": "Bearer"} if error.status == 401 else None)
+
+
+async def _validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    fields = [_field(entry) for entry in error.errors()]
+    if any(entry["type"] == "json_invalid" for entry in error.errors()):
+        return _render(Malformed("the body is not JSON", fields))
+    detail = "; ".join(f"{field.pointer or field.location}: {field.detail}" for field in fields[:3])
+    return _render(Invalid(detail, fields))
+
+
+def _field(entry: dict[str, Any]) -> FieldProblem:
+    location, *path = entry["loc"]
+    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return FieldProblem(pointer=pointer, detail=entry["msg"], location=str(location))
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    plain = ServiceError(str(error.detail))
+    plain.status, plain.title = error.status_code, str(error.detail)
+    return _render(plain, dict(error.headers or {}))

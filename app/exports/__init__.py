@@ -1,0 +1,1 @@
+"""Exports: the poses of a project as files."""

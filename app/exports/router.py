@@ -1,0 +1,63 @@
+"""``/projects/{id}/exports`` and ``/exports``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, JSONResponse
+from sqlalchemy import select
+
+from app.dependencies import ExportDep, ProjectDep, SessionDep, SettingsDep, StorageDep, require
+from app.errors import Conflict, problem_responses
+from app.exports import service
+from app.exports.schemas import ExportIn, ExportOut
+from app.idempotency import OnceDep
+from app.jobs.schemas import JobOut
+from app.keys.service import Role
+from app.pagination import Page, PageDep
+from app.tables import Export
+
+router = APIRouter(tags=["exports"])
+
+
+@router.post(
+    "/projects/{project_id}/exports",
+    status_code=202,
+    response_model=JobOut,
+    dependencies=[require(Role.ANNOTATOR)],
+)
+def export(
+    body: ExportIn, project: ProjectDep, session: SessionDep, settings: SettingsDep, once: OnceDep
+) -> JobOut | JSONResponse:
+    """Export the project as it is now, as a job; ``result.export_id`` is the export."""
+    return once(lambda: JobOut.model_validate(service.start(session, settings, project, body)), status=202)
+
+
+@router.get("/projects/{project_id}/exports")
+def list_exports(project: ProjectDep, session: SessionDep, page: PageDep) -> Page[ExportOut]:
+    """The project's exports."""
+    query = select(Export).where(Export.project_id == project.id)
+    return page.of(session, query, Export.id, lambda row: service.show(session, row))
+
+
+@router.get("/exports/{export_id}")
+def get_export(export: ExportDep, session: SessionDep) -> ExportOut:
+    """One export: its manifest has the digest of each file."""
+    return service.show(session, export)
+
+
+@router.get(
+    "/exports/{export_id}/content",
+    response_class=FileResponse,
+    responses={200: {"content": {"application/json": {}, "application/zip": {}}}, **problem_responses(409)},
+)
+def get_export_content(export: ExportDep, storage: StorageDep) -> FileResponse:
+    """The file."""
+    if export.sha256 is None or export.manifest is None:
+        raise Conflict("the export is not done; follow its job")
+    media = "application/zip" if export.spec["images"] else "application/json"
+    return FileResponse(
+        storage.file(export.sha256),
+        media_type=media,
+        filename=export.manifest["file_name"],
+        headers={"ETag": f'"{export.sha256}"'},
+    )

@@ -1,0 +1,46 @@
+"""Exports as the API takes and shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.jobs.schemas import State
+
+Source = Literal["human", "accepted", "pseudo"]
+VideoId = Annotated[int, Field(ge=1, le=2**53)]
+
+
+class ExportIn(BaseModel):
+    """What to export.
+
+    Args:
+        format: Kind of file.
+        include: Whose poses: people's, a machine's that people accepted, a machine's.
+        min_score: A machine's points below this score go out as not known.
+        videos: Only these videos; all that can be read where left out.
+        images: Whether the file is a ZIP with the frames beside the annotations.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["coco"] = "coco"
+    include: list[Source] = Field(default=["human", "accepted", "pseudo"], min_length=1, max_length=3)
+    min_score: float | None = Field(default=None, ge=0, le=1)
+    videos: list[VideoId] | None = Field(default=None, min_length=1, max_length=10_000)
+    images: bool = False
+
+
+class ExportOut(BaseModel):
+    """An export: what was asked for, the labels and runs it was made from, and once done its file."""
+
+    id: int
+    project_id: int
+    job_id: int
+    state: State
+    spec: dict[str, Any]
+    snapshot: dict[str, Any]
+    manifest: dict[str, Any] | None
+    created_at: datetime

@@ -1,0 +1,58 @@
+"""Asking for exports: what to write, and the labels and runs as they stand at that moment."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import invalid
+from app.exports.schemas import ExportIn, ExportOut
+from app.jobs import ledger
+from app.runs import poses
+from app.settings import Settings
+from app.tables import Export, Job, Project, Video
+from app.videos.service import READABLE
+
+EXPORT = "export"
+
+
+def start(session: Session, settings: Settings, project: Project, wanted: ExportIn) -> Job:
+    """Queue an export of things as they are now.
+
+    Raises:
+        Invalid: A video is not the project's, or cannot be read.
+    """
+    videos = list(session.scalars(select(Video).where(Video.project_id == project.id).order_by(Video.id)))
+    if wanted.videos is not None:
+        known = {video.id: video for video in videos}
+        for index, number in enumerate(wanted.videos):
+            if number not in known:
+                raise invalid(f"/videos/{index}", f"the project has no video {number}")
+            if known[number].status not in READABLE:
+                raise invalid(f"/videos/{index}", f"video {number} cannot be read: it is {known[number].status}")
+        videos = [video for video in videos if video.id in wanted.videos]
+    job = ledger.enqueue(session, project, EXPORT, {}, max_attempts=settings.max_attempts)
+    export = Export(
+        project_id=project.id,
+        job_id=job.id,
+        spec=wanted.model_dump(mode="json"),
+        snapshot={
+            "skeleton_version": project.skeleton_version,
+            "videos": [
+                {"id": video.id, "revision": video.revision, "runs": poses.visible_runs(session, video.id)}
+                for video in videos
+                if video.status in READABLE
+            ],
+        },
+    )
+    session.add(export)
+    session.flush()
+    job.result = {"export_id": export.id}
+    session.flush()
+    return job
+
+
+def show(session: Session, export: Export) -> ExportOut:
+    """An export as the API shows it."""
+    fields = {name: getattr(export, name) for name in ExportOut.model_fields if name != "state"}
+    return ExportOut(**fields, state=session.get_one(Job, export.job_id).state)

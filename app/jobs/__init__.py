@@ -1,0 +1,1 @@
+"""Jobs: work that takes long, and who does it."""

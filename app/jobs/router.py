@@ -1,0 +1,80 @@
+"""``/jobs``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlalchemy import select
+
+from app.database import Database
+from app.dependencies import MAX_ID, CallerDep, DatabaseDep, JobDep, SessionDep, require
+from app.jobs import ledger
+from app.jobs.schemas import JobOut, State
+from app.keys.service import Role
+from app.pagination import Page, PageDep
+from app.tables import Job
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+_EVENT_SECONDS = 0.25
+
+
+@router.get("")
+def list_jobs(
+    session: SessionDep,
+    caller: CallerDep,
+    page: PageDep,
+    state: State | None = None,
+    video_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+) -> Page[JobOut]:
+    """The lab's jobs, oldest first."""
+    query = select(Job).where(Job.lab_id == caller.lab_id)
+    if state is not None:
+        query = query.where(Job.state == state)
+    if video_id is not None:
+        query = query.where(Job.video_id == video_id)
+    return page.of(session, query, Job.id, JobOut.model_validate)
+
+
+@router.get("/{job_id}")
+def get_job(job: JobDep, response: Response) -> JobOut:
+    """One job."""
+    response.headers["ETag"] = f'"{job.version}"'
+    return JobOut.model_validate(job)
+
+
+@router.get("/{job_id}/events", response_class=EventSourceResponse)
+async def follow_job(
+    job: JobDep,
+    request: Request,
+    database: DatabaseDep,
+    last_event_id: Annotated[str | None, Header(max_length=20)] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """The job as it changes, until it ends. An event's id is the job's version; ``Last-Event-ID`` resumes after it."""
+    seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else -1
+    while not await request.is_disconnected():
+        version, shown = await run_in_threadpool(_look, database, job.id)
+        if version > seen:
+            seen = version
+            yield ServerSentEvent(data=shown, event="job", id=str(version))
+        if shown.state in ledger.FINISHED:
+            return
+        await asyncio.sleep(_EVENT_SECONDS)
+
+
+@router.post("/{job_id}/cancel", dependencies=[require(Role.ANNOTATOR)])
+def cancel_job(job: JobDep, session: SessionDep) -> JobOut:
+    """Ask a job to end. One that has ended stays as it is."""
+    ledger.request_cancel(session, job)
+    return JobOut.model_validate(job)
+
+
+def _look(database: Database, job_id: int) -> tuple[int, JobOut]:
+    with database.session(readonly=True) as session:
+        job = session.get_one(Job, job_id)
+        return job.version, JobOut.model_validate(job)

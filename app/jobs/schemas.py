@@ -1,0 +1,30 @@
+"""Jobs as the API shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class JobOut(BaseModel):
+    """A job. ``progress`` goes from 0 to 1."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    kind: str
+    state: State
+    progress: float
+    stage: str
+    attempt: int
+    project_id: int
+    video_id: int | None
+    error: str | None
+    result: dict[str, Any] | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None

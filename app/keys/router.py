@@ -1,0 +1,41 @@
+"""``/me`` and ``/keys``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from sqlalchemy import select
+
+from app.dependencies import CallerDep, Id, SessionDep, require
+from app.errors import problem_responses
+from app.keys import service
+from app.keys.schemas import KeyIn, KeyOut, Me, NewKeyOut
+from app.keys.service import Role
+from app.pagination import Page, PageDep
+from app.tables import ApiKey
+
+router = APIRouter(tags=["keys"])
+
+
+@router.get("/me")
+def who_am_i(caller: CallerDep) -> Me:
+    """Who the key belongs to and what it may do."""
+    return Me(lab_id=caller.lab_id, key_id=caller.key_id, role=caller.role)
+
+
+@router.get("/keys", dependencies=[require(Role.ADMIN)])
+def list_keys(session: SessionDep, caller: CallerDep, page: PageDep) -> Page[KeyOut]:
+    """The lab's keys, without their secrets."""
+    return page.of(session, select(ApiKey).where(ApiKey.lab_id == caller.lab_id), ApiKey.id, KeyOut.model_validate)
+
+
+@router.post("/keys", status_code=201, dependencies=[require(Role.ADMIN)])
+def create_key(body: KeyIn, session: SessionDep, caller: CallerDep) -> NewKeyOut:
+    """Make a key. Its text is in this answer and never shown again, so this call keeps no idempotent answer."""
+    row, key = service.create(session, caller.lab_id, name=body.name, role=body.role, expires_at=body.expires_at)
+    return NewKeyOut(**KeyOut.model_validate(row).model_dump(), key=key)
+
+
+@router.delete("/keys/{key_id}", status_code=204, dependencies=[require(Role.ADMIN)], responses=problem_responses(409))
+def revoke_key(key_id: Id, session: SessionDep, caller: CallerDep) -> None:
+    """End a key at once."""
+    service.revoke(session, caller.lab_id, key_id)

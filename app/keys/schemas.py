@@ -1,0 +1,44 @@
+"""Keys as the API shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from app.keys.service import Role
+
+
+class KeyIn(BaseModel):
+    """A key to be made."""
+
+    name: str = Field(min_length=1, max_length=200)
+    role: Role = Role.ANNOTATOR
+    expires_at: AwareDatetime | None = None
+
+
+class KeyOut(BaseModel):
+    """A key without its secret."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    name: str
+    role: Role
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewKeyOut(KeyOut):
+    """A key with its text, shown this once."""
+
+    key: str
+
+
+class Me(BaseModel):
+    """Who the caller is."""
+
+    lab_id: int
+    key_id: int | None
+    role: Role

@@ -1,0 +1,127 @@
+"""API keys: who is calling, for which lab, and what that allows."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict, NotFound, Unauthorized
+from app.tables import ApiKey, Lab
+
+_PATTERN = re.compile(r"pt_([0-9]{1,15})_([A-Za-z0-9_-]{43})")
+
+
+class Role(Enum):
+    """What a key may do; each includes the ones before it."""
+
+    READER = "reader"
+    ANNOTATOR = "annotator"
+    LAB = "lab"
+    ADMIN = "admin"
+
+    def includes(self, other: Role) -> bool:
+        """Whether this role may do what ``other`` may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request."""
+
+    lab_id: int
+    key_id: int | None
+    role: Role
+
+
+def authenticate(session: Session, key: str | None) -> Caller:
+    """Find out who holds a key.
+
+    Raises:
+        Unauthorized: There is no key, or it is unknown, expired or revoked.
+    """
+    if not key:
+        raise Unauthorized("send an API key as 'Authorization: Bearer <key>'")
+    match = _PATTERN.fullmatch(key)
+    row = session.get(ApiKey, int(match[1])) if match else None
+    if match is None or row is None or not hmac.compare_digest(row.secret_sha256, _digest(match[2])):
+        raise Unauthorized("this API key is not known")
+    if row.revoked_at is not None:
+        raise Unauthorized("this API key was revoked")
+    if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
+        raise Unauthorized("this API key has expired")
+    return Caller(lab_id=row.lab_id, key_id=row.id, role=Role(row.role))
+
+
+def create(session: Session, lab_id: int, *, name: str, role: Role, expires_at: datetime | None) -> tuple[ApiKey, str]:
+    """Make a key. Its text is given once, here; only a digest is kept."""
+    secret = secrets.token_urlsafe(32)
+    row = ApiKey(lab_id=lab_id, name=name, role=role.value, secret_sha256=_digest(secret), expires_at=expires_at)
+    session.add(row)
+    session.flush()
+    return row, f"pt_{row.id}_{secret}"
+
+
+def revoke(session: Session, lab_id: int, key_id: int) -> None:
+    """End a key.
+
+    Raises:
+        NotFound: The lab has no such key.
+        Conflict: It is the lab's last admin key that works.
+    """
+    row = session.get(ApiKey, key_id)
+    if row is None or row.lab_id != lab_id:
+        raise NotFound(f"there is no key {key_id}")
+    if row.revoked_at is not None:
+        return
+    others = session.scalars(
+        select(ApiKey.id).where(
+            ApiKey.lab_id == lab_id,
+            ApiKey.role == Role.ADMIN.value,
+            ApiKey.revoked_at.is_(None),
+            ApiKey.expires_at.is_(None),
+            ApiKey.id != key_id,
+        )
+    ).first()
+    if row.role == Role.ADMIN.value and others is None:
+        raise Conflict("this is the last admin key of the lab; make another one first")
+    row.revoked_at = datetime.now(UTC)
+
+
+def local_admin(session: Session) -> Caller:
+    """Who calls while authentication is off: the admin of the first lab."""
+    return Caller(lab_id=session.scalars(select(Lab.id).order_by(Lab.id).limit(1)).one(), key_id=None, role=Role.ADMIN)
+
+
+def ensure_admin_key(session: Session, file: Path) -> None:
+    """Make the local lab and its admin key at the first start, and leave the key in a file only its owner can read."""
+    lab = session.scalars(select(Lab).order_by(Lab.id).limit(1)).first()
+    if lab is None:
+        lab = Lab(name="local")
+        session.add(lab)
+        session.flush()
+    if file.exists():
+        try:
+            authenticate(session, file.read_text().strip())
+        except Unauthorized:
+            file.unlink()
+        else:
+            return
+    _, key = create(session, lab.id, name="local admin", role=Role.ADMIN, expires_at=None)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(key + "\n")
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Human labels: append-only, and read together with what machines made."""

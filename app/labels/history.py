@@ -1,0 +1,166 @@
+"""Human labels in the database: revisions are added, the state at any revision is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from app.tables import Label, LabelRevision, Video
+from pose.track import Track
+
+_POINT = np.dtype("<f4")
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Human labels of a video as they stood at a revision, in order of frame and track.
+
+    Attributes:
+        frames: ``(L,)`` int64 frame indices.
+        tracks: ``(L,)`` int64 track numbers.
+        keypoints: ``(L, K, 3)`` float32 x, y, visibility.
+        revisions: ``(L,)`` int64 revision that last changed each label.
+    """
+
+    frames: np.ndarray
+    tracks: np.ndarray
+    keypoints: np.ndarray
+    revisions: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def track(self, number: int) -> Track:
+        """The labels of one track; frames on which nothing is labelled any more are left out."""
+        mine = (self.tracks == number) & (self.keypoints[..., 2] > 0).any(axis=1)
+        return Track.labelled(self.frames[mine], self.keypoints[mine])
+
+
+def read(
+    session: Session,
+    video_id: int,
+    num_keypoints: int,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    revision: int | None = None,
+    tracks: list[int] | None = None,
+) -> Labels:
+    """Read labels as they stood at a revision.
+
+    Args:
+        session: The transaction.
+        video_id: Whose labels.
+        num_keypoints: ``K`` of the skeleton to read them in; earlier labels know nothing of added keypoints.
+        start: First frame.
+        stop: Frame after the last; None for all.
+        revision: The past to read; None for the present.
+        tracks: Only these tracks; None for all.
+    """
+    latest = (
+        select(Label.frame_index, Label.track_number, func.max(Label.revision).label("revision"))
+        .where(Label.video_id == video_id, Label.frame_index >= start)
+        .group_by(Label.frame_index, Label.track_number)
+    )
+    if stop is not None:
+        latest = latest.where(Label.frame_index < stop)
+    if revision is not None:
+        latest = latest.where(Label.revision <= revision)
+    if tracks is not None:
+        latest = latest.where(Label.track_number.in_(tracks))
+    newest = latest.subquery()
+    rows = session.execute(
+        select(Label.frame_index, Label.track_number, Label.keypoints, Label.revision)
+        .join(
+            newest,
+            (Label.frame_index == newest.c.frame_index)
+            & (Label.track_number == newest.c.track_number)
+            & (Label.revision == newest.c.revision),
+        )
+        .where(Label.video_id == video_id)
+        .order_by(Label.frame_index, Label.track_number)
+    ).all()
+    keypoints = np.zeros((len(rows), num_keypoints, 3), dtype=np.float32)
+    for row, (_, _, data, _) in zip(keypoints, rows, strict=True):
+        points = np.frombuffer(data, dtype=_POINT).reshape(-1, 3)
+        row[: len(points)] = points
+    return Labels(
+        frames=np.array([row[0] for row in rows], dtype=np.int64),
+        tracks=np.array([row[1] for row in rows], dtype=np.int64),
+        keypoints=keypoints,
+        revisions=np.array([row[3] for row in rows], dtype=np.int64),
+    )
+
+
+def lock(session: Session, video: Video) -> int:
+    """The video's present revision; until the transaction ends nobody else can open the next one."""
+    return int(session.execute(select(Video.revision).where(Video.id == video.id).with_for_update()).scalar_one())
+
+
+def begin(session: Session, video: Video, kind: str, key_id: int | None) -> int:
+    """Open the video's next revision."""
+    revision = session.execute(
+        update(Video)
+        .where(Video.id == video.id)
+        .values(revision=Video.revision + 1)
+        .returning(Video.revision)
+        .execution_options(synchronize_session=False)
+    ).scalar_one()
+    session.execute(insert(LabelRevision).values(video_id=video.id, revision=revision, kind=kind, key_id=key_id))
+    return int(revision)
+
+
+def append(
+    session: Session,
+    video_id: int,
+    revision: int,
+    labels: Labels,
+    said: np.ndarray,
+    corrects: Mapping[int, int] | None = None,
+) -> None:
+    """Add what a revision says to the history.
+
+    Args:
+        session: The transaction.
+        video_id: Whose labels.
+        revision: From ``begin``.
+        labels: What was said; its revisions are ignored.
+        said: ``(L, K)`` bool: where something was said. Elsewhere each point stays as it was.
+        corrects: Run that a label (by its position) corrects.
+    """
+    present = read(
+        session,
+        video_id,
+        labels.keypoints.shape[1],
+        start=int(labels.frames.min()),
+        stop=int(labels.frames.max()) + 1,
+        tracks=[int(number) for number in np.unique(labels.tracks)],
+    )
+    place = {key: index for index, key in enumerate(zip(present.frames, present.tracks, strict=True))}
+    before = np.zeros_like(labels.keypoints)
+    for index, key in enumerate(zip(labels.frames, labels.tracks, strict=True)):
+        if key in place:
+            before[index] = present.keypoints[place[key]]
+    after = np.where(said[..., None], labels.keypoints, before).astype(_POINT)
+    after[after[..., 2] == 0] = 0
+    changed = said.astype(np.uint8)
+    corrects = corrects or {}
+    session.execute(
+        insert(Label),
+        [
+            {
+                "video_id": video_id,
+                "frame_index": int(labels.frames[index]),
+                "track_number": int(labels.tracks[index]),
+                "revision": revision,
+                "keypoints": after[index].tobytes(),
+                "changed": changed[index].tobytes(),
+                "corrects_run_id": corrects.get(index),
+            }
+            for index in range(len(labels))
+        ],
+    )

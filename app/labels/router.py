@@ -1,0 +1,122 @@
+"""``/videos/{id}/labels``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+
+from app.dependencies import MAX_ID, CallerDep, SessionDep, StorageDep, VideoDep, require
+from app.errors import invalid, problem_responses
+from app.keys.service import Role
+from app.labels import service, windows
+from app.labels.schemas import Imported, LabelsIn, LabelsOut, Layer, Written, read_body, schema
+from app.projects import service as projects
+from app.videos.service import readable
+
+router = APIRouter(prefix="/videos/{video_id}/labels", tags=["labels"])
+
+#: Most frames one answer holds.
+MAX_WINDOW = 4096
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+# Stands before anything that opens a transaction: the database must not wait for a slow client.
+BodyDep = Annotated[bytes, Depends(_body)]
+Frame = Annotated[int, Query(ge=0, le=MAX_ID)]
+
+
+def _if_match(if_match: Annotated[str | None, Header(max_length=100)] = None) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    revision = if_match.strip().strip('"')
+    if not (revision.isascii() and revision.isdecimal()) or len(revision) > 15:
+        raise invalid("/if-match", "expected a revision number", "header")
+    return int(revision)
+
+
+IfMatch = Annotated[int | None, Depends(_if_match)]
+
+
+@router.put(
+    "",
+    dependencies=[require(Role.ANNOTATOR)],
+    responses=problem_responses(400, 409, 412),
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema(LabelsIn)}}}},
+)
+def put_labels(
+    body: BodyDep, video: VideoDep, session: SessionDep, caller: CallerDep, if_match: IfMatch, response: Response
+) -> Written:
+    """Write labels, all or none. A point with v = 0 says nothing: what was labelled there before stays."""
+    labels = read_body(body, LabelsIn).labels
+    written = service.put(session, video, labels, key_id=caller.key_id, if_match=if_match)
+    response.headers["ETag"] = f'"{written.revision}"'
+    return written
+
+
+@router.delete("", dependencies=[require(Role.ANNOTATOR)], responses=problem_responses(412))
+def delete_label(
+    video: VideoDep,
+    session: SessionDep,
+    caller: CallerDep,
+    if_match: IfMatch,
+    frame_index: Frame,
+    track_id: Annotated[int, Query(ge=1, le=MAX_ID)],
+    keypoint: Annotated[list[Annotated[int, Query(ge=0, le=MAX_ID)]], Query(max_length=512)] = [],  # noqa: B006
+) -> Written:
+    """Take a label back, or with ``keypoint`` (0-based, repeatable) only some of its points. The history keeps them."""
+    return service.delete(session, video, frame_index, track_id, keypoint, key_id=caller.key_id, if_match=if_match)
+
+
+@router.get(
+    "",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {"schema": schema(LabelsOut)}}}, **problem_responses(409)},
+)
+def get_labels(
+    video: VideoDep,
+    session: SessionDep,
+    storage: StorageDep,
+    start: Frame = 0,
+    stop: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None,
+    layer: Layer = "human",
+    revision: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None,
+) -> Response:
+    """Read a window of frames, at most 4096 at a time. ``revision`` reads the human labels as they were."""
+    num_frames = readable(video).num_frames
+    assert num_frames is not None
+    wanted = num_frames if stop is None else min(stop, num_frames)
+    end = max(min(wanted, start + MAX_WINDOW), start)
+    size = projects.skeleton(session, video.project_id).size
+    tracks = windows.read(session, storage, video, size, start=start, stop=end, layer=layer, revision=revision)
+    answer = LabelsOut(
+        revision=video.revision if revision is None else min(revision, video.revision),
+        layer=layer,
+        start=start,
+        stop=end,
+        next_start=end if end < wanted else None,
+        labels=[windows.show(track, row) for track, row in windows.by_frame(tracks)],
+    )
+    return Response(msgspec.json.encode(answer), media_type="application/json", headers={"ETag": f'"{video.revision}"'})
+
+
+@router.post(
+    "/import",
+    dependencies=[require(Role.ANNOTATOR)],
+    responses=problem_responses(400, 409, 412),
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}},
+)
+def import_labels(
+    body: BodyDep,
+    video: VideoDep,
+    session: SessionDep,
+    caller: CallerDep,
+    if_match: IfMatch,
+    file_format: Annotated[Literal["coco"], Query(alias="format")] = "coco",
+) -> Imported:
+    """Write the labels of a COCO keypoints file: images carry ``frame_index``, annotations ``track_id``."""
+    return service.import_coco(session, video, body, key_id=caller.key_id, if_match=if_match)

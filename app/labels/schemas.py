@@ -1,0 +1,137 @@
+"""Labels as the API takes and shows them; read with msgspec, since a request can carry 20 000 of them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+from pydantic import BaseModel
+
+from app.errors import FieldProblem, Invalid, Malformed, invalid
+
+MAX_LABELS = 20_000
+
+Keypoint = tuple[float, float, Annotated[float, Meta(ge=0, le=2, description="0, 1 or 2")]]
+Layer = Literal["human", "pseudo", "merged"]
+Source = Literal["human", "accepted", "pseudo"]
+
+Body = TypeVar("Body")
+
+
+class LabelIn(Struct, forbid_unknown_fields=True):
+    """What a person says of one track on one frame.
+
+    ``keypoints`` has an entry for each keypoint of the skeleton; v = 0 says nothing about that point here.
+    """
+
+    frame_index: Annotated[int, Meta(ge=0, le=2**53)]
+    track_id: Annotated[int, Meta(ge=1, le=2**53)]
+    keypoints: list[Keypoint]
+    corrects_run_id: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+
+
+class LabelsIn(Struct, forbid_unknown_fields=True):
+    """Labels to be written together or not at all."""
+
+    labels: Annotated[list[LabelIn], Meta(min_length=1, max_length=MAX_LABELS)]
+
+
+class LabelOut(Struct, omit_defaults=True):
+    """A pose of one track on one frame."""
+
+    frame_index: int
+    track_id: int
+    keypoints: list[tuple[float, float, int]]
+    source: Source
+    revision: int | None = None
+    run_id: int | None = None
+    score: float | None = None
+    keypoint_scores: list[float] | None = None
+    keypoint_radius90: list[float] | None = None
+    keypoint_sources: list[Source | None] | None = None
+
+
+class LabelsOut(Struct):
+    """A window of frames. ``next_start`` is where to go on when the window was cut short."""
+
+    revision: int
+    layer: Layer
+    start: int
+    stop: int
+    next_start: int | None
+    labels: list[LabelOut]
+
+
+class Written(BaseModel):
+    """The revision a write made, and how many labels it wrote."""
+
+    revision: int
+    written: int
+
+
+class Imported(Written):
+    """What an import wrote, and on which tracks."""
+
+    tracks: list[int]
+    warnings: list[str]
+
+
+def read_body(data: bytes, kind: type[Body]) -> Body:
+    """Read a JSON body.
+
+    Raises:
+        Malformed: It is not JSON.
+        Invalid: It is JSON of another shape; the pointer says where.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        raise invalid(_pointer(path.rstrip("`")), message) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _unreadable(data, error) from error
+
+
+def schema(kind: type) -> dict[str, Any]:
+    """The JSON schema of a msgspec type, for OpenAPI."""
+    (definition,), parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    return dict(_inline(definition, parts))
+
+
+def _inline(node: Any, parts: dict[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_inline(item, parts) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return _inline(parts[node["$ref"].rpartition("/")[2]], parts)
+    return {key: _inline(value, parts) for key, value in node.items()}
+
+
+def _pointer(path: str) -> str:
+    return "".join(f"/{index or name}" for index, name in re.findall(r"\[(\d+|\.\.\.)\]|\.([A-Za-z_]+)", path))
+
+
+def _unreadable(data: bytes, error: Exception) -> Malformed | Invalid:
+    # NaN and Infinity are not JSON, but half the world writes them: say where instead of only that.
+    try:
+        loose = json.loads(data)
+    except (ValueError, RecursionError):
+        return Malformed(f"the body is not JSON: {error}")
+    pointer = _non_finite(loose)
+    if pointer is None:
+        return Malformed(f"the body is not JSON: {error}")
+    detail = "a coordinate is a finite number"
+    return Invalid(detail, [FieldProblem(pointer=pointer, detail=detail)])
+
+
+def _non_finite(node: Any, pointer: str = "") -> str | None:
+    if isinstance(node, float):
+        return None if math.isfinite(node) else pointer
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    found = (_non_finite(value, f"{pointer}/{key}") for key, value in items)
+    return next((place for place in found if place is not None), None)

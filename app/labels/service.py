@@ -1,0 +1,226 @@
+"""Writing and reading labels: human ones are revisions, a machine's are a layer below that never touches them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import FieldProblem, Invalid, Stale, invalid
+from app.labels import history
+from app.labels.history import Labels
+from app.labels.schemas import Imported, LabelIn, Written
+from app.projects import service as projects
+from app.tables import Run, Video
+from app.tracks import service as tracks
+from app.videos.service import readable
+from pose.formats.coco import CocoError, read_coco
+
+#: Coordinates beyond this many pixels are a mistake, not a point outside the image.
+MAX_COORDINATE = 100_000.0
+
+
+def put(
+    session: Session, video: Video, labels: Sequence[LabelIn], *, key_id: int | None, if_match: int | None
+) -> Written:
+    """Write labels, all or none.
+
+    Args:
+        session: The transaction.
+        video: Whose labels.
+        labels: What a person says; a point with v = 0 says nothing, so what was labelled before stays.
+        key_id: Who says it.
+        if_match: The revision the person saw; None to write whatever the present one is.
+
+    Raises:
+        Conflict: The video cannot be read (yet).
+        Invalid: A field is wrong, with a pointer to each.
+        Stale: Somebody wrote since ``if_match``; carries both versions of the labels in question.
+    """
+    readable(video)
+    parsed = _check(session, video, labels)
+    return _write(session, video, "put", parsed, labels, key_id=key_id, if_match=if_match)
+
+
+def delete(
+    session: Session,
+    video: Video,
+    frame_index: int,
+    track_number: int,
+    keypoints: Sequence[int],
+    *,
+    key_id: int | None,
+    if_match: int | None,
+) -> Written:
+    """Take a label, or some of its keypoints, back: a revision that says nothing is labelled there. The history stays.
+
+    Raises:
+        Invalid: There is no such keypoint.
+        Stale: Somebody wrote since ``if_match``.
+    """
+    size = projects.skeleton(session, video.project_id).size
+    _raise([("/keypoint", f"{k} of {size} keypoints, 0-based") for k in keypoints if not 0 <= k < size], "query")
+    revision = history.lock(session, video)
+    present = history.read(session, video.id, size, start=frame_index, stop=frame_index + 1, tracks=[track_number])
+    _check_fresh(session, video, present, revision, if_match)
+    said = np.zeros(present.keypoints.shape[:2], dtype=bool)
+    said[:, list(keypoints) or slice(None)] = True
+    if not (present.keypoints[..., 2] * said).any():
+        return Written(revision=revision, written=0)
+    revision = history.begin(session, video, "delete", key_id)
+    gone = Labels(present.frames, present.tracks, np.zeros_like(present.keypoints), present.revisions)
+    history.append(session, video.id, revision, gone, said)
+    return Written(revision=revision, written=1)
+
+
+def import_coco(session: Session, video: Video, data: bytes, *, key_id: int | None, if_match: int | None) -> Imported:
+    """Write the labels of a COCO keypoints file; tracks that the video lacks are made under the file's numbers.
+
+    Raises:
+        Conflict: The video cannot be read (yet).
+        Invalid: The file breaks a rule, with a pointer to each place.
+        Stale: Somebody wrote since ``if_match``.
+    """
+    readable(video)
+    skeleton = projects.skeleton(session, video.project_id)
+    try:
+        poses = read_coco(data, num_frames=video.num_frames, skeleton=skeleton)
+    except CocoError as error:
+        fields = [FieldProblem(pointer=pointer, detail=sentence) for pointer, sentence in error.errors]
+        raise Invalid(str(error), fields) from error
+    known = {number: track for number, track in poses.tracks.items() if len(track)}
+    if not known:
+        raise invalid("/annotations", "the file labels nothing")
+    size = [len(track) for track in known.values()]
+    labels = Labels(
+        frames=np.concatenate([track.frames for track in known.values()]),
+        tracks=np.repeat(list(known), size),
+        keypoints=np.concatenate(
+            [np.concatenate([track.xy, track.visibility[..., None]], axis=-1) for track in known.values()]
+        ).astype(np.float32),
+        revisions=np.zeros(sum(size), dtype=np.int64),
+    )
+    _check_coordinates(labels, lambda index, k: "/annotations")
+    tracks.ensure(session, video, sorted(known))
+    written = _write(session, video, "import", labels, [], key_id=key_id, if_match=if_match)
+    return Imported(**written.model_dump(), tracks=sorted(known), warnings=poses.warnings)
+
+
+def _write(
+    session: Session,
+    video: Video,
+    kind: str,
+    labels: Labels,
+    asked: Sequence[LabelIn],
+    *,
+    key_id: int | None,
+    if_match: int | None,
+) -> Written:
+    _check_fresh(session, video, labels, history.lock(session, video), if_match)
+    revision = history.begin(session, video, kind, key_id)
+    corrects = {index: label.corrects_run_id for index, label in enumerate(asked) if label.corrects_run_id is not None}
+    history.append(session, video.id, revision, labels, said=labels.keypoints[..., 2] > 0, corrects=corrects)
+    return Written(revision=revision, written=len(labels))
+
+
+def _check(session: Session, video: Video, labels: Sequence[LabelIn]) -> Labels:
+    """Turn a request's labels into arrays, or say of each bad one what is wrong."""
+    size = projects.skeleton(session, video.project_id).size
+    numbers = {track.number for track in tracks.of_video(session, video)}
+    assert video.num_frames is not None
+    errors = []
+    seen: dict[tuple[int, int], int] = {}
+    for index, label in enumerate(labels):
+        here = f"/labels/{index}"
+        if label.frame_index >= video.num_frames:
+            errors.append((f"{here}/frame_index", f"the video has the frames 0 to {video.num_frames - 1}"))
+        if label.track_id not in numbers:
+            errors.append((f"{here}/track_id", f"the video has no track {label.track_id}"))
+        if len(label.keypoints) != size:
+            errors.append((f"{here}/keypoints", f"{len(label.keypoints)} keypoints; the skeleton has {size}"))
+        first = seen.setdefault((label.frame_index, label.track_id), index)
+        if first != index:
+            errors.append((here, f"the same frame and track as /labels/{first}"))
+    _raise(errors)
+    _check_corrected(session, video, labels)
+    parsed = Labels(
+        frames=np.array([label.frame_index for label in labels], dtype=np.int64),
+        tracks=np.array([label.track_id for label in labels], dtype=np.int64),
+        keypoints=np.array([label.keypoints for label in labels], dtype=np.float64).reshape(len(labels), size, 3),
+        revisions=np.zeros(len(labels), dtype=np.int64),
+    )
+    _check_coordinates(parsed, lambda index, k: f"/labels/{index}/keypoints/{k}")
+    v = parsed.keypoints[..., 2]
+    odd = np.argwhere(~np.isin(v, (0, 1, 2)))
+    _raise([(f"/labels/{i}/keypoints/{k}/2", f"visibility is 0, 1 or 2, not {v[i, k]:g}") for i, k in odd])
+    silent = ~(parsed.keypoints[..., 2] > 0).any(axis=1)
+    _raise([(f"/labels/{index}/keypoints", "no keypoint is labelled here") for index in np.flatnonzero(silent)])
+    return parsed
+
+
+def _check_corrected(session: Session, video: Video, labels: Sequence[LabelIn]) -> None:
+    named = {label.corrects_run_id for label in labels} - {None}
+    known = set(session.scalars(select(Run.id).where(Run.video_id == video.id, Run.id.in_(named)))) if named else set()
+    _raise(
+        [
+            (f"/labels/{index}/corrects_run_id", f"the video has no run {label.corrects_run_id}")
+            for index, label in enumerate(labels)
+            if label.corrects_run_id is not None and label.corrects_run_id not in known
+        ]
+    )
+
+
+def _check_coordinates(labels: Labels, pointer: Callable[[int, int], str]) -> None:
+    xy = labels.keypoints[..., :2]
+    bad = ~(np.abs(xy) <= MAX_COORDINATE).all(axis=-1) & (labels.keypoints[..., 2] > 0)
+    detail = f"a coordinate is a finite number of pixels within ±{MAX_COORDINATE:.0f}"
+    _raise([(pointer(index, k), detail) for index, k in np.argwhere(bad)])
+
+
+def _raise(errors: Sequence[tuple[str, str]], location: str = "body") -> None:
+    if errors:
+        fields = [FieldProblem(pointer=pointer, detail=detail, location=location) for pointer, detail in errors[:20]]
+        more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+        raise Invalid(f"{errors[0][0]}: {errors[0][1]}{more}", fields)
+
+
+def _check_fresh(session: Session, video: Video, yours: Labels, present: int, if_match: int | None) -> None:
+    """Refuse a write made in ignorance of another one."""
+    if if_match is None or if_match == present:
+        return
+    conflicts = _conflicts(session, video, yours, if_match) if len(yours) else []
+    raise Stale(
+        f"the labels are at revision {present}, not {if_match}: somebody was faster",
+        [FieldProblem(pointer="/if-match", detail=f"the present revision is {present}", location="header")],
+        revision=present,
+        conflicts=conflicts,
+    )
+
+
+def _conflicts(session: Session, video: Video, yours: Labels, if_match: int) -> list[dict[str, Any]]:
+    """Both versions of each label that changed since ``if_match``."""
+    theirs = history.read(
+        session,
+        video.id,
+        yours.keypoints.shape[1],
+        start=int(yours.frames.min()),
+        stop=int(yours.frames.max()) + 1,
+    )
+    place = {key: index for index, key in enumerate(zip(theirs.frames, theirs.tracks, strict=True))}
+    conflicts = []
+    for index, key in enumerate(zip(yours.frames, yours.tracks, strict=True)):
+        other = place.get(key)
+        if other is not None and theirs.revisions[other] > if_match:
+            conflicts.append(
+                {
+                    "frame_index": int(key[0]),
+                    "track_id": int(key[1]),
+                    "yours": yours.keypoints[index].tolist(),
+                    "theirs": theirs.keypoints[other].tolist(),
+                    "revision": int(theirs.revisions[other]),
+                }
+            )
+    return conflicts

@@ -1,0 +1,50 @@
+"""``/projects``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from sqlalchemy import select
+
+from app.dependencies import CallerDep, ProjectDep, SessionDep, require
+from app.idempotency import OnceDep
+from app.keys.service import Role
+from app.pagination import Page, PageDep
+from app.projects import service
+from app.projects.schemas import ProjectIn, ProjectOut, ProjectPatch
+from app.tables import Project
+
+router = APIRouter(prefix="/projects", tags=["projects"])
+
+
+@router.post("", status_code=201, response_model=ProjectOut, dependencies=[require(Role.LAB)])
+def create_project(body: ProjectIn, session: SessionDep, caller: CallerDep, once: OnceDep) -> ProjectOut | JSONResponse:
+    """Make a project with its skeleton."""
+
+    def make() -> ProjectOut:
+        return service.show(session, service.create(session, caller.lab_id, name=body.name, skeleton=body.skeleton))
+
+    return once(make, status=201)
+
+
+@router.get("")
+def list_projects(session: SessionDep, caller: CallerDep, page: PageDep) -> Page[ProjectOut]:
+    """The lab's projects."""
+    query = select(Project).where(Project.lab_id == caller.lab_id)
+    return page.of(session, query, Project.id, lambda project: service.show(session, project))
+
+
+@router.get("/{project_id}")
+def get_project(project: ProjectDep, session: SessionDep) -> ProjectOut:
+    """One project."""
+    return service.show(session, project)
+
+
+@router.patch("/{project_id}", dependencies=[require(Role.LAB)])
+def change_project(body: ProjectPatch, project: ProjectDep, session: SessionDep) -> ProjectOut:
+    """Rename a project, or add to its skeleton or rename in it."""
+    if body.name is not None:
+        project.name = body.name
+    if body.skeleton is not None:
+        service.change_skeleton(session, project, body.skeleton)
+    return service.show(session, project)

@@ -1,0 +1,69 @@
+"""Projects and skeletons as the API takes and shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from pose.skeleton import MAX_KEYPOINTS, Skeleton, SkeletonError
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+Pair = tuple[int, int]
+
+
+class SkeletonSchema(BaseModel):
+    """Named keypoints, with 0-based index pairs over them."""
+
+    name: Name
+    keypoints: list[Name] = Field(min_length=1, max_length=MAX_KEYPOINTS)
+    edges: list[Pair] = Field(default=[], max_length=10_000)
+    swap: list[Pair] = Field(default=[], max_length=MAX_KEYPOINTS)
+    sigmas: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        try:
+            self.skeleton()
+        except SkeletonError as error:
+            place = {"where": error.pointer, "why": str(error)}
+            raise PydanticCustomError("skeleton", "{where}: {why}", place) from error
+        return self
+
+    def skeleton(self) -> Skeleton:
+        """The skeleton described here."""
+        return Skeleton(
+            name=self.name,
+            keypoints=tuple(self.keypoints),
+            edges=tuple(self.edges),
+            swap=tuple(self.swap),
+            sigmas=tuple(self.sigmas or ()),
+        )
+
+
+class ProjectIn(BaseModel):
+    """A project to be made."""
+
+    name: Name
+    skeleton: SkeletonSchema
+
+
+class ProjectPatch(BaseModel):
+    """What to change of a project."""
+
+    name: Name | None = None
+    skeleton: SkeletonSchema | None = None
+
+
+class ProjectOut(BaseModel):
+    """A project."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    name: str
+    skeleton: SkeletonSchema
+    skeleton_version: int
+    created_at: datetime

@@ -1,0 +1,1 @@
+"""Propagations and the runs they leave."""

@@ -1,0 +1,60 @@
+"""``/videos/{id}/propagations`` and ``/runs``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from sqlalchemy import select
+
+from app.dependencies import RunDep, SessionDep, SettingsDep, VideoDep, require
+from app.errors import problem_responses
+from app.idempotency import OnceDep
+from app.jobs.schemas import JobOut
+from app.keys.service import Role
+from app.pagination import Page, PageDep
+from app.runs import service
+from app.runs.schemas import PropagationIn, RunOut
+from app.tables import Run
+
+router = APIRouter(tags=["propagation"])
+
+
+@router.post(
+    "/videos/{video_id}/propagations",
+    status_code=202,
+    response_model=JobOut,
+    dependencies=[require(Role.ANNOTATOR)],
+    responses=problem_responses(409),
+)
+def propagate(
+    body: PropagationIn, video: VideoDep, session: SessionDep, settings: SettingsDep, once: OnceDep
+) -> JobOut | JSONResponse:
+    """Propagate the keyframes to every other frame, as a job; ``result.run_id`` is the run it fills."""
+    return once(lambda: JobOut.model_validate(service.start(session, settings, video, body)), status=202)
+
+
+@router.get("/videos/{video_id}/runs")
+def list_runs(video: VideoDep, session: SessionDep, page: PageDep) -> Page[RunOut]:
+    """The video's runs, hidden ones too."""
+    query = select(Run).where(Run.video_id == video.id)
+    return page.of(session, query, Run.id, lambda run: service.show(session, run))
+
+
+@router.get("/runs/{run_id}")
+def get_run(run: RunDep, session: SessionDep) -> RunOut:
+    """One run and its pedigree."""
+    return service.show(session, run)
+
+
+@router.delete("/runs/{run_id}", dependencies=[require(Role.ANNOTATOR)])
+def hide_run(run: RunDep, session: SessionDep) -> RunOut:
+    """Hide a run: what was seen before it is seen again. Nothing is deleted."""
+    service.hide(run)
+    return service.show(session, run)
+
+
+@router.post("/runs/{run_id}/restore", dependencies=[require(Role.ANNOTATOR)])
+def restore_run(run: RunDep, session: SessionDep) -> RunOut:
+    """Show a hidden run again."""
+    service.restore(run)
+    return service.show(session, run)

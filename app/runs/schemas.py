@@ -1,0 +1,59 @@
+"""Propagations as the API takes them and runs as it shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.jobs.schemas import State
+
+Engine = Literal["auto", "flow", "linear"]
+Frame = Annotated[int, Field(ge=0, le=2**53)]
+TrackId = Annotated[int, Field(ge=1, le=2**53)]
+
+
+class PropagationIn(BaseModel):
+    """What to propagate.
+
+    Args:
+        engine: What propagates; ``auto`` takes the best there is.
+        tracks: Only these tracks; all that have labels where left out.
+        start: First frame.
+        stop: Frame after the last.
+        keyframes: Use only the labels on these frames; all where left out.
+        adapt: Fit a detector to the video first; no engine here does.
+        checkpoint_id: Weights to use; no engine here has any.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    engine: Engine = "auto"
+    tracks: list[TrackId] | None = Field(default=None, min_length=1, max_length=10_000)
+    start: Frame = 0
+    stop: Frame | None = None
+    keyframes: list[Frame] | None = Field(default=None, min_length=1, max_length=100_000)
+    adapt: Literal[False] | None = None
+    checkpoint_id: None = None
+
+
+class RunOut(BaseModel):
+    """One propagation's output: which engine made it, from which labels, and how far it is."""
+
+    id: int
+    video_id: int
+    job_id: int
+    state: State
+    engine: str
+    checkpoint_sha256: str | None
+    label_revision: int
+    skeleton_version: int
+    code_version: str
+    tracks: list[int]
+    start: int
+    stop: int
+    segments: int
+    segments_done: int
+    hidden: bool
+    created_at: datetime

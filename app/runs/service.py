@@ -1,0 +1,127 @@
+"""Starting propagations, and the runs they leave."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.errors import invalid
+from app.jobs import ledger
+from app.labels import history
+from app.projects import service as projects
+from app.runs.schemas import PropagationIn, RunOut
+from app.settings import Settings
+from app.tables import Job, JobSegment, Project, Run, Video
+from app.tracks import service as tracks
+from app.version import VERSION
+from app.videos.service import readable
+
+PROPAGATE = "propagate"
+
+
+def start(session: Session, settings: Settings, video: Video, wanted: PropagationIn) -> Job:
+    """Queue a propagation from the labels as they are now.
+
+    Raises:
+        Conflict: The video cannot be read (yet).
+        Invalid: A field is wrong, or there is no keyframe to start from.
+    """
+    readable(video)
+    assert video.num_frames is not None
+    stop = video.num_frames if wanted.stop is None else wanted.stop
+    if stop > video.num_frames:
+        raise invalid("/stop", f"the video has {video.num_frames} frames")
+    if wanted.start >= stop:
+        raise invalid("/start", f"no frame lies between start {wanted.start} and stop {stop}")
+    project = session.get_one(Project, video.project_id)
+    numbers = _labelled_tracks(session, video, wanted)
+    job = ledger.enqueue(
+        session,
+        project,
+        PROPAGATE,
+        {
+            "engine": wanted.engine,
+            "tracks": numbers,
+            "start": wanted.start,
+            "stop": stop,
+            "keyframes": sorted(set(wanted.keyframes)) if wanted.keyframes is not None else None,
+        },
+        video_id=video.id,
+        max_attempts=settings.max_attempts,
+    )
+    run = Run(
+        video_id=video.id,
+        job_id=job.id,
+        engine=wanted.engine,
+        label_revision=video.revision,
+        skeleton_version=project.skeleton_version,
+        code_version=VERSION,
+    )
+    session.add(run)
+    session.flush()
+    job.result = {"run_id": run.id}
+    session.flush()
+    return job
+
+
+def show(session: Session, run: Run) -> RunOut:
+    """A run as the API shows it."""
+    job = session.get_one(Job, run.job_id)
+    total, done = session.execute(
+        select(func.count(), func.count(JobSegment.sha256)).where(JobSegment.job_id == job.id)
+    ).one()
+    return RunOut.model_validate(
+        {
+            "id": run.id,
+            "video_id": run.video_id,
+            "job_id": run.job_id,
+            "state": job.state,
+            "engine": run.engine,
+            "checkpoint_sha256": run.checkpoint_sha256,
+            "label_revision": run.label_revision,
+            "skeleton_version": run.skeleton_version,
+            "code_version": run.code_version,
+            "tracks": job.params["tracks"],
+            "start": job.params["start"],
+            "stop": job.params["stop"],
+            "segments": total,
+            "segments_done": done,
+            "hidden": run.hidden_at is not None,
+            "created_at": run.created_at,
+        }
+    )
+
+
+def hide(run: Run) -> None:
+    """Take a run's poses out of sight; nothing is deleted."""
+    run.hidden_at = run.hidden_at or datetime.now(UTC)
+
+
+def restore(run: Run) -> None:
+    """Show a hidden run again."""
+    run.hidden_at = None
+
+
+def _labelled_tracks(session: Session, video: Video, wanted: PropagationIn) -> list[int]:
+    known = [track.number for track in tracks.of_video(session, video)]
+    for index, number in enumerate(wanted.tracks or []):
+        if number not in known:
+            raise invalid(f"/tracks/{index}", f"the video has no track {number}")
+    size = projects.skeleton(session, video.project_id).size
+    labels = history.read(session, video.id, size, tracks=wanted.tracks)
+    labelled = (labels.keypoints[..., 2] > 0).any(axis=1)
+    if wanted.keyframes is not None:
+        for index, frame in enumerate(wanted.keyframes):
+            if not (labelled & (labels.frames == frame)).any():
+                raise invalid(f"/keyframes/{index}", f"nothing is labelled on frame {frame}")
+        labelled &= np.isin(labels.frames, wanted.keyframes)
+    numbers = sorted({int(number) for number in labels.tracks[labelled]})
+    for index, number in enumerate(wanted.tracks or []):
+        if number not in numbers:
+            raise invalid(f"/tracks/{index}", f"track {number} has no keyframe; label at least one frame first")
+    if not numbers:
+        raise invalid("/keyframes", "the video has no keyframe; label at least one frame first")
+    return numbers

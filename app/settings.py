@@ -1,0 +1,81 @@
+"""Every setting of the service and its workers, read from ``POSETWEEN_…`` or given to ``create_app``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pose.decoder import Limits
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Where things are kept and how much of them is let in.
+
+    Args:
+        data_dir: Folder of the embedded database, the local storage, scratch files and the admin key.
+        database_url: SQLAlchemy address; a SQLite file in ``data_dir`` where empty.
+        storage_url: Object store address; a folder in ``data_dir`` where empty.
+        host: Address to bind. Anything but loopback is refused while ``auth`` is off.
+        port: Port to bind; 0 takes a free one.
+        auth: Whether requests need an API key. Off, every request acts as the local admin.
+        max_upload_bytes: Largest video.
+        max_json_bytes: Largest JSON body.
+        max_pixels: Most pixels in a frame.
+        max_frames: Most frames in a video.
+        max_seconds: Longest video, in seconds.
+        ingest_memory_bytes: Address space of the child process that decodes an upload.
+        ingest_seconds: Wall-clock limit of that child.
+        lease_seconds: How long a claimed job stays a worker's without a heartbeat.
+        poll_seconds: How often an idle worker looks for a job.
+        max_attempts: How often a job is tried before it fails.
+        open_videos: How many proxies the API keeps open to serve frames from.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="POSETWEEN_", extra="ignore")
+
+    data_dir: Path = Path("posetween-data")
+    database_url: str = ""
+    storage_url: str = ""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    auth: bool = True
+    max_upload_bytes: int = Field(default=64 * 1024 * MIB, gt=0)
+    max_json_bytes: int = Field(default=64 * MIB, gt=0)
+    max_pixels: int = Field(default=7680 * 4320, gt=0)
+    max_frames: int = Field(default=2_000_000, gt=0)
+    max_seconds: float = Field(default=24 * 3600, gt=0)
+    ingest_memory_bytes: int = Field(default=6 * 1024 * MIB, gt=0)
+    ingest_seconds: float = Field(default=12 * 3600, gt=0)
+    lease_seconds: float = Field(default=60, gt=0)
+    poll_seconds: float = Field(default=0.2, gt=0)
+    max_attempts: int = Field(default=3, gt=0)
+    open_videos: int = Field(default=4, gt=0)
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy address in force."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'posetween.db'}"
+
+    @property
+    def storage(self) -> str:
+        """The object store address in force."""
+        return self.storage_url or (self.data_dir.absolute() / "storage").as_uri()
+
+    @property
+    def limits(self) -> Limits:
+        """What is too large to be accepted as a video."""
+        return Limits(max_pixels=self.max_pixels, max_frames=self.max_frames, max_seconds=self.max_seconds)
+
+    @property
+    def scratch_dir(self) -> Path:
+        """Folder of files that are not whole yet."""
+        return self.data_dir / "scratch"
+
+    @property
+    def admin_key_file(self) -> Path:
+        """File of the local admin key that the first start makes."""
+        return self.data_dir / "admin.key"

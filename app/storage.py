@@ -1,0 +1,162 @@
+"""Objects named by their digest, in a local folder or an S3 bucket, through one interface.
+
+An object is written once under its final key and never changes, so writing it twice is harmless and two workers cannot
+overwrite each other. What is not whole yet lives in a scratch folder of this machine.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.parse import unquote, urlparse
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from app.errors import NoSpace
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What was stored: the object's digest, which is its name, and its size in bytes."""
+
+    sha256: str
+    size: int
+
+
+class Incoming:
+    """A file that arrives piece by piece in scratch, digested on the way."""
+
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self.path = path
+        self.size = 0
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def write(self, piece: bytes) -> None:
+        """Append bytes.
+
+        Raises:
+            NoSpace: The disk is full.
+        """
+        with _space():
+            self._file.write(piece)
+        self._digest.update(piece)
+        self.size += len(piece)
+
+    def digest(self) -> bytes:
+        """SHA-256 of what has arrived."""
+        return self._digest.digest()
+
+
+class Storage:
+    """A content-addressed store.
+
+    Args:
+        url: ``file:///folder`` or ``s3://bucket/prefix``.
+        scratch: Folder on this machine, on the disk of a local store: a finished file is then only renamed.
+    """
+
+    def __init__(self, url: str, scratch: Path) -> None:
+        self._scratch = scratch
+        scratch.mkdir(parents=True, exist_ok=True)
+        address = urlparse(url)
+        self._root = Path(unquote(address.path)) if address.scheme == "file" else None
+        self._store: ObjectStore = LocalStore(self._root, mkdir=True) if self._root else from_url(url)
+
+    @contextmanager
+    def receive(self) -> Iterator[Incoming]:
+        """Take in a file; unless it is kept inside the block, nothing of it stays.
+
+        Raises:
+            NoSpace: The disk is full.
+        """
+        with self.scratch_file() as path, _space(), path.open("xb", buffering=0) as file:
+            yield Incoming(path, file)
+
+    @contextmanager
+    def scratch_file(self) -> Iterator[Path]:
+        """A path for a file that is not whole yet; what is still there after the block is removed."""
+        path = self._scratch / f"{uuid.uuid4().hex}.part"
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def keep(self, incoming: Incoming) -> Stored:
+        """Store what has arrived, durably."""
+        return self._adopt(incoming.path, Stored(incoming.digest().hex(), incoming.size))
+
+    def adopt(self, path: Path) -> Stored:
+        """Store a finished scratch file, durably; it is gone from scratch."""
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return self._adopt(path, Stored(sha256, path.stat().st_size))
+
+    def put(self, data: bytes) -> Stored:
+        """Store bytes, durably."""
+        with self.receive() as incoming:
+            incoming.write(data)
+            return self.keep(incoming)
+
+    def get(self, sha256: str) -> bytes:
+        """Read a whole object."""
+        return bytes(obstore.get(self._store, _key(sha256)).bytes())
+
+    def file(self, sha256: str) -> Path:
+        """A local file with the object's bytes, fetched first where the store is remote."""
+        if self._root:
+            return self._root / _key(sha256)
+        cached = self._scratch / sha256
+        if not cached.exists():
+            with self.receive() as incoming:
+                for piece in obstore.get(self._store, _key(sha256)):
+                    incoming.write(piece)
+                incoming.path.replace(cached)
+        return cached
+
+    def _adopt(self, path: Path, stored: Stored) -> Stored:
+        with _space():
+            if self._root:
+                target = self._root / _key(stored.sha256)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _sync(path)
+                path.replace(target)
+                _sync(target.parent)
+            else:
+                obstore.put(self._store, _key(stored.sha256), path)
+        return stored
+
+
+def _key(sha256: str) -> str:
+    return f"sha256/{sha256[:2]}/{sha256}"
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _space() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise NoSpace("the disk of the server is full; nothing of this was kept") from error
+    except BaseError as error:
+        if "No space left" not in str(error):
+            raise
+        raise NoSpace("the storage of the server is full; nothing of this was kept") from error

@@ -1,0 +1,1 @@
+"""Tracks: the subjects of a video."""

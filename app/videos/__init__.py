@@ -1,0 +1,1 @@
+"""Videos: uploads, their frames and their content."""

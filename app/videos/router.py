@@ -1,0 +1,174 @@
+"""``/projects/{id}/videos`` and ``/videos``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse, JSONResponse
+from sqlalchemy import select
+
+from app.database import Database
+from app.dependencies import (
+    CallerDep,
+    DatabaseDep,
+    Id,
+    ProjectDep,
+    SessionDep,
+    SettingsDep,
+    StorageDep,
+    VideoDep,
+    find_project,
+    require,
+)
+from app.errors import TooLarge, invalid, problem_responses
+from app.idempotency import IdempotencyKey, Once
+from app.keys.service import Caller, Role
+from app.pagination import Page, PageDep
+from app.settings import Settings
+from app.storage import Stored
+from app.tables import Video
+from app.videos import service, upload
+from app.videos.frames import Format, FrameReaders, encode
+from app.videos.probe import probe
+from app.videos.schemas import VideoOut
+
+router = APIRouter(tags=["videos"])
+
+_UNLIMITED = 2**62
+_FOR_EVER = "private, max-age=31536000, immutable"
+_BYTES: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+_IMAGES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {f"image/{kind}": {} for kind in ("jpeg", "png", "webp")}, "description": "The frame"},
+    304: {"description": "The frame the client has is the frame"},
+}
+
+
+@router.post(
+    "/projects/{project_id}/videos",
+    status_code=201,
+    response_model=VideoOut,
+    dependencies=[require(Role.ANNOTATOR)],
+    responses={200: {"model": VideoOut, "description": "The project has this video"}, **problem_responses(413, 507)},
+    openapi_extra=_BYTES,
+    max_body_size=_UNLIMITED,  # the route counts for itself, by the setting
+)
+async def upload_video(
+    request: Request,
+    project_id: Id,
+    caller: CallerDep,
+    settings: SettingsDep,
+    storage: StorageDep,
+    database: DatabaseDep,
+    filename: Annotated[str, Query(min_length=1, max_length=255)] = "video",
+    content_digest: Annotated[str | None, Header(max_length=1000)] = None,
+    content_length: Annotated[int | None, Header(ge=0)] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Upload a video: its bytes are the body. The same bytes in the same project are the same video."""
+    await run_in_threadpool(_check_project, database, caller, project_id)
+    digest = upload.promised_digest(content_digest)
+    if content_length is not None and content_length > settings.max_upload_bytes:
+        raise TooLarge(f"a video may have {settings.max_upload_bytes} bytes")
+    with storage.receive() as incoming:
+        await upload.take_in(request.stream(), incoming, limit=settings.max_upload_bytes, digest=digest)
+        fault = await run_in_threadpool(probe, incoming.path, settings.limits, settings.ingest_memory_bytes)
+        if fault is not None:
+            raise invalid("", fault)
+        stored = await run_in_threadpool(storage.keep, incoming)
+    return await run_in_threadpool(_add, database, settings, caller, project_id, filename, stored, idempotency_key)
+
+
+# Transactions of their own: one that spans the request would hold the database while the bytes arrive.
+def _check_project(database: Database, caller: Caller, project_id: int) -> None:
+    with database.session(readonly=True) as session:
+        find_project(project_id, session, caller)
+
+
+def _add(
+    database: Database,
+    settings: Settings,
+    caller: Caller,
+    project_id: int,
+    filename: str,
+    stored: Stored,
+    key: str | None,
+) -> Response:
+    status = 201
+
+    def make() -> VideoOut:
+        nonlocal status
+        project = find_project(project_id, session, caller)
+        video, new = service.add(session, settings, project, filename, stored)
+        status = 201 if new else 200
+        return service.show(session, video)
+
+    with database.session() as session:
+        once = Once(session, caller.lab_id, key, f"POST videos of {project_id} {filename} {stored.sha256}")
+        answer = once(make, status=201)
+    return answer if isinstance(answer, JSONResponse) else JSONResponse(answer.model_dump(mode="json"), status)
+
+
+@router.get("/projects/{project_id}/videos")
+def list_videos(project: ProjectDep, session: SessionDep, page: PageDep) -> Page[VideoOut]:
+    """The project's videos."""
+    query = select(Video).where(Video.project_id == project.id)
+    return page.of(session, query, Video.id, lambda video: service.show(session, video))
+
+
+@router.get("/videos/{video_id}")
+def get_video(video: VideoDep, session: SessionDep) -> VideoOut:
+    """One video."""
+    return service.show(session, video)
+
+
+@router.get(
+    "/videos/{video_id}/frames/{index}",
+    response_class=Response,
+    responses={**_IMAGES, **problem_responses(409)},
+)
+def get_frame(
+    video: VideoDep,
+    index: int,
+    request: Request,
+    image_format: Annotated[Format, Query(alias="format")] = "jpeg",
+    width: Annotated[int | None, Query(ge=1, le=16384)] = None,
+    if_none_match: Annotated[str | None, Header(max_length=1000)] = None,
+) -> Response:
+    """The exact frame as an image."""
+    service.check_frame(service.readable(video), index, "/index", "path")
+    assert video.proxy_sha256 is not None
+    assert video.proxy_table_sha256 is not None
+    etag = f'"{video.proxy_sha256[:32]}-{index}-{image_format}-{width or "full"}"'
+    headers = {"ETag": etag, "Cache-Control": _FOR_EVER}
+    if if_none_match is not None and (etag in if_none_match or if_none_match.strip() == "*"):
+        return Response(status_code=304, headers=headers)
+    readers: FrameReaders = request.app.state.frame_readers
+    with readers.open(video.proxy_sha256, video.proxy_table_sha256) as reader:
+        frame = reader.read(index)
+    return Response(encode(frame, image_format, width), media_type=f"image/{image_format}", headers=headers)
+
+
+@router.get(
+    "/videos/{video_id}/content",
+    response_class=FileResponse,
+    responses={
+        200: {"content": {"video/mp4": {}}},
+        206: {"content": {"video/mp4": {}}, "description": "A range"},
+        416: {"description": "No such range"},
+        **problem_responses(409),
+    },
+)
+def get_content(video: VideoDep, storage: StorageDep, original: bool = False) -> FileResponse:
+    """The proxy, or with ``original`` the file as it was uploaded."""
+    if original:
+        return FileResponse(storage.file(video.sha256), media_type="application/octet-stream", filename=video.filename)
+    proxy = service.readable(video).proxy_sha256
+    assert proxy is not None
+    return FileResponse(storage.file(proxy), media_type="video/mp4", headers={"Cache-Control": _FOR_EVER})

@@ -1,0 +1,93 @@
+"""Videos: what was uploaded, what ingest found out about it, and its frames."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict, invalid
+from app.jobs import ledger
+from app.settings import Settings
+from app.storage import Stored
+from app.tables import Blob, Job, Project, Video
+from app.videos.schemas import VideoOut
+
+INGEST = "ingest"
+READABLE = ("ready", "degraded")
+
+
+def add(session: Session, settings: Settings, project: Project, filename: str, stored: Stored) -> tuple[Video, bool]:
+    """Make a video of a stored file and queue its ingest.
+
+    Returns:
+        The video and whether it is new: the same bytes in the same project are the video that is there.
+    """
+    # Locks the project, so that the same bytes sent twice at a time become one video.
+    session.refresh(project, with_for_update=True)
+    known = session.scalars(
+        select(Video).where(Video.project_id == project.id, Video.sha256 == stored.sha256)
+    ).one_or_none()
+    if known is not None:
+        return known, False
+    record_blob(session, stored)
+    video = Video(
+        project_id=project.id,
+        filename=filename,
+        slug=_free_slug(session, project, filename),
+        sha256=stored.sha256,
+        size=stored.size,
+        status="ingesting",
+    )
+    session.add(video)
+    session.flush()
+    ledger.enqueue(session, project, INGEST, {}, video_id=video.id, max_attempts=settings.max_attempts)
+    return video, True
+
+
+def record_blob(session: Session, stored: Stored) -> None:
+    """Write down that an object is in storage, once."""
+    if session.get(Blob, stored.sha256) is None:
+        session.merge(Blob(sha256=stored.sha256, size=stored.size))
+        session.flush()
+
+
+def show(session: Session, video: Video) -> VideoOut:
+    """A video as the API shows it."""
+    job = session.scalar(select(func.max(Job.id)).where(Job.video_id == video.id, Job.kind == INGEST))
+    fields = {name: getattr(video, name) for name in VideoOut.model_fields if name != "ingest_job_id"}
+    return VideoOut(**fields, ingest_job_id=job)
+
+
+def readable(video: Video) -> Video:
+    """The video, when its frames can be read.
+
+    Raises:
+        Conflict: It is still being ingested, or was rejected.
+    """
+    if video.status == "ingesting":
+        raise Conflict("the video is still being ingested; follow its ingest job")
+    if video.status not in READABLE:
+        raise Conflict(f"the video was rejected: {video.reason}")
+    return video
+
+
+def check_frame(video: Video, index: int, pointer: str, location: str) -> None:
+    """Refuse a frame that a readable video does not have.
+
+    Raises:
+        Invalid: The index is out of range.
+    """
+    assert video.num_frames is not None
+    if not 0 <= index < video.num_frames:
+        raise invalid(pointer, f"frame {index} of a video with the frames 0 to {video.num_frames - 1}", location)
+
+
+def _free_slug(session: Session, project: Project, filename: str) -> str:
+    plain = unicodedata.normalize("NFKD", filename.rpartition(".")[0] or filename).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:60] or "video"
+    taken = set(session.scalars(select(Video.slug).where(Video.project_id == project.id, Video.slug.startswith(slug))))
+    numbered = (f"{slug}-{number}" for number in range(2, len(taken) + 3))
+    return next(name for name in (slug, *numbered) if name not in taken)

@@ -1,0 +1,1 @@
+"""The command ``posetween``: one module a command group, thin."""

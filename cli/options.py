@@ -1,0 +1,47 @@
+"""Options that several commands share, each with its environment variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from app.settings import Settings
+
+DataDir = Annotated[
+    Path | None, typer.Option(envvar="POSETWEEN_DATA_DIR", help="Folder of the database, files and admin key.")
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(envvar="POSETWEEN_DATABASE_URL", help="SQLAlchemy address; default: SQLite in the data folder."),
+]
+StorageUrl = Annotated[
+    str | None,
+    typer.Option(envvar="POSETWEEN_STORAGE_URL", help="file:// or s3:// address; default: in the data folder."),
+]
+Host = Annotated[str | None, typer.Option(envvar="POSETWEEN_HOST", help="Address to bind; default: loopback.")]
+Port = Annotated[int | None, typer.Option(envvar="POSETWEEN_PORT", help="Port to bind; 0 takes a free one.")]
+Json = Annotated[bool, typer.Option("--json", help="Print machine-readable lines.")]
+
+
+class UsageError(typer.Exit):
+    """Ends the command with status 2 after a sentence on standard error."""
+
+    def __init__(self, sentence: str) -> None:
+        typer.echo(sentence, err=True)
+        super().__init__(2)
+
+
+def settings(**given: Any) -> Settings:
+    """The settings from the environment, with the options that were given put over them.
+
+    Raises:
+        UsageError: A value is wrong.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -1,0 +1,126 @@
+"""``posetween up`` and ``posetween serve``: the API, alone or with a worker beside it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+import uvicorn
+
+from app import migrate
+from app.database import connect
+from app.keys.service import ensure_admin_key
+from app.main import create_app
+from app.settings import Settings
+from cli.options import DatabaseUrl, DataDir, Host, Json, Port, StorageUrl, UsageError, settings
+
+_RESTART_SECONDS = 1.0
+
+
+def up(
+    data_dir: DataDir = None,
+    host: Host = None,
+    port: Port = None,
+    database_url: DatabaseUrl = None,
+    storage_url: StorageUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Serve the API with a worker beside it; makes and upgrades the database first."""
+    chosen = settings(data_dir=data_dir, host=host, port=port, database_url=database_url, storage_url=storage_url)
+    prepare(chosen)
+    with _worker(chosen):
+        _serve(chosen, as_json=as_json)
+
+
+def serve(
+    data_dir: DataDir = None,
+    host: Host = None,
+    port: Port = None,
+    database_url: DatabaseUrl = None,
+    storage_url: StorageUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Serve the API alone."""
+    chosen = settings(data_dir=data_dir, host=host, port=port, database_url=database_url, storage_url=storage_url)
+    prepare(chosen)
+    _serve(chosen, as_json=as_json)
+
+
+def prepare(chosen: Settings) -> None:
+    """Bring the database up to date, and make the admin key at the first start."""
+    chosen.data_dir.mkdir(parents=True, exist_ok=True)
+    database = connect(chosen.database)
+    try:
+        migrate.upgrade(database)
+        with database.session() as session:
+            ensure_admin_key(session, chosen.admin_key_file)
+    finally:
+        database.dispose()
+
+
+def _serve(chosen: Settings, *, as_json: bool) -> None:
+    try:
+        app = create_app(chosen)
+        listener = socket.create_server((chosen.host, chosen.port), reuse_port=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot serve on {chosen.host}:{chosen.port}: {error}") from error
+    address = f"http://{chosen.host}:{listener.getsockname()[1]}"
+    key = chosen.admin_key_file.read_text().strip()
+    if as_json:
+        typer.echo(json.dumps({"address": address, "key": key, "data_dir": str(chosen.data_dir.absolute())}))
+    else:
+        typer.echo(f"Posetween serves at {address}\n  key   {key}  (kept in {chosen.admin_key_file})")
+        typer.echo(f"  docs  {address}/docs\nCtrl-C stops it.")
+    sys.stdout.flush()
+    uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)).run([listener])
+
+
+@contextmanager
+def _worker(chosen: Settings) -> Iterator[None]:
+    """Keep a worker process alive for the length of a block."""
+    ending = threading.Event()
+    children: list[subprocess.Popen[bytes]] = []
+
+    def keep() -> None:
+        while not ending.is_set():
+            child = _start(chosen)
+            children[:] = [child]
+            child.wait()
+            if not ending.is_set():
+                typer.echo(f"the worker ended with status {child.returncode}; starting another", err=True)
+                time.sleep(_RESTART_SECONDS)
+
+    keeper = threading.Thread(target=keep, name="worker-keeper", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        _stop(children)
+        keeper.join(timeout=30)
+
+
+def _start(chosen: Settings) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "cli.main", "worker", "--supervised"]
+    command += ["--data-dir", str(chosen.data_dir)]
+    command += ["--database-url", chosen.database, "--storage-url", chosen.storage]
+    # A process group of its own: Ctrl-C reaches the worker through us, once. Its standard input closes when we die.
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+
+
+def _stop(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        child.terminate()
+        try:
+            child.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            child.kill()
+
+

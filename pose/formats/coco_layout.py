@@ -1,0 +1,125 @@
+"""What a COCO keypoint file consists of, decoded piece by piece so that a fault is named where it lies."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from math import isfinite
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+#: Coordinates beyond this are refused: float32 keeps two decimals up to 131 072 pixels.
+MAX_COORDINATE = 100_000.0
+
+#: No more faults than this are collected from one file.
+MAX_FAULTS = 20
+
+Id = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+Row = TypeVar("Row", bound=msgspec.Struct)
+
+Fault = tuple[str, str]
+
+
+class CocoError(ValueError):
+    """A file that cannot be read as COCO keypoints.
+
+    Attributes:
+        errors: Up to ``MAX_FAULTS`` pairs of a JSON pointer into the file and a sentence.
+        pointer: The first of the pointers, such as ``/annotations/12/keypoints``; empty for the file as a whole.
+    """
+
+    def __init__(self, errors: Iterable[Fault]) -> None:
+        self.errors = list(errors)[:MAX_FAULTS]
+        self.pointer, sentence = self.errors[0]
+        more = f" (and {len(self.errors) - 1} more)" if len(self.errors) > 1 else ""
+        super().__init__(f"{self.pointer or 'the file'}: {sentence}{more}")
+
+
+class Image(msgspec.Struct, gc=False):
+    """One frame of a video. COCO requires the size and the file name, Posetween the frame index."""
+
+    id: Id
+    file_name: str | None = None
+    width: int | float | None = None
+    height: int | float | None = None
+    video_id: int | str | None = None
+    frame_index: int | None = None
+
+
+class Category(msgspec.Struct, gc=False):
+    """A skeleton. ``skeleton`` counts keypoints from 1; ``sigmas`` and ``swap`` are Posetween's, ``swap`` by name."""
+
+    id: Id
+    name: str = ""
+    keypoints: list[str] = []
+    skeleton: list[tuple[int, int]] | None = None
+    sigmas: list[float] | None = None
+    swap: list[tuple[str, str]] | None = None
+
+
+class Document(msgspec.Struct):
+    """The file; annotations stay undecoded, see ``rows``."""
+
+    images: list[Image]
+    annotations: list[msgspec.Raw]
+    categories: list[Category]
+    info: msgspec.Raw = msgspec.Raw(b"null")
+
+
+def decode(data: bytes) -> Document:
+    """Decode all but the annotations.
+
+    Raises:
+        CocoError: Not JSON, or not laid out as a COCO file.
+    """
+    try:
+        return msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"), type=Document)
+    except msgspec.ValidationError as error:
+        raise CocoError([fault(error)]) from None
+    except UnicodeDecodeError:
+        raise CocoError([("", "not UTF-8 text")]) from None
+    except RecursionError:
+        raise CocoError([("", "nested too deep for a COCO file")]) from None
+    except msgspec.DecodeError as error:
+        raise CocoError(list(_not_a_number(data)) or [("", f"not JSON: {error}")]) from None
+
+
+def rows(raw: list[msgspec.Raw], kind: type[Row], pointer: str) -> Iterator[Row | Fault]:
+    """Decode the elements of an array one by one: each as ``kind``, or the fault that prevents it."""
+    decoder = msgspec.json.Decoder(kind)
+    for index, element in enumerate(raw):
+        try:
+            yield decoder.decode(element)
+        except msgspec.ValidationError as error:
+            below, sentence = fault(error)
+            yield f"{pointer}/{index}{below}", sentence
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            yield f"{pointer}/{index}", "not UTF-8 text"
+
+
+def fault(error: msgspec.ValidationError) -> Fault:
+    """The pointer and the sentence in an error of msgspec, ``Expected `int`, got `str` - at `$.images[3].id```."""
+    sentence, _, path = str(error).partition(" - at `$")
+    pointer = re.sub(r"\.|\[", "/", path.rstrip("`").replace("]", ""))
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", sentence):
+        return f"{pointer}/{missing[1]}", "this field is missing"
+    return pointer, sentence.replace("`", "").replace("Expected", "expected", 1)
+
+
+def _not_a_number(data: bytes) -> Iterator[Fault]:
+    # Python's json writes and reads NaN, so it can find the places of what no other reader accepts.
+    try:
+        pending: list[tuple[str, Any]] = [("", json.loads(data))]
+    except (ValueError, RecursionError):
+        return
+    while pending:
+        pointer, value = pending.pop()
+        if isinstance(value, float) and not isfinite(value):
+            yield pointer, f"{value} is not JSON; a point that is not known is written 0,0,0"
+        elif isinstance(value, dict):
+            pending += reversed([(f"{pointer}/{key}", item) for key, item in value.items()])
+        elif isinstance(value, list):
+            pending += reversed([(f"{pointer}/{index}", item) for index, item in enumerate(value)])

@@ -1,0 +1,188 @@
+"""How good poses are: OKS as COCO defines it, and distances relative to the subject's size.
+
+The relative distances follow one convention, chosen so that no method gains by leaving out points. On each frame the
+distance from the truth in pixels is divided by the diagonal of the tight box of the truth's known keypoints, and is at
+most 1. A known point that the guess lacks has distance 1 and counts as wrong in PCK. Frames on which the truth knows
+fewer than two points have no size and are left out, and so are keyframes: they were given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from pose import boxes
+from pose.track import Track
+
+#: Share of the box diagonal within which a point is correct.
+PCK_THRESHOLDS = (0.05, 0.1, 0.2)
+
+_NO_TRACKS: Mapping[int, Track] = MappingProxyType({})
+
+
+def oks(
+    truth_xy: np.ndarray,
+    truth_visibility: np.ndarray,
+    guess_xy: np.ndarray,
+    area: float | np.ndarray,
+    sigmas: np.ndarray,
+) -> np.ndarray:
+    """Object keypoint similarity, the mean over the truth's known points of ``exp(-d^2 / (2 area (2 sigma)^2))``.
+
+    As ``pycocotools.cocoeval.COCOeval.computeOks`` computes it: the variance is ``(2 sigma)^2``, an eps is added to the
+    area, visibility 1 counts like 2, and the guess's own visibility and scores play no part. Leading axes broadcast, so
+    ``(D, 1, K, 2)`` against ``(1, G, K, 2)`` gives the matrix of all pairs.
+
+    Args:
+        truth_xy: ``(..., K, 2)`` pixels.
+        truth_visibility: ``(..., K)``.
+        guess_xy: ``(..., K, 2)`` pixels.
+        area: ``(...)`` square pixels of the truth's object, the ``s^2`` of the definition.
+        sigmas: ``(K,)`` falloffs, see ``Skeleton.oks_sigmas``.
+
+    Returns:
+        ``(...)`` in 0 to 1. NaN where the truth knows no point: COCO ignores such an instance.
+    """
+    offset = np.asarray(guess_xy, dtype=np.float64) - np.asarray(truth_xy, dtype=np.float64)
+    variance = (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
+    scale = np.asarray(area, dtype=np.float64)[..., None] + np.spacing(1)
+    similarity = np.exp(-(offset**2).sum(axis=-1) / variance / scale / 2)
+    known = np.broadcast_to(np.asarray(truth_visibility) > 0, similarity.shape)
+    count = known.sum(axis=-1)
+    total = np.where(known, similarity, 0.0).sum(axis=-1)
+    mean: np.ndarray = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
+
+
+@dataclass(frozen=True, eq=False)
+class PointErrors:
+    """Relative distances of a guess from the truth of one track.
+
+    Attributes:
+        frames: ``(F,)`` the frames that are measured.
+        errors: ``(F, K)`` distance over the box diagonal, at most 1; 1 where the guess lacks the point.
+        known: ``(F, K)`` the truth knows the point: only these are measured.
+        present: ``(F, K)`` the guess has the point.
+    """
+
+    frames: np.ndarray
+    errors: np.ndarray
+    known: np.ndarray
+    present: np.ndarray
+
+
+def normalised_errors(truth: Track, guess: Track, keyframes: np.ndarray | None = None) -> PointErrors:
+    """Measure a guess against the truth by this module's convention.
+
+    Args:
+        truth: ``(F, K)`` labels.
+        guess: Poses of the same skeleton on any frames; those the truth does not have are not looked at.
+        keyframes: Frame indices to leave out, those the guess was made from.
+    """
+    if guess.num_keypoints != truth.num_keypoints:
+        raise ValueError(f"the guess has {guess.num_keypoints} keypoints, the truth {truth.num_keypoints}")
+    measured = (truth.visibility > 0).sum(axis=1) >= 2
+    if keyframes is not None:
+        measured &= ~np.isin(truth.frames, keyframes)
+    truth = truth.select(measured)
+    known = truth.visibility > 0
+
+    here, row = np.isin(truth.frames, guess.frames), np.searchsorted(guess.frames, truth.frames)
+    present = np.zeros_like(known)
+    present[here] = (guess.visibility[row[here]] > 0) & known[here]
+    xy = np.zeros(truth.xy.shape)
+    xy[here] = guess.xy[row[here]]
+
+    distance = np.linalg.norm(xy - truth.xy, axis=-1)
+    diagonal = np.linalg.norm(boxes.around(truth.xy, truth.visibility)[:, 2:], axis=-1)[:, None]
+    # Where all known points of the truth coincide there is nothing to measure by; the error is then 1.
+    relative = np.divide(distance, diagonal, out=np.ones_like(distance), where=diagonal > 0)
+    return PointErrors(truth.frames, np.where(present, np.minimum(relative, 1.0), 1.0), known, present)
+
+
+def pck(errors: np.ndarray, present: np.ndarray, threshold: float) -> float:
+    """Percentage of correct keypoints, as a share: present and within ``threshold``.
+
+    After Yang and Ramanan, *Articulated human detection with flexible mixtures of parts* (TPAMI 2013), with the size of
+    the subject taken from the box diagonal of its known keypoints.
+
+    Args:
+        errors: ``(P,)`` relative distances.
+        present: ``(P,)`` whether the guess has the point; an absent one is wrong at any threshold.
+        threshold: Largest relative distance of a correct point, inclusive.
+    """
+    return float(((errors <= threshold) & present).mean())
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Relative distances of many points in a few figures.
+
+    Attributes:
+        points: How many points of the truth were measured.
+        coverage: Share of them that the guess has.
+        mean: Mean relative distance, absent points counting 1.
+        median: Median relative distance, absent points counting 1.
+        pck: Share of correct points for each of ``PCK_THRESHOLDS``.
+    """
+
+    points: int
+    coverage: float
+    mean: float
+    median: float
+    pck: Mapping[float, float]
+
+    def ratio_to(self, baseline: Summary) -> float:
+        """Mean error over that of a baseline measured on the same points: below 1 is better than the baseline.
+
+        Infinite when only the baseline is without error, 1 when both are.
+        """
+        if self.points != baseline.points:
+            raise ValueError(f"{self.points} points do not compare with the baseline's {baseline.points}")
+        if baseline.mean == 0:
+            return 1.0 if self.mean == 0 else float("inf")
+        return self.mean / baseline.mean
+
+
+def summarise(errors: np.ndarray, present: np.ndarray) -> Summary:
+    """Sum up ``(P,)`` relative distances; ``present`` says which points the guess has.
+
+    Raises:
+        ValueError: There is no point to measure.
+    """
+    if not len(errors):
+        raise ValueError("the truth has no point to measure outside the keyframes")
+    return Summary(
+        points=len(errors),
+        coverage=float(present.mean()),
+        mean=float(errors.mean()),
+        median=float(np.median(errors)),
+        pck=MappingProxyType({threshold: pck(errors, present, threshold) for threshold in PCK_THRESHOLDS}),
+    )
+
+
+def evaluate(
+    truth: Mapping[int, Track], guess: Mapping[int, Track], keyframes: Mapping[int, Track] = _NO_TRACKS
+) -> Summary:
+    """Measure all tracks of a video together, every point counting alike.
+
+    Args:
+        truth: Labels by track id.
+        guess: Poses by track id; a track it lacks is absent on every frame.
+        keyframes: Labels the guess was made from, by track id; a track's own keyframes are left out.
+
+    Raises:
+        ValueError: There is no point to measure.
+    """
+    parts = []
+    for track_id, labels in truth.items():
+        given = keyframes.get(track_id)
+        poses = guess.get(track_id, Track.empty(labels.num_keypoints))
+        parts.append(normalised_errors(labels, poses, None if given is None else given.frames))
+    return summarise(
+        np.concatenate([part.errors[part.known] for part in parts] or [np.zeros(0)]),
+        np.concatenate([part.present[part.known] for part in parts] or [np.zeros(0, dtype=bool)]),
+    )

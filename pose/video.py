@@ -1,0 +1,169 @@
+"""Reading a video frame by frame, exactly: ``read(i)`` is frame ``i`` of the frame table, wherever it stands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import chain
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+
+from pose.decoder import Decoder, Limits, VideoError
+from pose.frame_table import FrameTable, scan
+from pose.picture import Converter, checksum, turn
+from pose.video_writer import VideoWriter
+
+__all__ = ["Video", "VideoWriter"]
+
+
+class Video:
+    """A video open for reading; a context manager.
+
+    A seek is never believed: the frame that comes out must carry the timestamp and, where the table has one, the
+    checksum of the frame that was asked for. Otherwise decoding begins at an earlier keyframe, in the end at the start
+    of the file. Files whose timestamps lead nowhere (``table.seekable`` is False) are always read from the start.
+
+    One thread at a time, and not across a fork. Holds a few decoded frames, however long the video.
+
+    Args:
+        path: The file.
+        table: Its frame table; without one the file is scanned first, which decodes all of it.
+        limits: What is too large to be opened.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        VideoError: The file is no video that we read, or exceeds the limits.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], table: FrameTable | None = None, *, limits: Limits | None = None
+    ) -> None:
+        self.table = table if table is not None else scan(path, limits)
+        self._decoder = Decoder(path, limits)
+        self._converter = Converter()
+        self._keyframes = np.flatnonzero(self.table.keyframe)
+        self._from_start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._decoder.close()
+
+    @property
+    def num_frames(self) -> int:
+        """``F``."""
+        return self.table.num_frames
+
+    @property
+    def width(self) -> int:
+        """Pixels of the displayed frame."""
+        return self.table.width
+
+    @property
+    def height(self) -> int:
+        """Pixels of the displayed frame."""
+        return self.table.height
+
+    @property
+    def fps(self) -> float:
+        """Frames per second on average."""
+        return self.table.fps
+
+    def read(self, index: int) -> np.ndarray:
+        """Frame ``index``, ``(H, W, 3)`` uint8 RGB.
+
+        Raises:
+            IndexError: The video has no such frame.
+            VideoError: The file is not the one that the table was made from, or has been damaged since.
+        """
+        if not 0 <= index < self.num_frames:
+            raise IndexError(f"frame {index} of a video with {self.num_frames} frames")
+        return self._shown(self._converter.rgb(self._frame(index)))
+
+    def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
+        """Frames ``start <= i < stop`` in order.
+
+        Args:
+            start: First frame.
+            stop: The frame after the last; the end of the video where None.
+            gray: Give ``(H, W)`` uint8 luma as the file codes it (``Converter.luma``), which saves the colour
+                conversion, instead of ``(H, W, 3)`` uint8 RGB.
+
+        Raises:
+            IndexError: The video has no such frames.
+            VideoError: As in ``read``.
+        """
+        stop = self.num_frames if stop is None else stop
+        if not 0 <= start <= stop <= self.num_frames:
+            raise IndexError(f"frames {start} to {stop} of a video with {self.num_frames} frames")
+        convert = self._converter.luma if gray else self._converter.rgb
+        return (self._shown(convert(self._frame(index))) for index in range(start, stop))
+
+    def _shown(self, picture: np.ndarray) -> np.ndarray:
+        turned = turn(picture, self.table.rotation, self.table.mirrored)
+        return np.ascontiguousarray(turned[: self.table.height, : self.table.width])
+
+    def _frame(self, index: int) -> av.VideoFrame:
+        keyframe = self._keyframe_before(index) if self.table.seekable else 0
+        frame = self._forward(index) if keyframe <= self._position <= index else None
+        if frame is None and keyframe:
+            frame = self._seek(index)
+        if frame is None:
+            self._decoder.rewind()
+            self._from_start()
+            frame = self._forward(index)
+        if frame is None:
+            raise VideoError(f"Frame {index} does not come out of the file: it was changed since it was first read.")
+        return frame
+
+    def _keyframe_before(self, index: int, back: int = 1) -> int:
+        row = int(np.searchsorted(self._keyframes, index, side="right")) - back
+        return int(self._keyframes[row]) if row >= 0 else 0
+
+    def _from_start(self) -> None:
+        self._frames = self._decoder.frames()
+        self._position = 0  # the frame that the decoder gives next
+        self._sought = False
+
+    def _forward(self, index: int) -> av.VideoFrame | None:
+        for frame in self._frames:
+            self._position += 1
+            if self._position > index:
+                return frame if self._is(frame, index) else None
+        return None
+
+    def _is(self, frame: av.VideoFrame, index: int) -> bool:
+        table = self.table
+        if table.seekable and frame.pts != table.pts[index]:
+            return False
+        # Only a seek can leave a wrong picture under the right timestamp: one decoded without what it refers to.
+        return not self._sought or table.checksum is None or checksum(frame) == table.checksum[index]
+
+    def _seek(self, index: int) -> av.VideoFrame | None:
+        back = 1
+        while keyframe := self._keyframe_before(index, back):
+            back *= 2
+            if not self._decoder.seek(int(self.table.pts[keyframe])):
+                return None
+            self._frames, self._sought = self._decoder.frames(), True
+            first = next(self._frames, None)
+            if first is None or first.pts is None:
+                continue
+            self._frames = chain((first,), self._frames)
+            self._position = int(np.searchsorted(self.table.pts, first.pts))
+            # Open groups of pictures, and containers that seek roughly, can land beyond the frame.
+            if self._position <= index and first.pts == self.table.pts[self._position]:
+                frame = self._forward(index)
+                if frame is not None:
+                    return frame
+        return None

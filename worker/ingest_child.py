@@ -1,0 +1,68 @@
+"""The child process of ingest: decodes an upload under limits, so that no file can take the worker down.
+
+It prints a JSON line now and then to say how far it is, and one at the end: ``{}`` or ``{"rejected": sentence}``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from app.videos.sandbox import confine
+from pose.decoder import Decoder, Limits, VideoError
+from pose.proxy import write_proxy
+
+_REPORT_SECONDS = 0.25
+
+
+def main() -> None:
+    """Do the task given as JSON in the first argument."""
+    task = json.loads(sys.argv[1])
+    confine(task["memory_bytes"], task["cpu_seconds"])
+    try:
+        _work(task)
+    except VideoError as error:
+        _say({"rejected": str(error)})
+    except MemoryError:
+        _say({"rejected": "reading this video took more memory than a video may"})
+    else:
+        _say({})
+
+
+def _work(task: dict[str, Any]) -> None:
+    limits = Limits(**task["limits"])
+    source = Path(task["source"])
+    expected = _claimed_frames(source, limits)
+    frames = write_proxy(source, task["proxy"], limits=limits)
+    reported = time.monotonic()
+    while True:
+        try:
+            done = next(frames)
+        except StopIteration as end:
+            source_table, proxy_table = end.value
+            break
+        if time.monotonic() - reported > _REPORT_SECONDS:
+            reported = time.monotonic()
+            _say({"frames": done, "share": min(1.0, done / expected) if expected else 0.0})
+    tables = {"source": source_table.to_bytes().hex(), "proxy": proxy_table.to_bytes().hex()}
+    Path(task["tables"]).write_text(json.dumps(tables))
+
+
+def _claimed_frames(source: Path, limits: Limits) -> int:
+    decoder = Decoder(source, limits)
+    try:
+        return int(decoder.stream.frames)
+    finally:
+        decoder.close()
+
+
+def _say(word: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(word) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

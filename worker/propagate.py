@@ -1,0 +1,141 @@
+"""Propagation: segment by segment, each stored before the ledger says that it is done."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import insert, select, update
+
+from app.jobs import ledger
+from app.labels import history
+from app.projects import service as projects
+from app.storage import Stored
+from app.tables import Job, JobSegment, Run, Video
+from app.videos.service import record_blob
+from models.engines.engine import Engine
+from models.propagate import resolve
+from pose.formats import npy
+from pose.frame_table import FrameTable
+from pose.segments import Segment, plan, relevant
+from pose.track import Track
+from pose.video import Video as VideoReader
+from worker.context import Context
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """One segment to be computed, with all it depends on."""
+
+    track: int
+    segment: Segment
+    keyframes: Track
+    input_sha256: str
+
+
+def propagate(context: Context) -> None:
+    """Run a propagation job; segments that were computed before, here or in an earlier run, are not computed again."""
+    with context.database.session(readonly=True) as session:
+        job = session.get_one(Job, context.held.job_id)
+        run = session.scalars(select(Run).where(Run.job_id == job.id)).one()
+        video = session.get_one(Video, run.video_id)
+    assert video.proxy_sha256 is not None
+    assert video.proxy_table_sha256 is not None
+    engine = resolve(job.params["engine"])
+    pieces = _pieces(context, engine, job, run, video)
+    total = sum(len(piece.segment) for piece in pieces)
+    done = sum(len(piece.segment) for piece in _write_down(context, engine, run, pieces))
+    context.step(done / total, "propagating")
+    table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
+    with VideoReader(context.storage.file(video.proxy_sha256), table) as reader:
+        for piece in _open(context, pieces):
+            poses = engine.propagate(reader, piece.keyframes, piece.segment)
+            _record(context, piece, context.storage.put(npy.encode(poses)))
+            done += len(piece.segment)
+            context.step(done / total, "propagating")
+    with context.writing() as session:
+        ledger.succeed(session, context.held, {"run_id": run.id})
+
+
+def _pieces(context: Context, engine: Engine, job: Job, run: Run, video: Video) -> list[_Piece]:
+    wanted = job.params
+    with context.database.session(readonly=True) as session:
+        size = projects.skeleton(session, video.project_id, run.skeleton_version).size
+        labels = history.read(session, video.id, size, revision=run.label_revision, tracks=wanted["tracks"])
+    pieces = []
+    for number in wanted["tracks"]:
+        keyframes = labels.track(number)
+        if wanted["keyframes"] is not None:
+            keyframes = keyframes.select(np.isin(keyframes.frames, wanted["keyframes"]))
+        for segment in plan(keyframes, wanted["start"], wanted["stop"]):
+            near = relevant(keyframes, segment)
+            pieces.append(_Piece(number, segment, near, _digest(engine, video, segment, near)))
+    return sorted(pieces, key=lambda piece: (piece.segment, piece.track))
+
+
+def _digest(engine: Engine, video: Video, segment: Segment, keyframes: Track) -> str:
+    """What a segment's poses depend on, as a digest: equal digests mean equal poses."""
+    digest = hashlib.sha256(f"{engine.name} {engine.version} {video.proxy_sha256} {segment}".encode())
+    digest.update(npy.encode(keyframes))
+    return digest.hexdigest()
+
+
+def _write_down(context: Context, engine: Engine, run: Run, pieces: list[_Piece]) -> list[_Piece]:
+    """Put the segments on the ledger, those that were computed before as done; give the ones done."""
+    with context.writing() as session:
+        session.execute(update(Run).where(Run.id == run.id).values(engine=engine.name))
+        held = {
+            (row.track_number, row.start): row.sha256
+            for row in session.scalars(select(JobSegment).where(JobSegment.job_id == context.held.job_id))
+        }
+        if not held:
+            known = dict(
+                session.execute(
+                    select(JobSegment.input_sha256, JobSegment.sha256)
+                    .join(Job, Job.id == JobSegment.job_id)
+                    .where(Job.video_id == run.video_id, JobSegment.sha256.is_not(None))
+                ).all()
+            )
+            held = {(piece.track, piece.segment.start): known.get(piece.input_sha256) for piece in pieces}
+            session.execute(
+                insert(JobSegment),
+                [
+                    {
+                        "job_id": context.held.job_id,
+                        "track_number": piece.track,
+                        "start": piece.segment.start,
+                        "stop": piece.segment.stop,
+                        "input_sha256": piece.input_sha256,
+                        "sha256": held[piece.track, piece.segment.start],
+                    }
+                    for piece in pieces
+                ],
+            )
+    return [piece for piece in pieces if held[piece.track, piece.segment.start] is not None]
+
+
+def _open(context: Context, pieces: list[_Piece]) -> list[_Piece]:
+    with context.database.session(readonly=True) as session:
+        waiting = set(
+            session.execute(
+                select(JobSegment.track_number, JobSegment.start).where(
+                    JobSegment.job_id == context.held.job_id, JobSegment.sha256.is_(None)
+                )
+            )
+        )
+    return [piece for piece in pieces if (piece.track, piece.segment.start) in waiting]
+
+
+def _record(context: Context, piece: _Piece, stored: Stored) -> None:
+    with context.writing() as session:
+        record_blob(session, stored)
+        session.execute(
+            update(JobSegment)
+            .where(
+                JobSegment.job_id == context.held.job_id,
+                JobSegment.track_number == piece.track,
+                JobSegment.start == piece.segment.start,
+            )
+            .values(sha256=stored.sha256)
+        )
