@@ -25,6 +25,7 @@ from pose.proxy import ENCODER, write_proxy
 from pose.video import Video
 
 WIDTH, HEIGHT, FRAMES = 1280, 720, 600
+CAMERA = {"g": "250", "bf": "3", "preset": "veryfast", "crf": "18"}
 ROUNDS = 5
 READS = 80
 
@@ -33,13 +34,13 @@ def render(path: Path) -> None:
     """Write the clip."""
     rng = np.random.default_rng(0)
     texture = rng.integers(0, 256, (HEIGHT // 8 + 40, WIDTH // 8 + 90, 3)).astype(np.uint8).repeat(8, 0).repeat(8, 1)
-    noise = rng.integers(-6, 7, (8, HEIGHT, WIDTH, 3))
+    noise = rng.integers(-6, 7, (8, HEIGHT, WIDTH, 3), dtype=np.int16)
     with av.open(path, "w") as container:
-        stream = container.add_stream("libx264", rate=30, options={"g": "250", "bf": "3", "preset": "veryfast"})
+        stream = container.add_stream("libx264", rate=30, options=CAMERA)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for index in range(FRAMES):
             part = texture[index // 2 : index // 2 + HEIGHT, index : index + WIDTH]
-            picture = np.clip(part // 2 + 60 + noise[index % 8], 0, 255).astype(np.uint8)
+            picture = np.clip((part // 2 + 60) + noise[index % 8], 0, 255).astype(np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
 
@@ -58,7 +59,11 @@ def bare_luma(path: Path) -> Iterator[np.ndarray]:
         container.streams.video[0].thread_type = "AUTO"
         for frame in container.decode(video=0):
             plane = frame.planes[0]
-            yield np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width].copy()
+            yield (
+                np.frombuffer(memoryview(plane), np.uint8)
+                .reshape(-1, plane.line_size)[: frame.height, : frame.width]
+                .copy()
+            )
 
 
 def bare_transcode(source: Path, target: Path) -> Iterator[int]:
@@ -68,7 +73,7 @@ def bare_transcode(source: Path, target: Path) -> Iterator[int]:
         decoded.thread_type = "AUTO"
         stream = new.add_stream("libx264", rate=decoded.average_rate, options=ENCODER)
         stream.width, stream.height, stream.pix_fmt = decoded.width, decoded.height, "yuv420p"
-        stream.codec_context.time_base = Fraction(decoded.time_base)
+        stream.codec_context.time_base = decoded.time_base or Fraction(1, 30)
         for index, frame in enumerate(old.decode(decoded)):
             frame.pict_type = 0
             new.mux(stream.encode(frame))

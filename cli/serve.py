@@ -122,5 +122,3 @@ def _stop(children: list[subprocess.Popen[bytes]]) -> None:
             child.wait(timeout=20)
         except subprocess.TimeoutExpired:
             child.kill()
-
-

@@ -167,7 +167,11 @@ class Decoder:
         return True
 
     def frames(self) -> Iterator[av.VideoFrame]:
-        """Decode from here to the end of the file or the first error; ``broken`` and ``missing`` tell which."""
+        """Decode from here to the end of the file or the first error; ``broken`` and ``missing`` tell which.
+
+        Raises:
+            MemoryError: The process may not have the memory that decoding takes.
+        """
         self.broken, self.missing = False, 0.0
         # A transport stream marks packets as corrupt at each seam of its parts; there the decoder is the judge.
         complete = self._container.format.name == "mpegts"
@@ -189,8 +193,8 @@ class Decoder:
                     self.missing = self._missing_seconds(newest)
                 try:
                     decoded = packet.decode()
-                except av.FFmpegError:
-                    if started or not packet.size:
+                except av.FFmpegError as error:
+                    if started or not packet.size or isinstance(error, MemoryError):
                         raise
                     continue
                 for frame in decoded:
@@ -201,6 +205,8 @@ class Decoder:
                         return  # a frame to be shown before this one may be among the missing
                     started, shown = True, frame.pts
                     yield frame
+        except MemoryError:
+            raise
         except (av.FFmpegError, OSError):
             self.broken = True
             return

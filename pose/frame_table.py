@@ -244,8 +244,10 @@ class Scan:
             VideoError: There was not one good frame.
         """
         if not self._pts:
+            megapixels = self._decoder.limits.max_pixels / 1e6
             raise VideoError(
-                "Not one frame of the video can be decoded: the file is damaged, or its picture too large."
+                f"Not one frame can be decoded: the file is damaged, or its picture is larger than the "
+                f"{megapixels:.0f} megapixels that are accepted."
             )
         width, height = self._size
         if self.rotation % 180:

@@ -78,7 +78,6 @@ def _encode(decoder: Decoder, notes: Scan, container: OutputContainer) -> Genera
     stream: av.VideoStream | None = None
     start = 0
     for decoded in notes.frames():
-        # Read the colour tags before the conversion, which may change them.
         frame = converter.yuv420(decoded, notes.rotation, notes.mirrored)
         if stream is None:
             stream = _add_stream(container, decoder, frame, decoded)

@@ -114,10 +114,15 @@ class Video:
         return np.ascontiguousarray(turned[: self.table.height, : self.table.width])
 
     def _frame(self, index: int) -> av.VideoFrame:
-        keyframe = self._keyframe_before(index) if self.table.seekable else 0
+        seekable = self.table.seekable
+        row = int(np.searchsorted(self._keyframes, index, side="right")) - 1 if seekable else -1
+        keyframe = self._keyframes[row] if row >= 0 else 0
         frame = self._forward(index) if keyframe <= self._position <= index else None
-        if frame is None and keyframe:
-            frame = self._seek(index)
+        back = 1
+        while frame is None and row >= 0:
+            frame = self._seek(int(self._keyframes[row]), index)
+            row -= back
+            back *= 2
         if frame is None:
             self._decoder.rewind()
             self._from_start()
@@ -125,10 +130,6 @@ class Video:
         if frame is None:
             raise VideoError(f"Frame {index} does not come out of the file: it was changed since it was first read.")
         return frame
-
-    def _keyframe_before(self, index: int, back: int = 1) -> int:
-        row = int(np.searchsorted(self._keyframes, index, side="right")) - back
-        return int(self._keyframes[row]) if row >= 0 else 0
 
     def _from_start(self) -> None:
         self._frames = self._decoder.frames()
@@ -149,21 +150,16 @@ class Video:
         # Only a seek can leave a wrong picture under the right timestamp: one decoded without what it refers to.
         return not self._sought or table.checksum is None or checksum(frame) == table.checksum[index]
 
-    def _seek(self, index: int) -> av.VideoFrame | None:
-        back = 1
-        while keyframe := self._keyframe_before(index, back):
-            back *= 2
-            if not self._decoder.seek(int(self.table.pts[keyframe])):
-                return None
-            self._frames, self._sought = self._decoder.frames(), True
-            first = next(self._frames, None)
-            if first is None or first.pts is None:
-                continue
-            self._frames = chain((first,), self._frames)
-            self._position = int(np.searchsorted(self.table.pts, first.pts))
-            # Open groups of pictures, and containers that seek roughly, can land beyond the frame.
-            if self._position <= index and first.pts == self.table.pts[self._position]:
-                frame = self._forward(index)
-                if frame is not None:
-                    return frame
-        return None
+    def _seek(self, keyframe: int, index: int) -> av.VideoFrame | None:
+        if not self._decoder.seek(int(self.table.pts[keyframe])):
+            return None
+        self._frames, self._sought = self._decoder.frames(), True
+        first = next(self._frames, None)
+        if first is None or first.pts is None:
+            return None
+        # Open groups of pictures, and containers that seek roughly, can land beyond the frame.
+        self._frames = chain((first,), self._frames)
+        self._position = int(np.searchsorted(self.table.pts, first.pts))
+        if self._position > index or first.pts != self.table.pts[self._position]:
+            return None
+        return self._forward(index)

@@ -246,21 +246,11 @@ def test_limits(write_clip: Callable[..., Path]) -> None:
         Limits().check_size(20000, 20000)
 
 
-def test_huge_picture_is_refused_by_its_header(write_clip: Callable[..., Path]) -> None:
-    path = write_clip("a.mp4", 2, codec="mjpeg", pix_fmt="yuvj420p")
-    data = path.read_bytes()
-    for size in ((160, 96), (96, 160)):  # the header of MP4, and those of its JPEG pictures
-        data = data.replace(struct.pack(">HH", *size), struct.pack(">HH", 20000, 20000))
-    path.write_bytes(data)
-    with pytest.raises(VideoError, match="20000 x 20000"):
-        scan(path)
-
-
-def test_huge_picture_that_only_the_codec_knows_of_is_never_allocated(write_clip: Callable[..., Path]) -> None:
+def test_huge_picture_is_never_allocated(write_clip: Callable[..., Path]) -> None:
     path = write_clip("a.gif", 2, codec="gif", pix_fmt="rgb8")
     data = path.read_bytes()
     path.write_bytes(data[:6] + struct.pack("<HH", 20000, 20000) + data[10:])
-    with pytest.raises(VideoError, match="too large"):
+    with pytest.raises(VideoError, match="larger than the 67 megapixels"):
         scan(path)
 
 

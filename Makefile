@@ -1,0 +1,37 @@
+.DEFAULT_GOAL := help
+bin := .venv/bin
+
+.venv/.ready: pyproject.toml constraints.txt scripts/setup
+	@scripts/setup
+
+.PHONY: help setup demo up test lint format picture clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: .venv/.ready ## make .venv with everything
+
+demo: .venv/.ready ## run the whole loop once on a rendered video, with a service of its own
+	@$(bin)/posetween demo
+
+up: .venv/.ready ## serve the API with a worker and print the address and the key
+	@$(bin)/posetween up
+
+test: .venv/.ready ## run the tests
+	@$(bin)/python -m pytest
+
+lint: .venv/.ready ## check style, types and import contracts
+	@$(bin)/ruff check
+	@$(bin)/ruff format --check
+	@$(bin)/mypy
+	@$(bin)/lint-imports
+
+format: .venv/.ready ## put the code into shape
+	@$(bin)/ruff check --fix
+	@$(bin)/ruff format
+
+picture: .venv/.ready ## draw the picture of the README again
+	@$(bin)/python -m benchmarks.readme_picture
+
+clean: ## remove what was made here
+	rm -rf .venv demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -1,0 +1,1 @@
+"""What moves poses through time: the propagation engines and, with them, the networks."""

@@ -1,0 +1,1 @@
+"""The propagation engines, one module each."""

@@ -1,0 +1,61 @@
+"""What every propagation engine is, and what it asks of a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from pose.segments import Segment
+from pose.track import Track
+
+
+class FrameSource(Protocol):
+    """The part of ``pose.video.Video`` that engines use."""
+
+    @property
+    def num_frames(self) -> int:
+        """``F``."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Pixels of the displayed frame."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """Pixels of the displayed frame."""
+        ...
+
+    def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
+        """Frames ``start <= i < stop`` in order, ``(H, W, 3)`` uint8 RGB or, if ``gray``, ``(H, W)`` luma."""
+        ...
+
+
+class Engine(Protocol):
+    """Carries one subject's labels to the other frames.
+
+    Attributes:
+        name: What a user calls it.
+        version: Part of what identifies a stored result: it changes when the engine's results change.
+    """
+
+    name: str
+    version: str
+
+    def propagate(self, video: FrameSource, keyframes: Track, segment: Segment) -> Track:
+        """Poses on every frame of a segment.
+
+        Labelled points come back as they are, with score 1 and radius 0. A keypoint that is labelled anywhere in
+        ``keyframes`` is known on every frame, one that is labelled nowhere on none. The result depends on nothing but
+        the frames and the labels next to the segment in time (each keypoint's own, see ``pose.segments.anchors``), so
+        segments may be computed alone and in any order.
+
+        Args:
+            video: The frames.
+            keyframes: All labels of the subject; a keyframe may carry some of its keypoints only.
+            segment: The frames wanted.
+        """
+        ...
