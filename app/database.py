@@ -18,6 +18,10 @@ from sqlalchemy.sql.functions import FunctionElement
 
 _BUSY_SECONDS = 10
 
+# With this many transactions of requests under way, connections are left over for everything else.
+_CONNECTIONS = {"pool_size": 20, "max_overflow": 30}
+_TRANSACTIONS = 20
+
 
 class clock(FunctionElement[float]):
     """The database's own clock in seconds since the epoch: leases must not depend on a worker's."""
@@ -47,6 +51,16 @@ class Database:
     write: sessionmaker[Session]
     read: sessionmaker[Session]
 
+    @property
+    def readers(self) -> int:
+        """Reading transactions that requests may hold at a time."""
+        return _TRANSACTIONS
+
+    @property
+    def writers(self) -> int:
+        """Writing transactions that requests may hold at a time."""
+        return 1 if self.engine.dialect.name == "sqlite" else _TRANSACTIONS
+
     @contextmanager
     def session(self, *, readonly: bool = False) -> Iterator[Session]:
         """One transaction: committed when the block ends, rolled back when it raises."""
@@ -64,7 +78,7 @@ def connect(url: str) -> Database:
     if address.get_backend_name() == "sqlite":
         engine = _sqlite(url, address.database)
     else:
-        engine = create_engine(url, pool_pre_ping=True, pool_size=20, max_overflow=30)
+        engine = create_engine(url, pool_pre_ping=True, **_CONNECTIONS)
     read = engine.execution_options(readonly=True)
     return Database(
         engine=engine,
@@ -76,7 +90,7 @@ def connect(url: str) -> Database:
 def _sqlite(url: str, file: str | None) -> Engine:
     if file:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=20, max_overflow=30, connect_args={"timeout": _BUSY_SECONDS})
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, **_CONNECTIONS)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import Semaphore
 from fastapi import Depends, Path, Request, Security
+from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.params import Depends as DependsParam
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import select
@@ -35,13 +38,32 @@ def _database(request: Request) -> Database:
     return request.app.state.database  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True)
+class Turns:
+    """Who may hold a transaction: everybody else waits on the event loop.
+
+    A request keeps its connection while it waits for a thread. Were there more such requests than connections, or two
+    writers on SQLite, the threads would all be taken by requests that wait for a connection or the write lock.
+    """
+
+    reading: Semaphore
+    writing: Semaphore
+
+
+def _turns(request: Request) -> Turns:
+    return request.app.state.turns  # type: ignore[no-any-return]
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 StorageDep = Annotated[Storage, Depends(_storage)]
 DatabaseDep = Annotated[Database, Depends(_database)]
+TurnsDep = Annotated[Turns, Depends(_turns)]
 
 
-def _session(request: Request, database: DatabaseDep) -> Iterator[Session]:
-    with database.session(readonly=request.method in _SAFE) as session:
+async def _session(request: Request, database: DatabaseDep, turns: TurnsDep) -> AsyncIterator[Session]:
+    readonly = request.method in _SAFE
+    turn = turns.reading if readonly else turns.writing
+    async with turn, contextmanager_in_threadpool(database.session(readonly=readonly)) as session:
         yield session
 
 
@@ -91,7 +113,12 @@ def find_project(project_id: Id, session: SessionDep, caller: CallerDep) -> Proj
     return project
 
 
-def _video(video_id: Id, session: SessionDep, caller: CallerDep) -> Video:
+def find_video(video_id: Id, session: SessionDep, caller: CallerDep) -> Video:
+    """The caller's video with this id.
+
+    Raises:
+        NotFound: There is none, or it is another lab's.
+    """
     video = session.scalar(select(Video).join(Project).where(Video.id == video_id, Project.lab_id == caller.lab_id))
     if video is None:
         raise NotFound(f"there is no video {video_id}")
@@ -120,7 +147,7 @@ def _export(export_id: Id, session: SessionDep, caller: CallerDep) -> Export:
 
 
 ProjectDep = Annotated[Project, Depends(find_project)]
-VideoDep = Annotated[Video, Depends(_video)]
+VideoDep = Annotated[Video, Depends(find_video)]
 JobDep = Annotated[Job, Depends(_job)]
 RunDep = Annotated[Run, Depends(_run)]
 ExportDep = Annotated[Export, Depends(_export)]

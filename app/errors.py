@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 PROBLEM = "application/problem+json"
 
@@ -98,6 +102,12 @@ class NoSpace(ServiceError):
     status, title = 507, "Insufficient storage"
 
 
+class Busy(ServiceError):
+    """Too much at a time; a moment later it will work."""
+
+    status, title = 503, "Busy"
+
+
 def invalid(pointer: str, detail: str, location: str = "body") -> Invalid:
     """The error of one bad field."""
     return Invalid(detail, [FieldProblem(pointer=pointer, detail=detail, location=location)])
@@ -111,11 +121,33 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def database_trouble(error: SQLAlchemyError) -> ServiceError | None:
+    """What a database error means to a caller who did nothing wrong; None when it is a mistake of ours."""
+    if isinstance(error, PoolTimeout):
+        return Busy("the database is busy; send this again")
+    if not isinstance(error, OperationalError):
+        return None
+    code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
+    if code in _FULL:
+        return NoSpace("the disk of the server is full; nothing of this was kept")
+    if code.startswith(_LOCKED) or error.connection_invalidated:
+        return Busy("the database is busy; send this again")
+    return None
+
+
+# SQLite's names and PostgreSQL's SQLSTATE codes. SQLite cannot enlarge its shared memory file on a full disk.
+_FULL = {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_WRITE", "53100"}
+_LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED", "40001", "40P01", "55P03", "53300")
+
+
 def install(app: FastAPI) -> None:
     """Render every error of the app as a problem document."""
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(SQLAlchemyError, _database_error)
+    app.add_exception_handler(ClientDisconnect, _broken_off)
+    app.add_exception_handler(Exception, _unexpected)
 
 
 def _render(error: ServiceError, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -127,7 +159,10 @@ def _render(error: ServiceError, headers: dict[str, str] | None = None) -> JSONR
 
 async def _service_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)
-    return _render(error, {"WWW-Authenticate": "Bearer"} if error.status == 401 else None)
+    return _render(error, _HEADERS.get(error.status))
+
+
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
@@ -142,11 +177,30 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
 def _field(entry: dict[str, Any]) -> FieldProblem:
     location, *path = entry["loc"]
     pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    pointer += entry.get("ctx", {}).get("pointer", "")
+    # A name that somebody sent can hold half a surrogate pair, which no answer can.
+    pointer = pointer.encode(errors="replace").decode()
     return FieldProblem(pointer=pointer, detail=entry["msg"], location=str(location))
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     plain = ServiceError(str(error.detail))
-    plain.status, plain.title = error.status_code, str(error.detail)
+    plain.status, plain.title = error.status_code, HTTPStatus(error.status_code).phrase
     return _render(plain, dict(error.headers or {}))
+
+
+async def _database_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, SQLAlchemyError)
+    trouble = database_trouble(error)
+    if trouble is None:
+        raise error
+    return await _service_error(request, trouble)
+
+
+async def _broken_off(request: Request, error: Exception) -> JSONResponse:
+    return _render(Malformed("the connection ended before the request did"))
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    return _render(ServiceError("the service made a mistake; its log says which"))

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
+from anyio import Semaphore
 from fastapi import APIRouter, FastAPI
 
 from app import errors, home
 from app.database import connect
+from app.dependencies import Turns
 from app.errors import problem_responses
 from app.exports.router import router as exports
 from app.jobs.router import router as jobs
@@ -55,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.turns = Turns(reading=Semaphore(database.readers), writing=Semaphore(database.writers))
     app.state.storage = storage
     app.state.frame_readers = frame_readers
     errors.install(app)

@@ -52,6 +52,15 @@ class Incoming:
         self._digest.update(piece)
         self.size += len(piece)
 
+    def sync(self) -> None:
+        """See what has arrived safely to disk, which can take a while.
+
+        Raises:
+            NoSpace: The disk is full.
+        """
+        with _space():
+            os.fsync(self._file.fileno())
+
     def digest(self) -> bytes:
         """SHA-256 of what has arrived."""
         return self._digest.digest()
@@ -106,6 +115,10 @@ class Storage:
         with self.receive() as incoming:
             incoming.write(data)
             return self.keep(incoming)
+
+    def discard(self, sha256: str) -> None:
+        """Remove an object that nothing refers to."""
+        obstore.delete(self._store, _key(sha256))
 
     def get(self, sha256: str) -> bytes:
         """Read a whole object."""

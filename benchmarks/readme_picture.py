@@ -17,9 +17,9 @@ from pose.synthetic import SceneSpec
 from pose.track import Track, join
 from pose.video import Video
 
-SCENE = SceneSpec(seed=11, kind="person", num_frames=41, width=640, height=360, action="walk")
+SCENE = SceneSpec(seed=8, kind="person", num_frames=41, width=960, height=540, action="walk")
 KEYFRAMES = (0, 20, 40)
-BETWEEN = (3, 6, 9, 12, 15, 18, 22, 25, 28, 31, 34, 37)
+BETWEEN = (5, 10, 15, 25, 30, 35)
 TARGET = Path("docs/images/loop.png")
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     below = contact_sheet([shown(index) for index in BETWEEN], [f"{i}: propagated" for i in BETWEEN], columns=6)
     scale = below.shape[1] / above.shape[1]
     above = cv2.resize(above, (below.shape[1], round(above.shape[0] * scale)), interpolation=cv2.INTER_CUBIC)
-    picture = cv2.resize(np.vstack([above, below]), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    picture = cv2.resize(np.vstack([above, below]), None, fx=0.42, fy=0.42, interpolation=cv2.INTER_AREA)
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(TARGET), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])
     print(TARGET)

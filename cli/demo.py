@@ -37,7 +37,7 @@ EVERY = 20
 
 ENGINES = ("linear", "flow")
 
-_SCENE = SceneSpec(seed=11, kind="person", num_frames=121, width=640, height=360, action="walk")
+_SCENE = SceneSpec(seed=8, kind="person", num_frames=121, width=640, height=360, action="walk")
 _SHEET_FRAMES = 12
 
 console = Console(highlight=False)

@@ -34,9 +34,9 @@ def up(
 ) -> None:
     """Serve the API with a worker beside it; makes and upgrades the database first."""
     chosen = settings(data_dir=data_dir, host=host, port=port, database_url=database_url, storage_url=storage_url)
-    prepare(chosen)
+    server, listener = _open(chosen)
     with _worker(chosen):
-        _serve(chosen, as_json=as_json)
+        _run(chosen, server, listener, as_json=as_json)
 
 
 def serve(
@@ -49,8 +49,7 @@ def serve(
 ) -> None:
     """Serve the API alone."""
     chosen = settings(data_dir=data_dir, host=host, port=port, database_url=database_url, storage_url=storage_url)
-    prepare(chosen)
-    _serve(chosen, as_json=as_json)
+    _run(chosen, *_open(chosen), as_json=as_json)
 
 
 def prepare(chosen: Settings) -> None:
@@ -65,12 +64,18 @@ def prepare(chosen: Settings) -> None:
         database.dispose()
 
 
-def _serve(chosen: Settings, *, as_json: bool) -> None:
+def _open(chosen: Settings) -> tuple[uvicorn.Server, socket.socket]:
+    """Everything that can be refused, before anything is started."""
     try:
+        prepare(chosen)
         app = create_app(chosen)
-        listener = socket.create_server((chosen.host, chosen.port), reuse_port=False)
+        listener = socket.create_server((chosen.host, chosen.port))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot serve on {chosen.host}:{chosen.port}: {error}") from error
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)), listener
+
+
+def _run(chosen: Settings, server: uvicorn.Server, listener: socket.socket, *, as_json: bool) -> None:
     address = f"http://{chosen.host}:{listener.getsockname()[1]}"
     key = chosen.admin_key_file.read_text().strip()
     if as_json:
@@ -79,7 +84,7 @@ def _serve(chosen: Settings, *, as_json: bool) -> None:
         typer.echo(f"Posetween serves at {address}\n  key   {key}  (kept in {chosen.admin_key_file})")
         typer.echo(f"  docs  {address}/docs\nCtrl-C stops it.")
     sys.stdout.flush()
-    uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)).run([listener])
+    server.run([listener])
 
 
 @contextmanager

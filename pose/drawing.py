@@ -34,7 +34,7 @@ class Scheme:
 SIDES = Scheme(left=(86, 180, 233), right=(240, 140, 20), middle=(0, 190, 140))
 
 _SUBJECTS = (
-    SIDES,
+    Scheme(left=(120, 200, 250), right=(0, 114, 178), middle=(60, 155, 215)),
     Scheme(left=(240, 228, 66), right=(213, 94, 0), middle=(230, 159, 0)),
     Scheme(left=(222, 160, 200), right=(170, 70, 140), middle=(204, 121, 167)),
     Scheme(left=(120, 215, 190), right=(0, 120, 90), middle=(0, 158, 115)),

@@ -28,8 +28,7 @@ class SkeletonSchema(BaseModel):
         try:
             self.skeleton()
         except SkeletonError as error:
-            place = {"where": error.pointer, "why": str(error)}
-            raise PydanticCustomError("skeleton", "{where}: {why}", place) from error
+            raise PydanticCustomError("skeleton", "{why}", {"pointer": error.pointer, "why": str(error)}) from error
         return self
 
     def skeleton(self) -> Skeleton:

@@ -18,6 +18,7 @@ from app.dependencies import (
     SessionDep,
     SettingsDep,
     StorageDep,
+    TurnsDep,
     VideoDep,
     find_project,
     require,
@@ -27,8 +28,8 @@ from app.idempotency import IdempotencyKey, Once
 from app.keys.service import Caller, Role
 from app.pagination import Page, PageDep
 from app.settings import Settings
-from app.storage import Stored
-from app.tables import Video
+from app.storage import Incoming, Storage
+from app.tables import Blob, Video
 from app.videos import service, upload
 from app.videos.frames import Format, FrameReaders, encode
 from app.videos.probe import probe
@@ -66,6 +67,7 @@ async def upload_video(
     settings: SettingsDep,
     storage: StorageDep,
     database: DatabaseDep,
+    turns: TurnsDep,
     filename: Annotated[str, Query(min_length=1, max_length=255)] = "video",
     content_digest: Annotated[str | None, Header(max_length=1000)] = None,
     content_length: Annotated[int | None, Header(ge=0)] = None,
@@ -81,8 +83,11 @@ async def upload_video(
         fault = await run_in_threadpool(probe, incoming.path, settings.limits, settings.ingest_memory_bytes)
         if fault is not None:
             raise invalid("", fault)
-        stored = await run_in_threadpool(storage.keep, incoming)
-    return await run_in_threadpool(_add, database, settings, caller, project_id, filename, stored, idempotency_key)
+        await run_in_threadpool(incoming.sync)
+        async with turns.writing:
+            return await run_in_threadpool(
+                _add, database, storage, settings, caller, project_id, filename, incoming, idempotency_key
+            )
 
 
 # Transactions of their own: one that spans the request would hold the database while the bytes arrive.
@@ -93,14 +98,16 @@ def _check_project(database: Database, caller: Caller, project_id: int) -> None:
 
 def _add(
     database: Database,
+    storage: Storage,
     settings: Settings,
     caller: Caller,
     project_id: int,
     filename: str,
-    stored: Stored,
+    incoming: Incoming,
     key: str | None,
 ) -> Response:
     status = 201
+    stored = storage.keep(incoming)
 
     def make() -> VideoOut:
         nonlocal status
@@ -109,9 +116,16 @@ def _add(
         status = 201 if new else 200
         return service.show(session, video)
 
-    with database.session() as session:
-        once = Once(session, caller.lab_id, key, f"POST videos of {project_id} {filename} {stored.sha256}")
-        answer = once(make, status=201)
+    try:
+        with database.session() as session:
+            once = Once(session, caller.lab_id, key, f"POST videos of {project_id} {filename} {stored.sha256}")
+            answer = once(make, status=201)
+    except Exception:
+        with database.session(readonly=True) as session:
+            unknown = session.get(Blob, stored.sha256) is None
+        if unknown:
+            storage.discard(stored.sha256)
+        raise
     return answer if isinstance(answer, JSONResponse) else JSONResponse(answer.model_dump(mode="json"), status)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, invalid
@@ -31,6 +31,8 @@ def add(session: Session, settings: Settings, project: Project, filename: str, s
         select(Video).where(Video.project_id == project.id, Video.sha256 == stored.sha256)
     ).one_or_none()
     if known is not None:
+        if known.status == "ingesting" and _given_up(_ingest_job(session, known)):
+            ledger.enqueue(session, project, INGEST, {}, video_id=known.id, max_attempts=settings.max_attempts)
         return known, False
     record_blob(session, stored)
     video = Video(
@@ -56,9 +58,11 @@ def record_blob(session: Session, stored: Stored) -> None:
 
 def show(session: Session, video: Video) -> VideoOut:
     """A video as the API shows it."""
-    job = session.scalar(select(func.max(Job.id)).where(Job.video_id == video.id, Job.kind == INGEST))
+    job = _ingest_job(session, video)
     fields = {name: getattr(video, name) for name in VideoOut.model_fields if name != "ingest_job_id"}
-    return VideoOut(**fields, ingest_job_id=job)
+    if video.status == "ingesting" and _given_up(job):
+        fields |= {"status": "rejected", "reason": f"{job.error or 'reading it was cancelled'}; upload it again"}
+    return VideoOut(**fields, ingest_job_id=job.id)
 
 
 def readable(video: Video) -> Video:
@@ -83,6 +87,15 @@ def check_frame(video: Video, index: int, pointer: str, location: str) -> None:
     assert video.num_frames is not None
     if not 0 <= index < video.num_frames:
         raise invalid(pointer, f"frame {index} of a video with the frames 0 to {video.num_frames - 1}", location)
+
+
+def _ingest_job(session: Session, video: Video) -> Job:
+    jobs = select(Job).where(Job.video_id == video.id, Job.kind == INGEST).order_by(Job.id.desc())
+    return session.scalars(jobs.limit(1)).one()
+
+
+def _given_up(job: Job) -> bool:
+    return job.state in (ledger.FAILED, ledger.CANCELLED)
 
 
 def _free_slug(session: Session, project: Project, filename: str) -> str:

@@ -49,12 +49,14 @@ class Gap:
     @property
     def known(self) -> np.ndarray:
         """``(K,)`` keypoints that have a label before or after."""
-        return self.has_before | self.has_after
+        known: np.ndarray = self.has_before | self.has_after
+        return known
 
     @property
     def closed(self) -> np.ndarray:
         """``(K,)`` keypoints that have a label before and a label after."""
-        return self.has_before & self.has_after
+        closed: np.ndarray = self.has_before & self.has_after
+        return closed
 
     @property
     def steps_before(self) -> np.ndarray:

@@ -95,8 +95,9 @@ def _mean(weight: np.ndarray, moves: np.ndarray) -> np.ndarray:
 
 
 def _track(image: np.ndarray, following: np.ndarray, points: np.ndarray) -> np.ndarray:
+    flat = points.reshape(-1, 1, 2)
     there, _, _ = cv2.calcOpticalFlowPyrLK(
-        image, following, points.reshape(-1, 1, 2), None, winSize=_WINDOW, maxLevel=_PYRAMID_LEVELS, criteria=_STOP
+        image, following, flat, flat.copy(), winSize=_WINDOW, maxLevel=_PYRAMID_LEVELS, criteria=_STOP
     )
-    tracked: np.ndarray = there.reshape(points.shape)
+    tracked = np.asarray(there).reshape(points.shape)
     return np.where(np.isfinite(tracked), tracked, points)

@@ -12,6 +12,9 @@ from pose.synthetic.spec import SceneSpec
 #: Nothing nearer than this, in metres, is projected.
 NEAR = 0.05
 
+#: Subjects that part are filmed from at most this many times the distance that their size asks for.
+_FURTHEST = 1.8
+
 
 @dataclass(frozen=True, eq=False)
 class Camera:
@@ -103,6 +106,8 @@ def film(spec: SceneSpec, rng: np.random.Generator, height: float, paths: np.nda
     excess = float((spread / np.maximum(room, 0.1 * height))[: 1 + top].max())
     follow = max(float(rng.choice((0.0, 0.5, 1.0))) * (spec.camera_motion > 0), 1 - 1 / max(excess, 1.0))
     target = follow * soften(middle, 0.4 * spec.fps) + (1 - follow) * (middle.max(axis=0) + middle.min(axis=0)) / 2
+    apart = np.ptp((paths - target)[..., [0, 2]].reshape(-1, 2), axis=0) / np.maximum(room, 0.1 * height)
+    distance *= float(np.clip(apart[: 1 + top].max(), 1, _FURTHEST))
     drift = spec.camera_motion * smooth(rng, count, 0.4 * seconds, 6)
     jitter = spec.shake * smooth(rng, count, 5 * seconds, 3) * (2.5 / focal)
     place = target.copy()

@@ -48,7 +48,7 @@ def fly(rng: np.random.Generator) -> Body:
         front=up, bulge=0.1, cap=0.8, nearer=0.02,
     )  # fmt: skip
     abdomen = made.part(
-        "abdomen", (-0.05, 0, 0), (-0.26, 0.02, 0), (0.88 * wide * fat, 0.42 * wide), 
+        "abdomen", (-0.05, 0, 0), (-0.26, 0.02, 0), (0.88 * wide * fat, 0.42 * wide),
         shell(rng, base * 1.1, int(rng.integers(3, 7))),
         front=up, bulge=0.12, nearer=0.01,
     )  # fmt: skip

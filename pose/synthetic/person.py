@@ -9,7 +9,7 @@ import numpy as np
 
 from pose.skeleton import COCO_17
 from pose.synthetic.bodies import Anatomy, Body
-from pose.synthetic.textures import OVERHANG, SURFACE, cloth, dye, hue, plain, skin
+from pose.synthetic.textures import OVERHANG, SURFACE, cloth, dye, finish, hue, plain, skin
 
 SIDES = (("left", 1), ("right", -1))
 
@@ -85,6 +85,7 @@ def _face(rng: np.random.Generator, wear: _Wardrobe) -> np.ndarray:
     bald = rng.random() < 0.08
     scalp = (along > np.maximum(hairline, low)) & (not bald)
     face[scalp] = hair[scalp]
+    face = finish(face)  # OpenCV antialiases 8-bit images only
     row = {name: _rows(at, at).start for name, at in (("eye", 0.5), ("brow", 0.64), ("mouth", 0.02), ("nose", 0.3))}
     for side in (-1, 1):
         eye = (_column(side * 0.5), row["eye"])
@@ -103,7 +104,7 @@ def _face(rng: np.random.Generator, wear: _Wardrobe) -> np.ndarray:
         for side in (-1, 1):
             cv2.circle(face, (_column(side * 0.5), row["eye"]), 8, (25.0, 25.0, 28.0), 2, cv2.LINE_AA)
     if wear.hat is not None:
-        face[_rows(0.78, 2).start :] = wear.hat
+        face[_rows(0.78, 2).start :] = finish(wear.hat)
     return face
 
 
@@ -195,7 +196,7 @@ def person(rng: np.random.Generator) -> Body:
             f"{side}_ankle", (-0.018 * tall, 0.022 * tall, 0), (0.095 * tall, 0.03 * tall, 0),
             (0.026 * tall, 0.019 * tall), sole, front=(0, -1, 0), bulge=0.05, nearer=0.005,
         )  # fmt: skip
-        outward = (0, 0, 0.5 * sign)
+        outward = (0, 0, 0.36 * sign)
         made.landmark(f"{side}_shoulder", f"{side}_shoulder", (0, 0, 0), (upper_arm, *trunk_parts), outward)
         made.landmark(f"{side}_elbow", f"{side}_elbow", (0, 0, 0), (upper_arm, forearm))
         made.landmark(f"{side}_wrist", f"{side}_wrist", (0, 0, 0), (forearm, hand))

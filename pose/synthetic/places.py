@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pose.synthetic.textures import dye, hue, noise
+from pose.synthetic.textures import dye, finish, hue, noise
 
 #: Rows and columns of a backdrop.
 BACKDROP = (400, 1000)
@@ -90,6 +90,7 @@ def _room(rng: np.random.Generator) -> np.ndarray:
             image[y : y + 2] *= 0.8
             for x in range((y // high) % 2 * wide // 2, columns, wide):
                 image[y : y + high, x : x + 2] *= 0.8
+    image = finish(image)  # OpenCV antialiases 8-bit images only
     x = int(rng.integers(0, 120))
     while x < columns - 60:
         wide, tall = int(rng.integers(40, 190)), int(rng.integers(50, 210))
@@ -103,7 +104,7 @@ def _room(rng: np.random.Generator) -> np.ndarray:
             cv2.line(image, (x + wide // 2, top), (x + wide // 2, top + tall), _WHITE, 4)
         elif what < 0.55:
             texture = dye(rng) + 40 * noise(rng, (tall, wide), smoothness=2)[..., None] * rng.uniform(0, 1, 3)
-            image[top : top + tall, x : x + wide] = texture[: rows - top, : columns - x]
+            image[top : top + tall, x : x + wide] = finish(texture)[: rows - top, : columns - x]
             cv2.rectangle(image, *box, frame, int(rng.integers(2, 7)), cv2.LINE_AA)
         elif what < 0.75:
             cv2.rectangle(image, (x, top), (x + wide, rows), frame, -1)
@@ -133,7 +134,7 @@ def _studio(rng: np.random.Generator) -> np.ndarray:
 
 def _jumble(rng: np.random.Generator) -> np.ndarray:
     image = dye(rng) + noise(rng, BACKDROP)[..., None] * rng.uniform(8, 40) * rng.uniform(0.4, 1, 3)
-    image = image.astype(np.float32)
+    image = finish(image)
     for _ in range(int(rng.integers(20, 160))):
         at = rng.integers(0, BACKDROP[1]), rng.integers(0, BACKDROP[0])
         corners = (np.array(at) + rng.normal(0, rng.uniform(8, 70), (int(rng.integers(3, 7)), 2))).astype(np.int32)
@@ -148,7 +149,7 @@ def backdrop(rng: np.random.Generator, indoors: bool) -> np.ndarray:
         if indoors
         else (_street, _park, _jumble)[int(rng.choice(3, p=(0.46, 0.5, 0.04)))]
     )
-    return np.asarray(np.clip(paint(rng), 0, 255), dtype=np.uint8)
+    return finish(paint(rng))
 
 
 def ground(rng: np.random.Generator, indoors: bool) -> np.ndarray:
@@ -191,7 +192,7 @@ def ground(rng: np.random.Generator, indoors: bool) -> np.ndarray:
         image[:, across : across + 10] = paint
         if rng.random() < 0.5:
             image[across : across + 10] = paint
-    return np.asarray(np.clip(image, 0, 255), dtype=np.uint8)
+    return finish(image)
 
 
 def arena(rng: np.random.Generator) -> np.ndarray:
@@ -204,6 +205,11 @@ def arena(rng: np.random.Generator) -> np.ndarray:
     image = _vary(np.broadcast_to(colour, (rows, columns, 3)), noise(rng, GROUND, smoothness=2, zoom=0.5), 0.1)
     image = _vary(image, noise(rng, GROUND, smoothness=0), rng.uniform(0.02, 0.12)).astype(np.float32)
     style = rng.random()
+    if style >= 0.85:
+        for at in range(0, columns, int(rng.integers(40, 120))):
+            image[at : at + 2] *= 0.8
+            image[:, at : at + 2] *= 0.8
+    image = finish(image)
     line = tuple(float(v) for v in (colour * 0.6 + (40 if dark else 0)))
     if style < 0.3:
         pitch, size = int(rng.integers(16, 34)), 5
@@ -216,10 +222,6 @@ def arena(rng: np.random.Generator) -> np.ndarray:
     elif style < 0.6:
         for radius in (int(rng.integers(180, 300)), int(rng.integers(240, 320))):
             cv2.circle(image, (columns // 2, rows // 2), radius, line, int(rng.integers(2, 9)), cv2.LINE_AA)
-    elif style < 0.75:
-        for at in range(0, columns, int(rng.integers(40, 120))):
-            image[at : at + 2] *= 0.8
-            image[:, at : at + 2] *= 0.8
     for _ in range(int(rng.integers(0, 90))):
         x, y = (int(v) for v in rng.integers(0, columns, 2))
         speck = tuple(float(v) for v in colour * rng.uniform(0.4, 1.3) + rng.uniform(0, 40))
@@ -228,7 +230,7 @@ def arena(rng: np.random.Generator) -> np.ndarray:
         else:
             dx, dy = (int(v) for v in rng.normal(0, 20, 2))
             cv2.line(image, (x, y), (x + dx, y + dy), speck, 1, cv2.LINE_AA)
-    return np.asarray(np.clip(image, 0, 255), dtype=np.uint8)
+    return image
 
 
 def thing(rng: np.random.Generator, kind: str) -> tuple[np.ndarray, float]:
@@ -277,4 +279,4 @@ def thing(rng: np.random.Generator, kind: str) -> tuple[np.ndarray, float]:
             colour *= np.linspace(1.05, 0.75, columns)[None, :, None]
     picture = np.dstack([colour * cover[..., None], 255 * cover])
     picture[..., :3] = np.minimum(picture[..., :3], picture[..., 3:])
-    return np.clip(picture, 0, 255).astype(np.uint8), rows / columns
+    return finish(picture), rows / columns

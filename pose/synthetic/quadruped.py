@@ -136,7 +136,7 @@ def quadruped(rng: np.random.Generator, top: bool) -> Body:
         )  # fmt: skip
         side, end = leg.split("_")
         made.landmark(
-            f"{side}_{'shoulder' if front else 'hip'}", joints[0], (0, 0, 0), (thigh, hips, ribs), (0, 0, 0.5 * sign)
+            f"{side}_{'shoulder' if front else 'hip'}", joints[0], (0, 0, 0), (thigh, hips, ribs), (0, 0, 0.4 * sign)
         )
         made.landmark(f"{side}_{'elbow' if front else 'knee'}", joints[1], (0, 0, 0), (thigh, shank))
         made.landmark(f"{side}_{end}_paw", joints[2], (0.3 * leg_width, 0.9 * pastern, 0), (paw, cannon))

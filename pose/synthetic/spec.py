@@ -140,7 +140,7 @@ class SceneSpec:
             occlusion=often_none(0.5),
             motion_blur=often_none(0.25),
             defocus=often_none(0.4, 0.8),
-            noise=often_none(0.3),
+            noise=often_none(0.3, 0.7),
             compression=often_none(0.2),
             lighting=float(rng.uniform(0.1, 1)),
             clutter=float(rng.uniform(0, 1)),

@@ -53,7 +53,12 @@ def put(camera: Camera, picture: np.ndarray, place: np.ndarray, width: float) ->
     """A thing ``width`` wide with its centre at ``place``, ``(F, 3)``."""
     seen = camera.see(place[:, None])
     depth = seen[:, 0, 2]
-    scale = camera.focal * width / np.maximum(depth, 4 * NEAR) / picture.shape[1]
+    pixels = camera.focal * width / np.maximum(depth, 4 * NEAR)
+    shrink = float(pixels.max()) / picture.shape[1]
+    if shrink < 1:
+        rows, columns = (max(4, round(side * shrink)) for side in picture.shape[:2])
+        picture = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA)
+    scale = pixels / picture.shape[1]
     return Cutout(picture, camera.project(seen)[:, 0], scale, depth)
 
 

@@ -84,7 +84,7 @@ def plain(colour: np.ndarray) -> np.ndarray:
 
 
 def finish(surface: np.ndarray) -> np.ndarray:
-    """Float surface to uint8."""
+    """Float colours to uint8, clipped."""
     return np.asarray(np.clip(surface, 0, 255), dtype=np.uint8)
 
 
@@ -168,6 +168,7 @@ def medley(rng: np.random.Generator) -> np.ndarray:
         return cloth(rng, colour, second, str(rng.choice(("plain", "hoops", "stripes", "plaid", "dots", "denim"))))
     surface = plain(colour) + noise(rng, SURFACE)[..., None] * rng.uniform(4, 45) * rng.uniform(0.3, 1, 3)
     if choice == 2:
+        surface = finish(surface)
         for _ in range(int(rng.integers(5, 60))):
             at = tuple(int(v) for v in (rng.integers(0, SURFACE[1]), rng.integers(0, SURFACE[0])))
             axes = tuple(int(v) for v in rng.integers(1, 12, 2))

@@ -1,0 +1,198 @@
+"""How well each engine propagates real labels, beside linear interpolation.
+
+Run ``python -m benchmarks.propagation --data DIR --gaps 10,20 > benchmarks/results/propagation.md``. Below ``DIR``,
+every folder with ``truth.json`` (COCO, every frame labelled) and ``video.*`` is a clip; clips below the same first
+folder are a group. All labels but those every ``gap`` frames, and on the last frame, are hidden from the engine and then
+compared with what it made, by the convention of ``pose.metrics``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.labelled_videos import LabelledVideo, find, keyframes
+from models.propagate import ENGINES, propagate
+from pose.frame_table import scan
+from pose.metrics import Summary, normalised_errors, summarise
+from pose.track import Track, join
+from pose.video import Video
+
+BASELINE = "linear"
+
+#: Errors above this share of the subject's size are the ones that a score should warn of.
+WRONG = 0.05
+
+#: A clip counts as worse than linear interpolation when its mean error is larger by more than this factor.
+WORSE = 1.02
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One engine on one clip.
+
+    Attributes:
+        name: The clip.
+        summary: Its errors.
+        errors: ``(P,)`` relative distances.
+        scores: ``(P,)``.
+        held: ``(P,)`` whether the truth lies within ``radius90``.
+        frames_per_second: Frames of the video over the seconds that propagating all tracks took, decoding included.
+    """
+
+    name: str
+    summary: Summary
+    errors: np.ndarray
+    scores: np.ndarray
+    held: np.ndarray
+    frames_per_second: float
+
+
+def measure(clip: LabelledVideo, engine: str, every: int) -> Measured:
+    """Hide labels, propagate, compare."""
+    truth = clip.tracks()
+    given = keyframes(truth, every)
+    table = scan(clip.video)
+    with Video(clip.video, table) as video:
+        began = time.perf_counter()
+        parts: dict[int, list[Track]] = {number: [] for number in given}
+        for number, _, poses in propagate(video, given, engine=engine):
+            parts[number].append(poses)
+        seconds = time.perf_counter() - began
+    columns = [compare(track, join(parts[number]), given[number]) for number, track in truth.items() if number in given]
+    errors, present, scores, held = (np.concatenate(column) for column in zip(*columns, strict=True))
+    return Measured(clip.name, summarise(errors, present), errors, scores, held, table.num_frames / seconds)
+
+
+def compare(truth: Track, guess: Track, given: Track) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Error, presence, score and whether the radius holds, of each measured point of a track."""
+    found = normalised_errors(truth, guess, given.frames)
+    there, made = np.searchsorted(truth.frames, found.frames), np.searchsorted(guess.frames, found.frames)
+    distance = np.linalg.norm(truth.xy[there].astype(float) - guess.xy[made], axis=-1)
+    held = distance <= guess.radius90[made]
+    known = found.known
+    return found.errors[known], found.present[known], guess.score[made][known], held[known]
+
+
+def measure_all(clips: Sequence[LabelledVideo], engine: str, every: int) -> tuple[list[Measured], float]:
+    """Measure clips one after the other; also gives this process's peak memory in MB."""
+    results = [measure(clip, engine, every) for clip in clips]
+    return results, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def apart(clips: Sequence[LabelledVideo], engine: str, every: int) -> tuple[list[Measured], float]:
+    """``measure_all`` in a process of its own, so that peak memory is that of one engine on one group."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(measure_all, clips, engine, every).result()
+
+
+def auroc(score: np.ndarray, positive: np.ndarray) -> float:
+    """Area under the ROC curve: the probability that a positive has the higher score; ties count half."""
+    if positive.all() or not positive.any():
+        return float("nan")
+    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    n = int(positive.sum())
+    return float((rank[positive].sum() - n * (n + 1) / 2) / (n * (len(score) - n)))
+
+
+def interval(values: np.ndarray, figure: Callable[[np.ndarray], np.ndarray]) -> str:
+    """The bootstrap 95 % interval of a figure over clips; empty for a single clip.
+
+    Args:
+        values: ``(C, ...)`` one row a clip.
+        figure: Takes ``(R, C, ...)`` and gives ``(R,)``.
+    """
+    if len(values) < 2:
+        return ""
+    picks = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
+    low, high = np.quantile(figure(values[picks]), (0.025, 0.975))
+    return f" [{low:.3f}, {high:.3f}]"
+
+
+def row(engine: str, results: Sequence[Measured], baseline: Sequence[Measured], memory: float) -> str:
+    """A line of the table; figures are means over clips, scores and radii are judged on all points together."""
+    means = np.array([[ours.summary.mean, base.summary.mean] for ours, base in zip(results, baseline, strict=True)])
+    ratios = means[:, 0] / means[:, 1]
+    errors, scores, held = (np.concatenate([getattr(r, n) for r in results]) for n in ("errors", "scores", "held"))
+    cells = (
+        engine,
+        f"{means[:, 0].mean():.2%}{interval(means[:, 0], lambda m: m.mean(axis=1))}",
+        f"{np.mean([r.summary.median for r in results]):.2%}",
+        *(f"{np.mean([r.summary.pck[a] for r in results]):.1%}" for a in (0.05, 0.1)),
+        f"{ratios.mean():.3f}{interval(ratios, lambda r: r.mean(axis=1))}",
+        f"{means[:, 0].sum() / means[:, 1].sum():.3f}",
+        f"{(ratios > WORSE).sum()} of {len(ratios)}",
+        f"{auroc(-scores, errors > WRONG):.3f}",
+        f"{held.mean():.1%}",
+        f"{min(r.summary.coverage for r in results):.0%}",
+        f"{np.median([r.frames_per_second for r in results]):.0f}",
+        f"{memory:.0f}",
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+HEADER = (
+    "| engine | mean error | median | PCK@0.05 | PCK@0.1 | ratio to linear | ratio of means | clips worse | AUROC "
+    "| radius90 holds | coverage | frames/s | peak MB |\n|" + "---|" * 13
+)
+
+LEGEND = """Errors are distances over the truth's box diagonal. `ratio to linear` is the mean over clips of mean error over
+that of linear interpolation, `ratio of means` the mean error of all clips over linear's; brackets are bootstrap 95 %
+intervals over clips. `clips worse` counts those whose mean error exceeds linear's by more than 2 %. `AUROC` is the
+probability that a point off by more than 5 % has a lower score than one that is not. `frames/s` is the median over clips,
+all tracks, decoding included; `peak MB` is the peak memory of a process that does this group only.
+"""
+
+
+def report(clips: Sequence[LabelledVideo], gaps: Sequence[int], engines: Sequence[str], detail: bool) -> None:
+    """Measure and print a table for each group and gap."""
+    for group, members in groupby(clips, key=lambda clip: clip.group):
+        together = list(members)
+        for every in gaps:
+            baseline, memory = apart(together, BASELINE, every)
+            print(f"\n## {group}, a keyframe every {every} frames\n\n{HEADER}", flush=True)
+            for engine in engines:
+                results, peak = (baseline, memory) if engine == BASELINE else apart(together, engine, every)
+                print(row(engine, results, baseline, peak), flush=True)
+                if detail and engine != BASELINE and len(together) > 1:
+                    pairs = zip(results, baseline, strict=True)
+                    listed = ", ".join(f"{a.name} {a.summary.ratio_to(b.summary):.2f}" for a, b in pairs)
+                    print(f"\n{engine}, ratio by clip: {listed}\n", file=sys.stderr)
+
+
+def main() -> None:
+    """Measure and print a Markdown page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of clips with truth")
+    parser.add_argument("--gaps", default="10,20", help="frames from one keyframe to the next")
+    parser.add_argument("--engines", default=",".join(sorted(ENGINES, key=lambda name: name != BASELINE)))
+    parser.add_argument("--detail", action="store_true", help="also print each clip's ratio to standard error")
+    wish = parser.parse_args()
+    gaps, engines = [int(gap) for gap in wish.gaps.split(",")], wish.engines.split(",")
+    print(f"# Propagation: {', '.join(f'{name} {ENGINES[name].version}' for name in engines)}\n")
+    print(f"Command: `python -m benchmarks.propagation --data DIR --gaps {wish.gaps} --engines {wish.engines}`\n")
+    print(
+        f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, NumPy {np.__version__}, "
+        f"OpenCV {cv2.__version__}, {sys.platform}; the machine was shared, so rates are lower bounds.\n\n{LEGEND}"
+    )
+    report(list(find(wish.data)), gaps, engines, wish.detail)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""``posetween propagate``: labels of a few frames in, poses on every frame out, without a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.options import Json, UsageError
+from models.engines.engine import Engine
+from models.propagate import PropagationError, plan_tracks, resolve
+from models.propagate import propagate as run
+from pose.decoder import VideoError
+from pose.formats.coco import CocoError, CocoPoses, Instance, VideoInfo, instances, read_coco, write_coco
+from pose.track import Track, join
+from pose.video import Video
+
+_NOT_YET = "is not there yet; flow and linear are"
+
+
+def propagate(
+    video: Annotated[Path, typer.Argument(help="The video.", show_default=False)],
+    keyframes: Annotated[Path, typer.Argument(help="COCO file with the labelled frames.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="COCO file to write.", show_default=False)],
+    engine: Annotated[str, typer.Option(help="What propagates: auto, flow or linear.")] = "auto",
+    adapt: Annotated[bool, typer.Option("--adapt/--no-adapt", hidden=True)] = False,
+    checkpoint: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    as_json: Json = False,
+) -> None:
+    """Fill in the poses of every frame from those of a few keyframes, which come back unchanged."""
+    if engine == "stdpose":
+        raise UsageError(f"the engine stdpose {_NOT_YET}")
+    if adapt or checkpoint is not None:
+        raise UsageError(f"{'--adapt' if adapt else '--checkpoint'} belongs to the engine stdpose, which {_NOT_YET}")
+    if not output.absolute().parent.is_dir() or output.is_dir():
+        raise UsageError(f"{output}: this is not a place for a file")
+    try:
+        chosen = resolve(engine)
+    except PropagationError as error:
+        raise UsageError(str(error)) from error
+    with _opened(video) as frames:
+        poses = _keyframes(keyframes, frames)
+        try:
+            with _replacing(output) as stream:
+                _write(stream, frames, video.stem, poses, chosen, as_json=as_json)
+        except (VideoError, OSError) as error:
+            typer.echo(f"{video}: the propagation failed: {error}", err=True)
+            raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(json.dumps({"event": "done", "output": str(output)}))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Video]:
+    try:
+        video = Video(path)
+    except (VideoError, OSError) as error:
+        raise UsageError(f"{path}: {_sentence(error)}") from error
+    with video:
+        yield video
+
+
+def _keyframes(path: Path, video: Video) -> CocoPoses:
+    try:
+        poses = read_coco(path.read_bytes(), num_frames=video.num_frames)
+    except (CocoError, OSError) as error:
+        raise UsageError(f"{path}: {_sentence(error)}") from error
+    if not poses.tracks:
+        raise UsageError(f"{path}: there is no labelled point on any frame")
+    for warning in poses.warnings:
+        typer.echo(f"{path}: {warning}", err=True)
+    if poses.width is not None and (poses.width, poses.height) != (video.width, video.height):
+        typer.echo(
+            f"{path}: the images are said to be {poses.width} x {poses.height} pixels, "
+            f"but the video shows {video.width} x {video.height}; coordinates are taken as pixels of the video",
+            err=True,
+        )
+    return poses
+
+
+def _write(stream: BinaryIO, video: Video, slug: str, poses: CocoPoses, engine: Engine, *, as_json: bool) -> None:
+    about = VideoInfo(id=1, slug=slug, width=video.width, height=video.height, num_frames=video.num_frames)
+    with _progress(as_json) as progress:
+        filled = _in_order(video, poses.tracks, engine, progress, as_json=as_json)
+        info = {"description": f"poses propagated by Posetween from keyframes, engine {engine.name} {engine.version}"}
+        write_coco(stream, poses.skeleton, [(about, filled)], info=info, every_frame=True)
+
+
+def _in_order(
+    video: Video, keyframes: dict[int, Track], engine: Engine, progress: Progress, *, as_json: bool
+) -> Iterator[Instance]:
+    """Instances by frame, then track. Segments come by their first frame: what lies before it is complete."""
+    segments = plan_tracks(keyframes, 0, video.num_frames)
+    total = sum(len(segment) for _, segment in segments)
+    task = progress.add_task("propagating", total=total)
+    waiting: dict[int, list[Track]] = {track_id: [] for track_id in keyframes}
+    written = done = 0
+    for track_id, segment, poses in run(video, keyframes, engine=engine, segments=segments):
+        if segment.start > written:
+            yield from _take(waiting, keyframes, written, segment.start)
+            written = segment.start
+        waiting[track_id].append(poses)
+        done += len(segment)
+        progress.update(task, completed=done)
+        if as_json:
+            line = {"event": "segment", "track_id": track_id, "start": segment.start, "stop": segment.stop}
+            typer.echo(json.dumps({**line, "progress": round(done / total, 4)}))
+    yield from _take(waiting, keyframes, written, video.num_frames)
+
+
+def _take(waiting: dict[int, list[Track]], keyframes: dict[int, Track], start: int, stop: int) -> Iterator[Instance]:
+    labels = {track_id: track.between(start, stop) for track_id, track in keyframes.items()}
+    pseudo = {}
+    for track_id, parts in waiting.items():
+        poses = join(parts)
+        pseudo[track_id], waiting[track_id] = poses.between(start, stop), [poses.between(stop, 2**62)]
+    return instances(labels, pseudo)
+
+
+def _progress(as_json: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("poses"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=as_json,
+    )
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path`` when the block ends well, and leaves nothing behind otherwise."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.absolute().parent)
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+        part.chmod(0o666 & ~_umask())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error)
