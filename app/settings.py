@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=64 * 1024 * MIB, gt=0)
     max_json_bytes: int = Field(default=64 * MIB, gt=0)
     max_pixels: int = Field(default=7680 * 4320, gt=0)
-    max_frames: int = Field(default=2_000_000, gt=0)
+    max_frames: int = Field(default=5_000_000, gt=0)
     max_seconds: float = Field(default=24 * 3600, gt=0)
     ingest_memory_bytes: int = Field(default=6 * 1024 * MIB, gt=0)
     ingest_seconds: float = Field(default=12 * 3600, gt=0)

@@ -8,6 +8,7 @@ calls to limit.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -50,6 +51,11 @@ class Limits:
     max_pixels: int = 1 << 26
     max_frames: int = 1_000_000
     max_seconds: float = 6 * 3600
+
+    @classmethod
+    def none(cls) -> Limits:
+        """For files that were accepted before."""
+        return cls(max_pixels=sys.maxsize, max_frames=sys.maxsize, max_seconds=float("inf"))
 
     def check_size(self, width: int, height: int) -> None:
         """Refuse a picture with too many pixels (``VideoError``)."""

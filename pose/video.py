@@ -31,7 +31,7 @@ class Video:
     Args:
         path: The file.
         table: Its frame table; without one the file is scanned first, which decodes all of it.
-        limits: What is too large to be opened.
+        limits: What is too large to be opened; where there is a table, by default nothing: the file was accepted then.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -42,7 +42,7 @@ class Video:
         self, path: str | os.PathLike[str], table: FrameTable | None = None, *, limits: Limits | None = None
     ) -> None:
         self.table = table if table is not None else scan(path, limits)
-        self._decoder = Decoder(path, limits)
+        self._decoder = Decoder(path, limits or (Limits.none() if table is not None else None))
         self._converter = Converter()
         self._keyframes = np.flatnonzero(self.table.keyframe)
         self._from_start()
