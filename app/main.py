@@ -8,8 +8,10 @@ from ipaddress import ip_address
 
 from anyio import Semaphore
 from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
 
 from app import errors, home
+from app.body_limit import BodyLimit
 from app.database import connect
 from app.dependencies import Turns
 from app.errors import problem_responses
@@ -47,19 +49,20 @@ def create_app(settings: Settings) -> FastAPI:
         frame_readers.close()
         database.dispose()
 
-    app = FastAPI(
+    # Serves the documentation page from this machine: labs are behind firewalls.
+    app = FastAPIOffline(
         title="Posetween",
         version=VERSION,
         summary="Label a few frames of a video; get a pose on every frame.",
         openapi_url=f"{PREFIX}/openapi.json",
         lifespan=lifespan,
-        max_body_size=settings.max_json_bytes,
     )
     app.state.settings = settings
     app.state.database = database
     app.state.turns = Turns(reading=Semaphore(database.readers), writing=Semaphore(database.writers))
     app.state.storage = storage
     app.state.frame_readers = frame_readers
+    app.add_middleware(BodyLimit, max_bytes=settings.max_json_bytes)
     errors.install(app)
     api = APIRouter(prefix=PREFIX, responses=problem_responses(400, 401, 403, 404, 422))
     for router in (keys, projects, videos, tracks, labels, runs, jobs, exports):

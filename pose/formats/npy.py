@@ -1,7 +1,7 @@
 """Poses of consecutive frames as one NumPy array file: how a finished segment is stored.
 
-The file is a structured ``.npy`` array, one record a frame. It holds no clock and no pickles, so equal poses are equal bytes,
-and it can be mapped into memory.
+The file is a structured ``.npy`` array, one record a frame. It holds no clock and no pickles, so equal poses are equal
+bytes, and it can be mapped into memory.
 """
 
 from __future__ import annotations
