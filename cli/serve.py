@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -35,6 +36,7 @@ def up(
     """Serve the API with a worker beside it; makes and upgrades the database first."""
     chosen = settings(data_dir=data_dir, host=host, port=port, database_url=database_url, storage_url=storage_url)
     server, listener = _open(chosen)
+    _stop_politely(server)
     with _worker(chosen):
         _run(chosen, server, listener, as_json=as_json)
 
@@ -85,6 +87,13 @@ def _run(chosen: Settings, server: uvicorn.Server, listener: socket.socket, *, a
         typer.echo(f"  docs  {address}/docs\nCtrl-C stops it.")
     sys.stdout.flush()
     server.run([listener])
+
+
+def _stop_politely(server: uvicorn.Server) -> None:
+    # uvicorn raises the signal that stopped it once more when it is done; by default that would kill us before the
+    # worker is stopped.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
 
 
 @contextmanager

@@ -1,0 +1,193 @@
+"""``posetween propagate`` as a user meets it: files in, a file or a sentence out."""
+
+from __future__ import annotations
+
+import json
+import resource
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from pycocotools.coco import COCO
+from typer.testing import CliRunner, Result
+
+from cli.propagate import propagate
+from pose.formats.coco import VideoInfo, check_coco, instances, read_coco, write_coco
+from pose.skeleton import Skeleton
+from pose.synthetic import Scene, SceneSpec
+from pose.track import Track
+from pose.video_writer import VideoWriter
+
+FRAMES = 25
+
+
+class Files:
+    def __init__(self, folder: Path) -> None:
+        spec = SceneSpec(seed=6, kind="fly", subjects=2, num_frames=FRAMES, width=160, height=120)
+        scene = Scene(spec)
+        self.skeleton: Skeleton = scene.skeleton
+        self.tracks = scene.tracks
+        self.video = folder / "flies.mp4"
+        with VideoWriter(self.video, spec.fps, spec.width, spec.height) as writer:
+            for frame in scene.frames():
+                writer.write(frame)
+        self.keyframes = folder / "keyframes.json"
+        self.write(self.keyframes, {number: track.select(track.frames % 12 == 0) for number, track in self.keep()})
+
+    def keep(self) -> list[tuple[int, Track]]:
+        return sorted(self.tracks.items())
+
+    def write(self, path: Path, tracks: dict[int, Track], num_frames: int = FRAMES) -> Path:
+        about = VideoInfo(id=1, slug="flies", width=160, height=120, num_frames=num_frames)
+        with path.open("wb") as stream:
+            write_coco(stream, self.skeleton, [(about, instances(tracks))], info={})
+        return path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return Files(tmp_path_factory.mktemp("flies"))
+
+
+def invoke(*arguments: Any) -> Result:
+    app = typer.Typer()
+    app.command()(propagate)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("engine", ["auto", "flow", "linear"])
+def test_every_frame_and_track_gets_a_pose(files: Files, tmp_path: Path, engine: str) -> None:
+    output = tmp_path / "poses.json"
+    result = invoke(files.video, files.keyframes, "-o", output, "--engine", engine)
+    assert result.exit_code == 0, result.output
+    made = read_coco(output.read_bytes(), num_frames=FRAMES)
+    assert made.skeleton == files.skeleton
+    assert sorted(made.tracks) == [1, 2]
+    assert all(list(track.frames) == list(range(FRAMES)) for track in made.tracks.values())
+    assert not [finding for finding in check_coco(output.read_bytes()) if finding.severity == "error"]
+    loaded = COCO(str(output))
+    assert len(loaded.imgs) == FRAMES
+    assert len(loaded.anns) == 2 * FRAMES
+
+
+def test_keyframes_come_back_unchanged(files: Files, tmp_path: Path) -> None:
+    output = tmp_path / "poses.json"
+    assert invoke(files.video, files.keyframes, "-o", output).exit_code == 0
+    given, made = (json.loads(path.read_bytes()) for path in (files.keyframes, output))
+
+    def places(document: dict[str, Any]) -> dict[tuple[int, int], dict[str, Any]]:
+        frame = {image["id"]: image["frame_index"] for image in document["images"]}
+        return {(frame[a["image_id"]], a["track_id"]): a for a in document["annotations"]}
+
+    poses = places(made)
+    for place, label in places(given).items():
+        points, filled = (np.reshape(a["keypoints"], (-1, 3)) for a in (label, poses[place]))
+        known = points[:, 2] > 0
+        assert np.array_equal(filled[known], points[known])
+    assert all(pose["source"] == "pseudo" for (frame, _), pose in poses.items() if frame % 12)
+
+
+def test_the_same_input_gives_the_same_bytes(files: Files, tmp_path: Path) -> None:
+    outputs = [tmp_path / name for name in ("a.json", "b.json")]
+    for output in outputs:
+        assert invoke(files.video, files.keyframes, "-o", output).exit_code == 0
+    assert outputs[0].read_bytes() == outputs[1].read_bytes()
+
+
+def test_json_lines_report_progress(files: Files, tmp_path: Path) -> None:
+    result = invoke(files.video, files.keyframes, "-o", tmp_path / "poses.json", "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["event"] for line in lines] == ["segment"] * 6 + ["done"]
+    assert lines[-2]["progress"] == 1
+    assert lines[-1]["output"] == str(tmp_path / "poses.json")
+
+
+def test_one_labelled_frame_is_enough(files: Files, tmp_path: Path) -> None:
+    single = files.write(tmp_path / "one.json", {1: files.tracks[1].between(12, 13)})
+    output = tmp_path / "poses.json"
+    assert invoke(files.video, single, "-o", output).exit_code == 0
+    made = read_coco(output.read_bytes()).tracks[1]
+    assert len(made) == FRAMES
+    labelled = made.visibility[12] > 0
+    assert (made.score[12, labelled] == 1).all()
+    assert (made.score[0, labelled] < made.score[11, labelled]).all()
+
+
+def test_an_existing_file_is_replaced(files: Files, tmp_path: Path) -> None:
+    output = tmp_path / "poses.json"
+    output.write_text("old")
+    assert invoke(files.video, files.keyframes, "-o", output, "--engine", "linear").exit_code == 0
+    assert read_coco(output.read_bytes()).tracks
+
+
+def refused(result: Result, folder: Path, sentence: str) -> None:
+    assert result.exit_code == 2, result.output
+    assert sentence in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in result.output
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--engine", "stdpose"], "the engine stdpose is not there yet"),
+        (["--engine", "magic"], "there is no engine 'magic'"),
+        (["--adapt"], "--adapt belongs to the engine stdpose"),
+        (["--checkpoint", "weights"], "--checkpoint belongs to the engine stdpose"),
+    ],
+)
+def test_engines_that_are_not_there_are_refused(
+    files: Files, tmp_path: Path, options: list[str], sentence: str
+) -> None:
+    refused(invoke(files.video, files.keyframes, "-o", tmp_path / "x.json", *options), tmp_path, sentence)
+
+
+def test_a_missing_video_is_named(files: Files, tmp_path: Path) -> None:
+    result = invoke(tmp_path / "none.mp4", files.keyframes, "-o", tmp_path / "x.json")
+    refused(result, tmp_path, "none.mp4: there is no such file")
+
+
+def test_a_file_that_is_no_video_is_refused(files: Files, tmp_path: Path) -> None:
+    refused(invoke(files.keyframes, files.keyframes, "-o", tmp_path / "x.json"), tmp_path, "keyframes.json: ")
+
+
+def test_missing_keyframes_are_named(files: Files, tmp_path: Path) -> None:
+    result = invoke(files.video, tmp_path / "none.json", "-o", tmp_path / "x.json")
+    refused(result, tmp_path, "none.json: there is no such file")
+
+
+def test_keyframes_that_are_not_coco_are_refused(files: Files, tmp_path: Path) -> None:
+    refused(invoke(files.video, files.video, "-o", tmp_path / "x.json"), tmp_path, "flies.mp4: ")
+
+
+def test_empty_keyframes_are_refused(files: Files, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
+    empty = files.write(tmp_path_factory.mktemp("empty") / "empty.json", {})
+    refused(invoke(files.video, empty, "-o", tmp_path / "x.json"), tmp_path, "no labelled point")
+
+
+def test_a_keyframe_beyond_the_video_is_refused(
+    files: Files, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    late = Track.labelled([FRAMES], np.ones((1, files.skeleton.size, 3)))
+    beyond = files.write(tmp_path_factory.mktemp("late") / "late.json", {1: late}, num_frames=FRAMES + 1)
+    refused(invoke(files.video, beyond, "-o", tmp_path / "x.json"), tmp_path, "frame_index")
+
+
+def test_a_place_that_cannot_be_written_is_refused(files: Files, tmp_path: Path) -> None:
+    result = invoke(files.video, files.keyframes, "-o", tmp_path / "nowhere" / "x.json")
+    refused(result, tmp_path, "not a place for a file")
+
+
+def test_a_full_disk_leaves_nothing_behind(files: Files, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        result = invoke(files.video, files.keyframes, "-o", tmp_path / "x.json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert result.exit_code == 1
+    assert "x.json was not written: File too large" in result.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,102 @@
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import httpx2
+import psutil
+import pytest
+
+
+def command(*words):
+    return [sys.executable, "-m", "cli.main", *map(str, words)]
+
+
+@pytest.fixture
+def up(tmp_path):
+    """`posetween up` on a free port, and what it said of itself."""
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command("up", "--json", "--port", 0, "--data-dir", tmp_path / "data"), stdout=subprocess.PIPE, stderr=log
+        )
+    yield process, json.loads(process.stdout.readline())
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def workers(process):
+    return [child for child in psutil.Process(process.pid).children() if "worker" in child.cmdline()]
+
+
+def wait_until(holds, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_up_serves_with_a_worker_and_stops_both(up, tmp_path):
+    process, about = up
+    assert httpx2.get(f"{about['address']}/readyz").json()["status"] == "ok"
+    me = httpx2.get(f"{about['address']}/api/v1/me", headers={"Authorization": f"Bearer {about['key']}"}).json()
+    assert me["role"] == "admin"
+    key_file = tmp_path / "data" / "admin.key"
+    assert key_file.read_text().strip() == about["key"]
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    wait_until(lambda: workers(process))
+    (worker,) = workers(process)
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=30)
+    assert not worker.is_running()
+
+
+def test_a_dead_worker_is_replaced(up):
+    process, _ = up
+    wait_until(lambda: workers(process))
+    (first,) = workers(process)
+    os.kill(first.pid, signal.SIGKILL)
+    wait_until(lambda: [child for child in workers(process) if child.pid != first.pid])
+
+
+def test_the_worker_does_not_outlive_the_service(up):
+    process, _ = up
+    wait_until(lambda: workers(process))
+    (worker,) = workers(process)
+    process.kill()
+    wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_the_key_stays_the_same(tmp_path):
+    from app.settings import Settings
+    from cli.serve import prepare
+
+    settings = Settings(data_dir=tmp_path / "data")
+    prepare(settings)
+    key = settings.admin_key_file.read_text()
+    prepare(settings)
+    assert settings.admin_key_file.read_text() == key
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "sentence"),
+    [
+        (["--port", "70000"], {}, "port"),
+        (["--host", "0.0.0.0", "--port", "0"], {"POSETWEEN_AUTH": "0"}, "without authentication"),
+        (["--host", "203.0.113.9", "--port", "0"], {}, "cannot serve"),
+    ],
+)
+def test_what_cannot_be_served_is_said(tmp_path, words, environment, sentence):
+    done = subprocess.run(
+        command("serve", "--data-dir", tmp_path / "data", *words),
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
