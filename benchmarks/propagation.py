@@ -2,7 +2,7 @@
 
 Run ``python -m benchmarks.propagation --data DIR --gaps 10,20 > benchmarks/results/propagation.md``. Below ``DIR``,
 every folder with ``truth.json`` (COCO, every frame labelled) and ``video.*`` is a clip; clips below the same first
-folder are a group. All labels but those every ``gap`` frames, and on the last frame, are hidden from the engine and then
+folder are a group. All labels but those every ``gap`` frames, and on the last frame, are hidden from the engine, then
 compared with what it made, by the convention of ``pose.metrics``.
 """
 
@@ -15,7 +15,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -28,7 +28,7 @@ from benchmarks.labelled_videos import LabelledVideo, find, keyframes
 from models.propagate import ENGINES, propagate
 from pose.frame_table import scan
 from pose.metrics import Summary, normalised_errors, summarise
-from pose.track import Track, join
+from pose.track import Track, blank, join
 from pose.video import Video
 
 BASELINE = "linear"
@@ -48,19 +48,24 @@ class Measured:
 
     Attributes:
         name: The clip.
-        summary: Its errors.
         errors: ``(P,)`` relative distances.
+        present: ``(P,)`` whether the engine gave the point.
         scores: ``(P,)``.
         held: ``(P,)`` whether the truth lies within ``radius90``.
         frames_per_second: Frames of the video over the seconds that propagating all tracks took, decoding included.
     """
 
     name: str
-    summary: Summary
     errors: np.ndarray
+    present: np.ndarray
     scores: np.ndarray
     held: np.ndarray
     frames_per_second: float
+
+    @property
+    def summary(self) -> Summary:
+        """The errors in a few figures."""
+        return summarise(self.errors, self.present)
 
 
 def measure(clip: LabelledVideo, engine: str, every: int) -> Measured:
@@ -74,9 +79,14 @@ def measure(clip: LabelledVideo, engine: str, every: int) -> Measured:
         for number, _, poses in propagate(video, given, engine=engine):
             parts[number].append(poses)
         seconds = time.perf_counter() - began
-    columns = [compare(track, join(parts[number]), given[number]) for number, track in truth.items() if number in given]
+    none = Track.empty(next(iter(truth.values())).num_keypoints)
+    guess = {
+        number: join(parts[number]) if number in parts else blank(track.frames, track.num_keypoints)
+        for number, track in truth.items()
+    }
+    columns = [compare(track, guess[number], given.get(number, none)) for number, track in truth.items()]
     errors, present, scores, held = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return Measured(clip.name, summarise(errors, present), errors, scores, held, table.num_frames / seconds)
+    return Measured(clip.name, errors, present, scores, held, table.num_frames / seconds)
 
 
 def compare(truth: Track, guess: Track, given: Track) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -111,18 +121,13 @@ def auroc(score: np.ndarray, positive: np.ndarray) -> float:
     return float((rank[positive].sum() - n * (n + 1) / 2) / (n * (len(score) - n)))
 
 
-def interval(values: np.ndarray, figure: Callable[[np.ndarray], np.ndarray]) -> str:
-    """The bootstrap 95 % interval of a figure over clips; empty for a single clip.
-
-    Args:
-        values: ``(C, ...)`` one row a clip.
-        figure: Takes ``(R, C, ...)`` and gives ``(R,)``.
-    """
+def interval(values: np.ndarray, style: str) -> str:
+    """The bootstrap 95 % interval of a mean over clips, ``(C,)``, in a format; empty for a single clip."""
     if len(values) < 2:
         return ""
     picks = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
-    low, high = np.quantile(figure(values[picks]), (0.025, 0.975))
-    return f" [{low:.3f}, {high:.3f}]"
+    low, high = np.quantile(values[picks].mean(axis=1), (0.025, 0.975))
+    return f" [{low:{style}}, {high:{style}}]"
 
 
 def row(engine: str, results: Sequence[Measured], baseline: Sequence[Measured], memory: float) -> str:
@@ -132,10 +137,10 @@ def row(engine: str, results: Sequence[Measured], baseline: Sequence[Measured], 
     errors, scores, held = (np.concatenate([getattr(r, n) for r in results]) for n in ("errors", "scores", "held"))
     cells = (
         engine,
-        f"{means[:, 0].mean():.2%}{interval(means[:, 0], lambda m: m.mean(axis=1))}",
+        f"{means[:, 0].mean():.2%}{interval(means[:, 0], '.2%')}",
         f"{np.mean([r.summary.median for r in results]):.2%}",
         *(f"{np.mean([r.summary.pck[a] for r in results]):.1%}" for a in (0.05, 0.1)),
-        f"{ratios.mean():.3f}{interval(ratios, lambda r: r.mean(axis=1))}",
+        f"{ratios.mean():.3f}{interval(ratios, '.3f')}",
         f"{means[:, 0].sum() / means[:, 1].sum():.3f}",
         f"{(ratios > WORSE).sum()} of {len(ratios)}",
         f"{auroc(-scores, errors > WRONG):.3f}",
@@ -152,11 +157,11 @@ HEADER = (
     "| radius90 holds | coverage | frames/s | peak MB |\n|" + "---|" * 13
 )
 
-LEGEND = """Errors are distances over the truth's box diagonal. `ratio to linear` is the mean over clips of mean error over
-that of linear interpolation, `ratio of means` the mean error of all clips over linear's; brackets are bootstrap 95 %
-intervals over clips. `clips worse` counts those whose mean error exceeds linear's by more than 2 %. `AUROC` is the
-probability that a point off by more than 5 % has a lower score than one that is not. `frames/s` is the median over clips,
-all tracks, decoding included; `peak MB` is the peak memory of a process that does this group only.
+LEGEND = """Errors are distances over the truth's box diagonal. `ratio to linear` is the mean over clips of mean error
+over that of linear interpolation, `ratio of means` the mean error of all clips over linear's; brackets are bootstrap
+95 % intervals over clips. `clips worse` counts those whose mean error exceeds linear's by more than 2 %. `AUROC` is the
+probability that a point off by more than 5 % has a lower score than one that is not. `frames/s` is the median over
+clips, all tracks, decoding included; `peak MB` is the peak memory of a process that does this group only.
 """
 
 

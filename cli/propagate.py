@@ -52,7 +52,7 @@ def propagate(
             with _replacing(output) as stream:
                 _write(stream, frames, video.stem, poses, chosen, as_json=as_json)
         except (VideoError, OSError) as error:
-            typer.echo(f"{video}: the propagation failed: {error}", err=True)
+            typer.echo(f"{output} was not written: {_sentence(error)}", err=True)
             raise typer.Exit(1) from error
     if as_json:
         typer.echo(json.dumps({"event": "done", "output": str(output)}))
@@ -60,6 +60,8 @@ def propagate(
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Video]:
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file")
     try:
         video = Video(path)
     except (VideoError, OSError) as error:
@@ -69,6 +71,8 @@ def _opened(path: Path) -> Iterator[Video]:
 
 
 def _keyframes(path: Path, video: Video) -> CocoPoses:
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file")
     try:
         poses = read_coco(path.read_bytes(), num_frames=video.num_frames)
     except (CocoError, OSError) as error:

@@ -15,7 +15,7 @@ from app.storage import Stored
 from app.tables import Job, JobSegment, Run, Video
 from app.videos.service import record_blob
 from models.engines.engine import Engine
-from models.propagate import resolve
+from models.propagate import RecentFrames, resolve
 from pose.formats import npy
 from pose.frame_table import FrameTable
 from pose.segments import Segment, plan, relevant
@@ -49,8 +49,9 @@ def propagate(context: Context) -> None:
     context.step(done / total, "propagating")
     table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
     with VideoReader(context.storage.file(video.proxy_sha256), table) as reader:
+        frames = RecentFrames(reader)
         for piece in _open(context, pieces):
-            poses = engine.propagate(reader, piece.keyframes, piece.segment)
+            poses = engine.propagate(frames, piece.keyframes, piece.segment)
             _record(context, piece, context.storage.put(npy.encode(poses)))
             done += len(piece.segment)
             context.step(done / total, "propagating")

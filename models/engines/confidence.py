@@ -19,8 +19,9 @@ def score_of(radius90: np.ndarray, size: float) -> np.ndarray:
     """The probability that a point is within tolerance, given the radius that holds it 90 % of the time.
 
     Distances are taken to be log-logistic, ``P(d <= x) = 1 / (1 + (m / x)^SHAPE)`` with median ``m``: unlike a normal
-    distribution it has the heavy tail that tracking errors have. ``SHAPE`` was fitted together with the radii of
-    ``linear`` and ``flow``; the form is ours.
+    distribution it has the heavy tail that tracking errors have. ``SHAPE`` is what suited
+    ``flow`` best between labels; ``linear``, and points outside the labels, would have a slightly smaller one. The form
+    is ours.
 
     Args:
         radius90: Pixels, any shape.
