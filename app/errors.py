@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -121,6 +122,13 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
+
+# SQLite's names and PostgreSQL's SQLSTATE codes. SQLite cannot enlarge its shared memory file on a full disk.
+_FULL = {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_WRITE", "53100"}
+_LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED", "40001", "40P01", "55P03", "53300")
+
+
 def database_trouble(error: SQLAlchemyError) -> ServiceError | None:
     """What a database error means to a caller who did nothing wrong; None when it is a mistake of ours."""
     if isinstance(error, PoolTimeout):
@@ -135,11 +143,6 @@ def database_trouble(error: SQLAlchemyError) -> ServiceError | None:
     return None
 
 
-# SQLite's names and PostgreSQL's SQLSTATE codes. SQLite cannot enlarge its shared memory file on a full disk.
-_FULL = {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_WRITE", "53100"}
-_LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED", "40001", "40P01", "55P03", "53300")
-
-
 def install(app: FastAPI) -> None:
     """Render every error of the app as a problem document."""
     app.add_exception_handler(ServiceError, _service_error)
@@ -150,19 +153,22 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
+class _ProblemResponse(JSONResponse):
+    media_type = PROBLEM
+
+    def render(self, content: Any) -> bytes:
+        # What somebody sent, and a problem names, can hold half a surrogate pair; UTF-8 cannot.
+        return json.dumps(content, ensure_ascii=False).encode(errors="replace")
+
+
 def _render(error: ServiceError, headers: dict[str, str] | None = None) -> JSONResponse:
     problem = Problem(title=error.title, status=error.status, detail=error.detail, errors=error.errors)
-    return JSONResponse(
-        {**problem.model_dump(), **error.extra}, status_code=error.status, media_type=PROBLEM, headers=headers
-    )
+    return _ProblemResponse({**problem.model_dump(), **error.extra}, status_code=error.status, headers=headers)
 
 
 async def _service_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)
     return _render(error, _HEADERS.get(error.status))
-
-
-_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
@@ -178,8 +184,6 @@ def _field(entry: dict[str, Any]) -> FieldProblem:
     location, *path = entry["loc"]
     pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
     pointer += entry.get("ctx", {}).get("pointer", "")
-    # A name that somebody sent can hold half a surrogate pair, which no answer can.
-    pointer = pointer.encode(errors="replace").decode()
     return FieldProblem(pointer=pointer, detail=entry["msg"], location=str(location))
 
 

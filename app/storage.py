@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,6 +23,10 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from app.errors import NoSpace
+
+
+#: A scratch file that nobody wrote to for so long belongs to a process that is gone.
+_ABANDONED_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,13 @@ class Storage:
             yield path
         finally:
             path.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what processes that were killed left in scratch, a day later."""
+        for path in self._scratch.glob("*.part*"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                    path.unlink()
 
     def keep(self, incoming: Incoming) -> Stored:
         """Store what has arrived, durably."""

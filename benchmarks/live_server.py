@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from app.main import PREFIX
 from app.settings import Settings
@@ -26,7 +26,7 @@ from pose.video_writer import VideoWriter
 from worker.loop import work
 
 MIB = 1 << 20
-_COMMAND = [sys.executable, "-c", "import typer; from cli.serve import serve; typer.run(serve)"]
+_COMMAND = [sys.executable, "-m", "cli.main", "serve"]
 _SAMPLE_SECONDS = 0.005
 
 
@@ -58,22 +58,23 @@ class LiveServer:
             skeleton = {"name": "body", "keypoints": [f"keypoint {k}" for k in range(keypoints)]}
             project = json.loads(client.send("POST", "/projects", {"name": path.name, "skeleton": skeleton}))
             video = json.loads(client.send("POST", f"/projects/{project['id']}/videos", path.read_bytes()))
-            self.work()
+        self.work()
+        with self.connect() as client:  # the first one was idle for too long
             ready = json.loads(client.send("GET", f"/videos/{video['id']}"))
         assert ready["status"] == "ready", ready
         return dict(ready)
 
     def connect(self) -> Connection:
         """A connection of one's own."""
-        return Connection(self)
+        return Connection(self.port, self.key)
 
 
 class Connection:
     """One kept connection, with as little work on the client's side as Python allows; a context manager."""
 
-    def __init__(self, server: LiveServer) -> None:
-        self._http = HTTPConnection("127.0.0.1", server.port, timeout=600)
-        self._headers = {"Authorization": f"Bearer {server.key}"}
+    def __init__(self, port: int, key: str) -> None:
+        self._http = HTTPConnection("127.0.0.1", port, timeout=600)
+        self._headers = {"Authorization": f"Bearer {key}"}
 
     def __enter__(self) -> Self:
         return self
@@ -118,20 +119,23 @@ def live_server(data_dir: Path) -> Iterator[LiveServer]:
     try:
         assert child.stdout is not None
         said = json.loads(child.stdout.readline())
-        server = LiveServer(
-            settings=Settings(data_dir=data_dir),
-            port=int(said["address"].rpartition(":")[2]),
-            key=said["key"],
-            process=psutil.Process(child.pid),
-            seconds_to_start=0.0,
-        )
-        with server.connect() as client:
+        port = int(said["address"].rpartition(":")[2])
+        with Connection(port, said["key"]) as client:
             client.send("GET", "/healthz")
-        object.__setattr__(server, "seconds_to_start", time.perf_counter() - start)
+        seconds_to_start = time.perf_counter() - start
+        settings = Settings(data_dir=data_dir)
+        server = LiveServer(settings, port, said["key"], psutil.Process(child.pid), seconds_to_start)
         yield server
     finally:
         child.terminate()
         child.wait(timeout=30)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall-clock time of a piece of work."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 class Memory:
@@ -171,7 +175,8 @@ def heading(title: str, command: str, note: str) -> None:
     print(f"# {title}\n")
     print(
         f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, {sys.platform}. "
-        f"Client and server share the machine, and others did too: trust the ratios.\n\n"
+        f"Client and server share the machine, and others did too (load average {os.getloadavg()[0]:.0f}): trust the "
+        f"ratios.\n\n"
         f"Command: `python -m benchmarks.{command}`\n\n{note}\n"
     )
 

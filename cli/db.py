@@ -11,6 +11,11 @@ from cli.options import DatabaseUrl, DataDir, settings
 app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 
 
+@app.callback()
+def _db() -> None:
+    """Look after the database."""
+
+
 @app.command()
 def upgrade(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Bring the database to the schema of this version."""

@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
-import typer
+from importlib import import_module
 
-from cli import db
-from cli.demo import demo
-from cli.propagate import propagate
-from cli.sample import sample
-from cli.serve import serve, up
-from cli.worker import worker
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+#: Where each command is: loaded when it is called, so that a server does not carry what only the demo needs.
+COMMANDS = {
+    "up": "cli.serve:up",
+    "serve": "cli.serve:serve",
+    "worker": "cli.worker:worker",
+    "propagate": "cli.propagate:propagate",
+    "sample": "cli.sample:sample",
+    "demo": "cli.demo:demo",
+    "db": "cli.db:app",
+}
+
+
+class _Commands(TyperGroup):
+    def list_commands(self, ctx):  # type: ignore[no-untyped-def]  # click's context is a private copy inside typer
+        """Every command, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx, name):  # type: ignore[no-untyped-def]
+        """Load a command."""
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name].partition(":")
+        target = getattr(import_module(module), attribute)
+        if not isinstance(target, typer.Typer):
+            alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            alone.command(name)(target)
+            target = alone
+        command = get_command(target)
+        command.name = name
+        return command
+
 
 app = typer.Typer(
     name="posetween",
+    cls=_Commands,
     help="Label a few frames of a video; Posetween fills in the poses between them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(db.app, name="db")
-for command in (up, serve, worker, propagate, sample, demo):
-    app.command()(command)
+
+
+@app.callback()
+def _posetween() -> None:
+    """Label a few frames of a video; Posetween fills in the poses between them."""
 
 
 def main() -> None:

@@ -12,9 +12,12 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
+from sqlalchemy import select
 
+from app.database import connect
 from app.main import PREFIX, create_app
 from app.settings import Settings
+from app.tables import Table
 from cli.serve import prepare
 from pose.skeleton import Skeleton
 from pose.synthetic import Scene, SceneSpec
@@ -118,7 +121,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     yield from serve(Settings(data_dir=tmp_path / "data", port=0))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def serving() -> Iterator[Callable[[Settings], Service]]:
     """Start services with settings of one's own."""
     running: list[Iterator[Service]] = []
@@ -130,6 +133,23 @@ def serving() -> Iterator[Callable[[Settings], Service]]:
     yield start
     for one in running:
         next(one, None)
+
+
+@pytest.fixture(scope="session")
+def everything() -> Callable[[Any], dict[str, Any]]:
+    """All that a service keeps: each row of each table, and each file with its size."""
+
+    def look(service: Service) -> dict[str, Any]:
+        database = connect(service.settings.database)
+        with database.session(readonly=True) as session:
+            tables = Table.metadata.sorted_tables
+            rows = {table.name: sorted(map(repr, session.execute(select(table)))) for table in tables}
+        database.dispose()
+        folder = service.settings.data_dir
+        kept = [path for name in ("storage", "scratch") for path in (folder / name).rglob("*") if path.is_file()]
+        return {**rows, "files": sorted((str(path.relative_to(folder)), path.stat().st_size) for path in kept)}
+
+    return look
 
 
 def serve(settings: Settings) -> Iterator[Service]:

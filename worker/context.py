@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.database import Database
@@ -13,6 +15,8 @@ from app.jobs import ledger
 from app.jobs.ledger import Claim, Fenced
 from app.settings import Settings
 from app.storage import Storage
+
+log = logging.getLogger(__name__)
 
 
 class Cancelled(Exception):
@@ -100,3 +104,6 @@ class Context:
             except Fenced:
                 self._fenced.set()
                 return
+            except OperationalError:
+                # The lease outlives a few beats that the database has no time or room for.
+                log.warning("job %d: no heartbeat this time", self.held.job_id, exc_info=True)

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from app.errors import NoSpace
 from app.jobs import ledger
 from app.storage import Stored
 from app.tables import Job, Video
@@ -33,6 +34,8 @@ def ingest(context: Context) -> None:
         if "rejected" in outcome:
             _finish(context, video.id, {"status": "rejected", "reason": outcome["rejected"]}, [])
             return
+        if "no_space" in outcome:
+            raise NoSpace("the disk of the worker is full; upload the video again when there is room")
         context.step(0.99, "storing")
         source_table, proxy_table = json.loads(tables.read_text()).values()
         kept = [context.storage.put(bytes.fromhex(table)) for table in (source_table, proxy_table)]
@@ -102,6 +105,8 @@ def _child(task: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
     finally:
         child.kill()
         child.wait()
+        # What a killed child cannot clear away itself.
+        Path(f"{task['proxy']}.part").unlink(missing_ok=True)
         assert child.stdout is not None
         child.stdout.close()
 

@@ -1,15 +1,19 @@
 """The child process of ingest: decodes an upload under limits, so that no file can take the worker down.
 
-It prints a JSON line now and then to say how far it is, and one at the end: ``{}`` or ``{"rejected": sentence}``.
+It prints a JSON line now and then to say how far it is, and one at the end: ``{}``, ``{"rejected": sentence}`` or,
+where the disk is full, ``{"no_space": true}``.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import av
 
 from app.videos.sandbox import confine
 from pose.decoder import Decoder, Limits, VideoError
@@ -28,6 +32,10 @@ def main() -> None:
         _say({"rejected": str(error)})
     except MemoryError:
         _say({"rejected": "reading this video took more memory than a video may"})
+    except (OSError, av.FFmpegError) as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _say({"no_space": True})
     else:
         _say({})
 

@@ -9,6 +9,8 @@ import threading
 import time
 import uuid
 
+from sqlalchemy.exc import OperationalError
+
 from app.database import connect
 from app.jobs import ledger
 from app.settings import Settings
@@ -30,20 +32,25 @@ def work(settings: Settings, stopping: threading.Event, *, until_idle: bool = Fa
     storage = Storage(settings.storage, settings.scratch_dir)
     # Never used twice, not even by the same process: it is half of the fencing token.
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    storage.sweep()
     log.info("worker %s looks for jobs", owner)
     reaped_at = -float("inf")
     try:
         while not stopping.is_set():
-            with database.session() as session:
-                if time.monotonic() - reaped_at > settings.lease_seconds / 2:
-                    reaped_at = time.monotonic()
-                    ledger.reap(session)
-                held = ledger.claim(session, owner, settings.lease_seconds, list(KINDS))
-            if held is not None:
-                run_job(settings, database, storage, held, stopping)
-            elif until_idle:
+            try:
+                with database.session() as session:
+                    if time.monotonic() - reaped_at > settings.lease_seconds / 2:
+                        reaped_at = time.monotonic()
+                        ledger.reap(session)
+                    held = ledger.claim(session, owner, settings.lease_seconds, list(KINDS))
+                if held is not None:
+                    run_job(settings, database, storage, held, stopping)
+                    continue
+            except OperationalError:
+                # No room or no time on the database's side; a job that was under way comes back when its lease ends.
+                log.warning("the database does not answer", exc_info=True)
+            if until_idle:
                 return
-            else:
-                stopping.wait(settings.poll_seconds)
+            stopping.wait(settings.poll_seconds)
     finally:
         database.dispose()

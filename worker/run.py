@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from app.database import Database
+from app.errors import NoSpace
 from app.exports.service import EXPORT
 from app.jobs import ledger
 from app.jobs.ledger import Claim, Fenced
@@ -41,6 +42,10 @@ def run_job(settings: Settings, database: Database, storage: Storage, held: Clai
     except JobFailed as error:
         reason = str(error)
         _end(database, held, lambda session, held: ledger.fail(session, held, reason))
+    except NoSpace as error:
+        log.warning("job %d: %s", held.job_id, error)
+        reason = str(error)
+        _end(database, held, lambda session, held: ledger.release(session, held, reason))
     except Exception as error:
         log.exception("job %d broke", held.job_id)
         reason = f"the worker ran into an error of its own ({type(error).__name__}: {error}); its log says more"

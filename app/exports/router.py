@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
+from app.content import Content
 from app.dependencies import ExportDep, ProjectDep, SessionDep, SettingsDep, StorageDep, require
 from app.errors import Conflict, problem_responses
 from app.exports import service
@@ -47,15 +48,15 @@ def get_export(export: ExportDep, session: SessionDep) -> ExportOut:
 
 @router.get(
     "/exports/{export_id}/content",
-    response_class=FileResponse,
+    response_class=Content,
     responses={200: {"content": {"application/json": {}, "application/zip": {}}}, **problem_responses(409)},
 )
-def get_export_content(export: ExportDep, storage: StorageDep) -> FileResponse:
+def get_export_content(export: ExportDep, storage: StorageDep) -> Content:
     """The file."""
     if export.sha256 is None or export.manifest is None:
         raise Conflict("the export is not done; follow its job")
     media = "application/zip" if export.spec["images"] else "application/json"
-    return FileResponse(
+    return Content(
         storage.file(export.sha256),
         media_type=media,
         filename=export.manifest["file_name"],

@@ -6,12 +6,24 @@ from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
 
-from app.dependencies import MAX_ID, CallerDep, SessionDep, StorageDep, VideoDep, require
+from app.dependencies import (
+    MAX_ID,
+    CallerDep,
+    DatabaseDep,
+    Id,
+    SessionDep,
+    StorageDep,
+    VideoDep,
+    find_video,
+    require,
+)
 from app.errors import invalid, problem_responses
+from app.idempotency import OnceDep
 from app.keys.service import Role
 from app.labels import service, windows
-from app.labels.schemas import Imported, LabelsIn, LabelsOut, Layer, Written, read_body, schema
+from app.labels.schemas import Imported, LabelIn, LabelsIn, LabelsOut, Layer, Written, read_body, schema
 from app.projects import service as projects
 from app.videos.service import readable
 
@@ -25,8 +37,22 @@ async def _body(request: Request) -> bytes:
     return await request.body()
 
 
-# Stands before anything that opens a transaction: the database must not wait for a slow client.
+# These stand before what opens the transaction: nobody shall wait for the database while a slow client sends its body
+# or a long one is read.
 BodyDep = Annotated[bytes, Depends(_body)]
+
+
+def _labels(body: BodyDep) -> list[LabelIn]:
+    return read_body(body, LabelsIn).labels
+
+
+def _coco(body: BodyDep, video_id: Id, database: DatabaseDep, caller: CallerDep) -> service.Sheet:
+    with database.session(readonly=True) as session:
+        return service.read_sheet(session, find_video(video_id, session, caller), body)
+
+
+LabelsDep = Annotated[list[LabelIn], Depends(_labels)]
+SheetDep = Annotated[service.Sheet, Depends(_coco)]
 Frame = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 
@@ -49,10 +75,9 @@ IfMatch = Annotated[int | None, Depends(_if_match)]
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema(LabelsIn)}}}},
 )
 def put_labels(
-    body: BodyDep, video: VideoDep, session: SessionDep, caller: CallerDep, if_match: IfMatch, response: Response
+    labels: LabelsDep, video: VideoDep, session: SessionDep, caller: CallerDep, if_match: IfMatch, response: Response
 ) -> Written:
     """Write labels, all or none. A point with v = 0 says nothing: what was labelled there before stays."""
-    labels = read_body(body, LabelsIn).labels
     written = service.put(session, video, labels, key_id=caller.key_id, if_match=if_match)
     response.headers["ETag"] = f'"{written.revision}"'
     return written
@@ -106,17 +131,21 @@ def get_labels(
 
 @router.post(
     "/import",
+    response_model=Imported,
     dependencies=[require(Role.ANNOTATOR)],
     responses=problem_responses(400, 409, 412),
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}},
 )
 def import_labels(
-    body: BodyDep,
+    sheet: SheetDep,
     video: VideoDep,
     session: SessionDep,
     caller: CallerDep,
     if_match: IfMatch,
+    once: OnceDep,
     file_format: Annotated[Literal["coco"], Query(alias="format")] = "coco",
-) -> Imported:
+) -> Imported | JSONResponse:
     """Write the labels of a COCO keypoints file: images carry ``frame_index``, annotations ``track_id``."""
-    return service.import_coco(session, video, body, key_id=caller.key_id, if_match=if_match)
+    return once(
+        lambda: service.import_sheet(session, video, sheet, key_id=caller.key_id, if_match=if_match), status=200
+    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.errors import FieldProblem, Invalid, Stale, invalid
+from app.errors import Conflict, FieldProblem, Invalid, Stale, invalid
 from app.labels import history
 from app.labels.history import Labels
 from app.labels.schemas import Imported, LabelIn, Written
@@ -76,13 +77,25 @@ def delete(
     return Written(revision=revision, written=1)
 
 
-def import_coco(session: Session, video: Video, data: bytes, *, key_id: int | None, if_match: int | None) -> Imported:
-    """Write the labels of a COCO keypoints file; tracks that the video lacks are made under the file's numbers.
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """The labels of a file that was read and found right.
+
+    Attributes:
+        labels: In no order.
+        warnings: What the file has that was passed over, as sentences.
+    """
+
+    labels: Labels
+    warnings: list[str]
+
+
+def read_sheet(session: Session, video: Video, data: bytes) -> Sheet:
+    """Read a COCO keypoints file that is meant for a video.
 
     Raises:
         Conflict: The video cannot be read (yet).
         Invalid: The file breaks a rule, with a pointer to each place.
-        Stale: Somebody wrote since ``if_match``.
     """
     readable(video)
     skeleton = projects.skeleton(session, video.project_id)
@@ -104,9 +117,22 @@ def import_coco(session: Session, video: Video, data: bytes, *, key_id: int | No
         revisions=np.zeros(sum(size), dtype=np.int64),
     )
     _check_coordinates(labels, lambda index, k: "/annotations")
-    tracks.ensure(session, video, sorted(known))
-    written = _write(session, video, "import", labels, [], key_id=key_id, if_match=if_match)
-    return Imported(**written.model_dump(), tracks=sorted(known), warnings=poses.warnings)
+    return Sheet(labels, poses.warnings)
+
+
+def import_sheet(session: Session, video: Video, sheet: Sheet, *, key_id: int | None, if_match: int | None) -> Imported:
+    """Write the labels of a file; tracks that the video lacks are made under the file's numbers.
+
+    Raises:
+        Conflict: The skeleton has other keypoints than when the file was read.
+        Stale: Somebody wrote since ``if_match``.
+    """
+    if sheet.labels.keypoints.shape[1] != projects.skeleton(session, video.project_id).size:
+        raise Conflict("the skeleton was changed while the file was read; send it again")
+    numbers = sorted({int(number) for number in sheet.labels.tracks})
+    tracks.ensure(session, video, numbers)
+    written = _write(session, video, "import", sheet.labels, [], key_id=key_id, if_match=if_match)
+    return Imported(**written.model_dump(), tracks=numbers, warnings=sheet.warnings)
 
 
 def _write(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -25,49 +24,60 @@ _ENCODERS: dict[str, tuple[str, list[int]]] = {
 
 
 class FrameReaders:
-    """The proxies that were read last, kept open.
+    """The proxies that were read last, kept open: more than once where several people look at the same video.
 
     Args:
         storage: Where proxies are.
-        limit: How many to keep open.
+        limit: How many are open at a time. Who comes while all of them are being read waits for one.
     """
 
     def __init__(self, storage: Storage, limit: int) -> None:
         self._storage = storage
-        self._limit = limit
         self._lock = threading.Lock()
-        self._idle: OrderedDict[str, Video] = OrderedDict()
+        self._free = threading.Semaphore(limit)
+        # A place for each reader that nobody uses: empty ones first, then by when they were used last.
+        self._places: list[tuple[str, Video] | None] = [None] * limit
 
     @contextmanager
     def open(self, proxy_sha256: str, table_sha256: str) -> Iterator[Video]:
         """A proxy for the length of a block."""
-        with self._lock:
-            video = self._idle.pop(proxy_sha256, None)
-        if video is None:
-            table = FrameTable.from_bytes(self._storage.get(table_sha256))
-            video = Video(self._storage.file(proxy_sha256), table)
-        try:
-            yield video
-        except BaseException:
-            video.close()
-            raise
-        self._give_back(proxy_sha256, video)
+        with self._free:
+            video = self._take(proxy_sha256)
+            sound = False
+            try:
+                if video is None:
+                    table = FrameTable.from_bytes(self._storage.get(table_sha256))
+                    video = Video(self._storage.file(proxy_sha256), table)
+                yield video
+                sound = True
+            finally:
+                self._give_back(proxy_sha256, video, sound=sound)
 
     def close(self) -> None:
         """Close every proxy."""
         with self._lock:
-            while self._idle:
-                self._idle.popitem()[1].close()
+            for place in self._places:
+                if place is not None:
+                    place[1].close()
+            self._places = [None] * len(self._places)
 
-    def _give_back(self, proxy_sha256: str, video: Video) -> None:
+    def _take(self, proxy_sha256: str) -> Video | None:
         with self._lock:
-            surplus = [self._idle.pop(proxy_sha256, None)]
-            self._idle[proxy_sha256] = video
-            while len(self._idle) > self._limit:
-                surplus.append(self._idle.popitem(last=False)[1])
-        for other in surplus:
-            if other is not None:
-                other.close()
+            same = [index for index, place in enumerate(self._places) if place is not None and place[0] == proxy_sha256]
+            place = self._places.pop(same[-1] if same else 0)
+        if place is None or same:
+            return place and place[1]
+        place[1].close()
+        return None
+
+    def _give_back(self, proxy_sha256: str, video: Video | None, *, sound: bool) -> None:
+        if video is not None and not sound:
+            video.close()
+        with self._lock:
+            if video is not None and sound:
+                self._places.append((proxy_sha256, video))
+            else:
+                self._places.insert(0, None)
 
 
 def encode(frame: np.ndarray, image_format: Format, width: int | None) -> bytes:

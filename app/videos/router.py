@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
+from app.body_limit import lift
+from app.content import Content
 from app.database import Database
 from app.dependencies import (
     CallerDep,
@@ -37,7 +40,6 @@ from app.videos.schemas import VideoOut
 
 router = APIRouter(tags=["videos"])
 
-_UNLIMITED = 2**62
 _FOR_EVER = "private, max-age=31536000, immutable"
 _BYTES: dict[str, Any] = {
     "requestBody": {
@@ -58,7 +60,6 @@ _IMAGES: dict[int | str, dict[str, Any]] = {
     dependencies=[require(Role.ANNOTATOR)],
     responses={200: {"model": VideoOut, "description": "The project has this video"}, **problem_responses(413, 507)},
     openapi_extra=_BYTES,
-    max_body_size=_UNLIMITED,  # the route counts for itself, by the setting
 )
 async def upload_video(
     request: Request,
@@ -70,20 +71,23 @@ async def upload_video(
     turns: TurnsDep,
     filename: Annotated[str, Query(min_length=1, max_length=255)] = "video",
     content_digest: Annotated[str | None, Header(max_length=1000)] = None,
-    content_length: Annotated[int | None, Header(ge=0)] = None,
+    content_length: Annotated[int | None, Header(ge=0, include_in_schema=False)] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Upload a video: its bytes are the body. The same bytes in the same project are the same video."""
+    lift(request)
     await run_in_threadpool(_check_project, database, caller, project_id)
     digest = upload.promised_digest(content_digest)
     if content_length is not None and content_length > settings.max_upload_bytes:
         raise TooLarge(f"a video may have {settings.max_upload_bytes} bytes")
     with storage.receive() as incoming:
         await upload.take_in(request.stream(), incoming, limit=settings.max_upload_bytes, digest=digest)
-        fault = await run_in_threadpool(probe, incoming.path, settings.limits, settings.ingest_memory_bytes)
+        fault, _ = await asyncio.gather(
+            run_in_threadpool(probe, incoming.path, settings.limits, settings.ingest_memory_bytes),
+            run_in_threadpool(incoming.sync),
+        )
         if fault is not None:
             raise invalid("", fault)
-        await run_in_threadpool(incoming.sync)
         async with turns.writing:
             return await run_in_threadpool(
                 _add, database, storage, settings, caller, project_id, filename, incoming, idempotency_key
@@ -121,10 +125,12 @@ def _add(
             once = Once(session, caller.lab_id, key, f"POST videos of {project_id} {filename} {stored.sha256}")
             answer = once(make, status=201)
     except Exception:
-        with database.session(readonly=True) as session:
-            unknown = session.get(Blob, stored.sha256) is None
-        if unknown:
-            storage.discard(stored.sha256)
+        # With one writer at a time nobody else can be about to refer to the file; otherwise it stays, unused.
+        if database.writers == 1:
+            with database.session(readonly=True) as session:
+                unknown = session.get(Blob, stored.sha256) is None
+            if unknown:
+                storage.discard(stored.sha256)
         raise
     return answer if isinstance(answer, JSONResponse) else JSONResponse(answer.model_dump(mode="json"), status)
 
@@ -171,18 +177,17 @@ def get_frame(
 
 @router.get(
     "/videos/{video_id}/content",
-    response_class=FileResponse,
+    response_class=Content,
     responses={
-        200: {"content": {"video/mp4": {}}},
-        206: {"content": {"video/mp4": {}}, "description": "A range"},
-        416: {"description": "No such range"},
-        **problem_responses(409),
+        200: {"content": {"video/mp4": {}, "application/octet-stream": {}}},
+        206: {"content": {"video/mp4": {}, "application/octet-stream": {}}, "description": "A range"},
+        **problem_responses(409, 416),
     },
 )
-def get_content(video: VideoDep, storage: StorageDep, original: bool = False) -> FileResponse:
+def get_content(video: VideoDep, storage: StorageDep, original: bool = False) -> Content:
     """The proxy, or with ``original`` the file as it was uploaded."""
     if original:
-        return FileResponse(storage.file(video.sha256), media_type="application/octet-stream", filename=video.filename)
+        return Content(storage.file(video.sha256), media_type="application/octet-stream", filename=video.filename)
     proxy = service.readable(video).proxy_sha256
     assert proxy is not None
-    return FileResponse(storage.file(proxy), media_type="video/mp4", headers={"Cache-Control": _FOR_EVER})
+    return Content(storage.file(proxy), media_type="video/mp4", headers={"Cache-Control": _FOR_EVER})

@@ -1,0 +1,212 @@
+"""The ledger gives each job to one worker at a time, and only to that one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import select
+
+from app import migrate
+from app.database import connect
+from app.jobs import ledger
+from app.jobs.ledger import Fenced
+from app.tables import Job, Lab, Project
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = connect(f"sqlite:///{tmp_path}/ledger.db")
+    migrate.upgrade(database)
+    with database.session() as session:
+        session.add(Lab(id=1, name="lab"))
+        session.flush()
+        session.add(Project(id=1, lab_id=1, name="project"))
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def add(database):
+    def add(count=1, **options):
+        with database.session() as session:
+            project = session.get_one(Project, 1)
+            options = {"max_attempts": 3, **options}
+            return [ledger.enqueue(session, project, "work", {}, **options).id for _ in range(count)]
+
+    return add
+
+
+@pytest.fixture
+def claim(database):
+    def claim(owner="a", lease=60.0):
+        with database.session() as session:
+            return ledger.claim(session, owner, lease, ["work"])
+
+    return claim
+
+
+@pytest.fixture
+def state(database):
+    def state(number):
+        with database.session(readonly=True) as session:
+            return session.get_one(Job, number)
+
+    return state
+
+
+def do(database, what, *arguments, **options):
+    with database.session() as session:
+        return what(session, *arguments, **options)
+
+
+def test_each_job_is_claimed_once(database, add, claim):
+    numbers = add(200)
+    claims = []
+    together = threading.Barrier(4)
+
+    def take(owner):
+        together.wait()
+        while (held := claim(owner)) is not None:
+            claims.append(held)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(take, "abcd"))
+    assert Counter(held.job_id for held in claims) == Counter(numbers)
+    assert {held.attempt for held in claims} == {1}
+    with database.session(readonly=True) as session:
+        owners = dict(session.execute(select(Job.id, Job.owner)).all())
+    assert owners == {held.job_id: held.owner for held in claims}
+
+
+def test_the_most_urgent_comes_first_then_the_oldest(add, claim):
+    (low,) = add(priority=-1)
+    first, second = add(2)
+    (urgent,) = add(priority=5)
+    assert [claim().job_id for _ in range(4)] == [urgent, first, second, low]
+    assert claim() is None
+
+
+def test_only_kinds_that_the_worker_knows_are_claimed(database, add):
+    add()
+    with database.session() as session:
+        assert ledger.claim(session, "a", 60, ["other"]) is None
+
+
+def test_an_expired_lease_goes_back_to_the_queue_until_the_last_attempt(database, add, claim, state):
+    (number,) = add(max_attempts=2)
+    assert claim(lease=60).attempt == 1
+    assert do(database, ledger.reap) == 0
+    with database.session() as session:
+        session.get_one(Job, number).lease_until = time.time() - 1
+    assert do(database, ledger.reap) == 1
+    assert (state(number).state, state(number).owner) == ("queued", None)
+    assert claim(lease=-1).attempt == 2
+    assert do(database, ledger.reap) == 1
+    ended = state(number)
+    assert (ended.state, ended.attempt) == ("failed", 2)
+    assert "stopped answering" in ended.error
+    assert ended.finished_at is not None
+    assert claim() is None
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(database, add, claim, state):
+    (number,) = add()
+    zombie = claim("zombie", lease=-1)
+    do(database, ledger.reap)
+    heir = claim("heir")
+    assert heir.attempt == 2
+    before = (state(number).version, state(number).progress)
+
+    def scribble(session):
+        session.get_one(Project, 1).name = "written by a zombie"
+        ledger.fence(session, zombie, progress=0.9)
+
+    for write in (
+        lambda: do(database, scribble),
+        lambda: do(database, ledger.heartbeat, zombie, 60),
+        lambda: do(database, ledger.succeed, zombie, {}),
+        lambda: do(database, ledger.fail, zombie, "no"),
+        lambda: do(database, ledger.cancelled, zombie),
+        lambda: do(database, ledger.release, zombie),
+        lambda: do(database, ledger.release, zombie, "no"),
+    ):
+        with pytest.raises(Fenced):
+            write()
+    assert (state(number).version, state(number).progress) == before
+    with database.session(readonly=True) as session:
+        assert session.get_one(Project, 1).name == "project"
+    do(database, ledger.succeed, heir, {"done": True})
+    assert (state(number).state, state(number).result) == ("succeeded", {"done": True})
+
+
+def test_the_same_worker_s_earlier_attempt_is_fenced_out_too(database, add, claim):
+    add()
+    earlier = claim("a", lease=-1)
+    do(database, ledger.reap)
+    claim("a")
+    with pytest.raises(Fenced):
+        do(database, ledger.fence, earlier)
+
+
+def test_a_heartbeat_keeps_a_job(database, add, claim, state):
+    (number,) = add()
+    held = claim(lease=0.05)
+    assert do(database, ledger.heartbeat, held, 60) is False
+    assert do(database, ledger.reap) == 0
+    assert state(number).state == "running"
+
+
+def test_a_waiting_job_is_cancelled_at_once(database, add, claim, state):
+    (number,) = add()
+    do(database, lambda session: ledger.request_cancel(session, session.get_one(Job, number)))
+    assert (state(number).state, state(number).finished_at is None) == ("cancelled", False)
+    assert claim() is None
+
+
+def test_a_running_job_hears_that_it_is_cancelled(database, add, claim, state):
+    (number,) = add()
+    held = claim()
+    do(database, lambda session: ledger.request_cancel(session, session.get_one(Job, number)))
+    assert (state(number).state, state(number).stage) == ("running", "cancelling")
+    assert do(database, ledger.heartbeat, held, 60) is True
+    do(database, ledger.cancelled, held)
+    assert state(number).state == "cancelled"
+
+
+def test_a_cancelled_job_whose_worker_died_is_not_tried_again(database, add, claim, state):
+    (number,) = add()
+    claim(lease=-1)
+    do(database, lambda session: ledger.request_cancel(session, session.get_one(Job, number)))
+    do(database, ledger.reap)
+    assert state(number).state == "cancelled"
+
+
+def test_a_job_that_has_ended_cannot_be_cancelled(database, add, claim, state):
+    (number,) = add()
+    do(database, ledger.succeed, claim(), {})
+    version = state(number).version
+    do(database, lambda session: ledger.request_cancel(session, session.get_one(Job, number)))
+    assert (state(number).state, state(number).version) == ("succeeded", version)
+
+
+def test_a_job_given_back_at_shutdown_loses_no_attempt(database, add, claim, state):
+    (number,) = add(max_attempts=1)
+    for attempt in (1, 2, 3):
+        held = claim()
+        assert held.attempt == attempt
+        do(database, ledger.release, held)
+        assert state(number).state == "queued"
+    do(database, ledger.release, claim(), "it broke")
+    assert (state(number).state, state(number).error) == ("failed", "it broke")
+
+
+def test_a_job_that_breaks_is_tried_again_with_its_error_shown(database, add, claim, state):
+    (number,) = add(max_attempts=2)
+    do(database, ledger.release, claim(), "it broke")
+    assert (state(number).state, state(number).error) == ("queued", "it broke")
+    do(database, ledger.release, claim(), "it broke again")
+    assert (state(number).state, state(number).error) == ("failed", "it broke again")

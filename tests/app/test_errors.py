@@ -1,0 +1,173 @@
+"""Whatever goes wrong is a problem document, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import sqlite3
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app import errors
+
+
+@pytest.fixture(autouse=True)
+def unchanged(house, everything):
+    before = everything(house.service)
+    yield
+    assert everything(house.service) == before
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/videos", "/projects/1/nothing", "/videos/1/frames"])
+def test_unknown_routes_are_not_found(house, refused, path):
+    refused(house.http.get(path), 404)
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/projects"), ("DELETE", "/videos/1"), ("TRACE", "/jobs")])
+def test_unknown_methods_say_which_are_known(house, refused, method, path):
+    answer = house.http.request(method, path)
+    refused(answer, 405)
+    assert answer.headers["allow"]
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1.5", "9" * 30, "9" * 5000, "%00", "1e3"])
+@pytest.mark.parametrize(
+    "path", ["/projects/{}", "/videos/{}", "/runs/{}", "/jobs/{}", "/exports/{}", "/videos/{}/runs"]
+)
+def test_ids_are_numbers_in_range(house, refused, path, number):
+    problem = refused(house.http.get(path.format(number)), 422)
+    assert problem["errors"][0]["location"] == "path"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "pointer"),
+    [
+        ("/projects", {"limit": "0"}, "/limit"),
+        ("/projects", {"limit": "201"}, "/limit"),
+        ("/projects", {"limit": "9" * 40}, "/limit"),
+        ("/projects", {"cursor": "?"}, "/cursor"),
+        ("/projects", {"cursor": "MTIzeA=="}, "/cursor"),
+        ("/projects", {"cursor": "LTU="}, "/cursor"),
+        ("/projects", {"cursor": "x" * 65}, "/cursor"),
+        ("/jobs", {"state": "asleep"}, "/state"),
+        ("/jobs", {"video_id": "9" * 40}, "/video_id"),
+        ("/videos/1/labels", {"start": "-1"}, "/start"),
+        ("/videos/1/labels", {"stop": "9" * 40}, "/stop"),
+        ("/videos/1/labels", {"layer": "deep"}, "/layer"),
+        ("/videos/1/labels", {"revision": "latest"}, "/revision"),
+        ("/videos/1/frames/0", {"width": "0"}, "/width"),
+        ("/videos/1/frames/0", {"width": "9" * 40}, "/width"),
+        ("/videos/1/frames/0", {"format": "bmp"}, "/format"),
+        ("/videos/1/frames/45", {}, "/index"),
+        ("/videos/1/frames/-1", {}, "/index"),
+        ("/videos/1/frames/" + "9" * 40, {}, "/index"),
+    ],
+)
+def test_bad_parameters_are_named(house, refused, path, query, pointer):
+    refused(house.http.get(path, params=query), 422, pointer)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"",
+        b"\xff\xfe",
+        b"nothing",
+        b'{"name": "x", "name"}',
+        b"[" * 100_000,
+        b"[" * 600 + b"NaN" + b"]" * 600,
+        b'{"labels": ' + b"[" * 100_000,
+        b'{"x":' * 100_000 + b"1" + b"}" * 100_000,
+        b"9" * 10_000,
+        b'"\\ud800"',
+        b"[]",
+        b"null",
+        b"1e999",
+        b'{"\\ud800": NaN}',
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/projects"),
+        ("POST", "/keys"),
+        ("POST", "/videos/1/tracks"),
+        ("POST", "/videos/1/propagations"),
+        ("POST", "/projects/1/exports"),
+        ("PUT", "/videos/1/labels"),
+        ("POST", "/videos/1/labels/import"),
+    ],
+)
+def test_bodies_that_are_not_what_they_should_be(house, refused, method, path, body):
+    answer = house.http.request(method, path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422), answer.text
+    refused(answer, answer.status_code)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "x", ""])
+def test_other_content_types_are_refused_where_json_is_wanted(house, refused, kind):
+    body = {"name": "x", "skeleton": {"name": "s", "keypoints": ["a"]}}
+    answer = house.http.post("/projects", content=json.dumps(body), headers={"Content-Type": kind})
+    assert answer.status_code in (415, 422)
+    refused(answer, answer.status_code)
+
+
+@pytest.mark.parametrize("path", ["/projects", "/videos/1/labels/import"])
+def test_a_body_that_is_too_large_is_refused(house, refused, path):
+    size = house.service.settings.max_json_bytes
+    headers = {"Content-Type": "application/json"}
+    refused(house.http.post(path, content=b" " * (size + 1), headers=headers), 413)
+    pieces = (b" " * 2**20 for _ in range(size // 2**20 + 1))
+    refused(house.http.post(path, content=pieces, headers=headers), 413)
+
+
+def test_a_request_that_breaks_off_leaves_the_service_well(house):
+    address = (house.http.base_url.host, house.http.base_url.port)
+    for path in ("projects", "videos/1/labels/import", "projects/1/videos"):
+        head = f"POST /api/v1/{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {house.service.key}\r\n"
+        with socket.create_connection(address) as connection:
+            connection.sendall(head.encode() + b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+    assert house.http.get("/projects/1").status_code == 200
+
+
+@pytest.mark.slow
+def test_a_locked_database_asks_to_come_again(house, refused):
+    lock = sqlite3.connect(house.service.settings.data_dir / "posetween.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    try:
+        assert house.http.get("/projects/1").status_code == 200
+        answer = house.http.post(f"{house.url}/tracks", json={"name": "waits"})
+    finally:
+        lock.close()
+    refused(answer, 503)
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_a_mistake_of_ours_tells_nothing_of_the_inside(refused, caplog):
+    app = FastAPI()
+    errors.install(app)
+
+    @app.get("/")
+    def broken() -> None:
+        raise RuntimeError("secret")
+
+    with caplog.at_level(logging.CRITICAL):
+        answer = TestClient(app, raise_server_exceptions=False).get("/")
+    assert "secret" not in answer.text
+    refused(answer, 500)
+
+
+def test_the_sentence_of_a_problem_names_the_field(house):
+    problem = house.http.post(f"{house.url}/tracks", json={"name": ""}).json()
+    assert problem["detail"].startswith("/name: ")
+
+
+def test_a_connection_without_a_key_is_told_how_to_send_one(house, refused):
+    answer = httpx2.get(f"{house.http.base_url}projects")
+    refused(answer, 401)
+    assert answer.headers["www-authenticate"] == "Bearer"

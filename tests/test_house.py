@@ -1,0 +1,27 @@
+"""The rules of the house that no linter checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("pose", "models", "app", "worker", "cli")
+VAGUE = {"utils", "helpers", "common", "base", "manager", "misc"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_module_fits_on_a_few_screens(room):
+    modules = {path: len(path.read_text().splitlines()) for path in (ROOT / room).rglob("*.py")}
+    assert modules
+    assert {str(path): lines for path, lines in modules.items() if lines > 400} == {}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_module_has_a_name_that_says_something(room):
+    assert not [path for path in (ROOT / room).rglob("*") if path.stem in VAGUE]
+
+
+def test_tests_are_no_package():
+    assert not [*(ROOT / "tests").rglob("__init__.py")]

@@ -1,0 +1,119 @@
+"""What a running job hears, and what it may write."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from app import migrate
+from app.database import connect
+from app.jobs import ledger
+from app.jobs.ledger import Fenced
+from app.settings import Settings
+from app.storage import Storage
+from app.tables import Job, Lab, Project
+from worker.context import Cancelled, Context, Stopping
+
+LEASE = 2.0
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = connect(f"sqlite:///{tmp_path}/ledger.db")
+    migrate.upgrade(database)
+    with database.session() as session:
+        session.add(Lab(id=1, name="lab"))
+        session.flush()
+        project = Project(id=1, lab_id=1, name="project")
+        session.add(project)
+        session.flush()
+        ledger.enqueue(session, project, "work", {}, max_attempts=3)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def context(database, tmp_path):
+    settings = Settings(data_dir=tmp_path, lease_seconds=LEASE)
+    storage = Storage(settings.storage, settings.scratch_dir)
+    with database.session() as session:
+        held = ledger.claim(session, "worker", LEASE, ["work"])
+    context = Context(settings, database, storage, held, threading.Event())
+    context.stopping = context._stopping
+    return context
+
+
+def reap(database):
+    with database.session() as session:
+        return ledger.reap(session)
+
+
+def job(database):
+    with database.session(readonly=True) as session:
+        return session.get_one(Job, 1)
+
+
+def test_the_heartbeat_holds_the_lease_as_long_as_the_job_takes(database, context):
+    until = time.monotonic() + 2 * LEASE
+    with context.beating():
+        while time.monotonic() < until:
+            assert reap(database) == 0
+            time.sleep(0.05)
+        context.step(0.5, "half")
+    assert (job(database).progress, job(database).stage) == (0.5, "half")
+    time.sleep(LEASE + 0.1)
+    assert reap(database) == 1
+
+
+def test_progress_is_written_when_it_shows(database, context):
+    for share in (0.1, 0.1001, 0.1002, 0.2):
+        context.step(share, "working")
+    assert job(database).progress == 0.2
+    assert job(database).version == 3
+    context.step(1.5, "working")
+    assert job(database).progress == 1.0
+
+
+def test_a_cancellation_is_heard_through_the_heartbeat(database, context):
+    with context.beating():
+        with database.session() as session:
+            ledger.request_cancel(session, session.get_one(Job, 1))
+        with pytest.raises(Cancelled):
+            work_on(context)
+
+
+def test_a_lost_lease_is_heard_through_the_heartbeat(database, context):
+    with context.beating():
+        with database.session() as session:
+            session.get_one(Job, 1).owner = "somebody else"
+        with pytest.raises(Fenced):
+            work_on(context)
+
+
+def test_a_shutdown_is_heard_at_the_next_step(context):
+    context.stopping.set()
+    with pytest.raises(Stopping):
+        context.step(0.1, "working")
+
+
+def test_nothing_is_written_without_the_lease(database, context):
+    with database.session() as session:
+        session.get_one(Job, 1).owner = "somebody else"
+
+    def write():
+        with context.writing() as session:
+            session.get_one(Project, 1).name = "changed"
+
+    with pytest.raises(Fenced):
+        write()
+    with database.session(readonly=True) as session:
+        assert session.get_one(Project, 1).name == "project"
+
+
+def work_on(context):
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        context.step(0.5, "working")
+        time.sleep(0.02)
