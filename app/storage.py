@@ -24,7 +24,6 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from app.errors import NoSpace
 
-
 #: A scratch file that nobody wrote to for so long belongs to a process that is gone.
 _ABANDONED_SECONDS = 24 * 3600
 
