@@ -16,12 +16,12 @@ from contextlib import contextmanager
 import typer
 import uvicorn
 
-from app import migrate
 from app.database import connect
 from app.keys.service import ensure_admin_key
 from app.main import create_app
 from app.settings import Settings
 from cli.options import DatabaseUrl, DataDir, Host, Json, Port, StorageUrl, UsageError, settings
+from migrations.apply import upgrade
 
 _RESTART_SECONDS = 1.0
 
@@ -60,7 +60,7 @@ def prepare(chosen: Settings) -> None:
     chosen.data_dir.mkdir(parents=True, exist_ok=True)
     database = connect(chosen.database)
     try:
-        migrate.upgrade(database)
+        upgrade(database)
         with database.session() as session:
             ensure_admin_key(session, chosen.admin_key_file)
     finally:

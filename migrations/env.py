@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that ``app.migrate`` hands over, or writes them as SQL."""
+"""Runs the migrations on the connection that ``migrations.apply`` hands over."""
 
 from alembic import context
 

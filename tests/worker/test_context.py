@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from app import migrate
 from app.database import connect
 from app.jobs import ledger
 from app.jobs.ledger import Fenced
 from app.settings import Settings
 from app.storage import Storage
 from app.tables import Job, Lab, Project
+from migrations import apply as migrate
 from worker.context import Cancelled, Context, Stopping
 
 LEASE = 2.0

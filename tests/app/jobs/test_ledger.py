@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select
 
-from app import migrate
 from app.database import connect
 from app.jobs import ledger
 from app.jobs.ledger import Fenced
 from app.tables import Job, Lab, Project
+from migrations import apply as migrate
 
 
 @pytest.fixture

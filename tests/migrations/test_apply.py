@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import inspect
 
-from app import migrate
 from app.database import connect
 from app.tables import Table
+from migrations import apply as migrate
 
 
 @pytest.fixture
