@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from app.body_limit import lift
 from app.content import Content
 from app.database import Database
 from app.dependencies import (
+    MAX_ID,
     CallerDep,
     DatabaseDep,
     Id,
@@ -155,14 +156,14 @@ def get_video(video: VideoDep, session: SessionDep) -> VideoOut:
 )
 def get_frame(
     video: VideoDep,
-    index: int,
+    index: Annotated[int, Path(ge=0, le=MAX_ID)],
     request: Request,
     image_format: Annotated[Format, Query(alias="format")] = "jpeg",
     width: Annotated[int | None, Query(ge=1, le=16384)] = None,
     if_none_match: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> Response:
     """The exact frame as an image."""
-    service.check_frame(service.readable(video), index, "/index", "path")
+    service.check_frame(service.readable(video), index)
     assert video.proxy_sha256 is not None
     assert video.proxy_table_sha256 is not None
     etag = f'"{video.proxy_sha256[:32]}-{index}-{image_format}-{width or "full"}"'

@@ -8,7 +8,7 @@ import unicodedata
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, invalid
+from app.errors import Conflict, FieldProblem, NotFound
 from app.jobs import ledger
 from app.settings import Settings
 from app.storage import Stored
@@ -78,15 +78,16 @@ def readable(video: Video) -> Video:
     return video
 
 
-def check_frame(video: Video, index: int, pointer: str, location: str) -> None:
+def check_frame(video: Video, index: int) -> None:
     """Refuse a frame that a readable video does not have.
 
     Raises:
-        Invalid: The index is out of range.
+        NotFound: There is no such frame.
     """
     assert video.num_frames is not None
-    if not 0 <= index < video.num_frames:
-        raise invalid(pointer, f"frame {index} of a video with the frames 0 to {video.num_frames - 1}", location)
+    if index >= video.num_frames:
+        detail = f"there is no frame {index}: the video has the frames 0 to {video.num_frames - 1}"
+        raise NotFound(detail, [FieldProblem(pointer="/index", detail=detail, location="path")])
 
 
 def _ingest_job(session: Session, video: Video) -> Job:

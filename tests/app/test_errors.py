@@ -62,13 +62,16 @@ def test_ids_are_numbers_in_range(house, refused, path, number):
         ("/videos/1/frames/0", {"width": "0"}, "/width"),
         ("/videos/1/frames/0", {"width": "9" * 40}, "/width"),
         ("/videos/1/frames/0", {"format": "bmp"}, "/format"),
-        ("/videos/1/frames/45", {}, "/index"),
         ("/videos/1/frames/-1", {}, "/index"),
         ("/videos/1/frames/" + "9" * 40, {}, "/index"),
     ],
 )
 def test_bad_parameters_are_named(house, refused, path, query, pointer):
     refused(house.http.get(path, params=query), 422, pointer)
+
+
+def test_a_frame_that_is_not_there(house, refused):
+    refused(house.http.get("/videos/1/frames/45"), 404, "/index")
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def test_a_video_cut_in_half_is_read_as_far_as_it_goes(studio, everything):
     assert 10 < video["num_frames"] < 45
     assert video["reason"]
     assert studio.http.get(f"/videos/{video['id']}/frames/{video['num_frames'] - 1}").status_code == 200
-    assert studio.http.get(f"/videos/{video['id']}/frames/{video['num_frames']}").status_code == 422
+    assert studio.http.get(f"/videos/{video['id']}/frames/{video['num_frames']}").status_code == 404
     assert not [name for name, _ in everything(studio)["files"] if name.startswith("scratch")]
 
 
