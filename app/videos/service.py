@@ -23,7 +23,8 @@ def add(session: Session, settings: Settings, project: Project, filename: str, s
     """Make a video of a stored file and queue its ingest.
 
     Returns:
-        The video and whether it is new: the same bytes in the same project are the video that is there.
+        The video and whether it is new: the same bytes in the same project are the video that is there, and one that
+        could not be read is tried again.
     """
     # Locks the project, so that the same bytes sent twice at a time become one video.
     session.refresh(project, with_for_update=True)
@@ -31,7 +32,8 @@ def add(session: Session, settings: Settings, project: Project, filename: str, s
         select(Video).where(Video.project_id == project.id, Video.sha256 == stored.sha256)
     ).one_or_none()
     if known is not None:
-        if known.status == "ingesting" and _given_up(_ingest_job(session, known)):
+        if known.status == "rejected" or (known.status == "ingesting" and _given_up(_ingest_job(session, known))):
+            known.status, known.reason = "ingesting", None
             ledger.enqueue(session, project, INGEST, {}, video_id=known.id, max_attempts=settings.max_attempts)
         return known, False
     record_blob(session, stored)

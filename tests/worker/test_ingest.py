@@ -86,6 +86,16 @@ def test_a_child_that_is_killed_rejects_the_video_and_the_worker_goes_on(working
     assert ended(working, after["id"])["status"] == "ready"
 
 
+def test_a_rejected_video_is_tried_again_when_it_is_sent_again(working, long):
+    video = send(working, long)
+    reading_child().send_signal(signal.SIGKILL)
+    assert ended(working, video["id"])["status"] == "rejected"
+    again = send(working, long)
+    assert (again["id"], again["status"]) == (video["id"], "ingesting")
+    shown = ended(working, video["id"])
+    assert (shown["status"], shown["reason"]) == ("ready", None)
+
+
 def test_a_cancelled_ingest_stops_the_child(working, long):
     video = send(working, long)
     child = reading_child()
