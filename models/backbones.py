@@ -1,0 +1,90 @@
+"""Networks that turn frames into maps of descriptors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+#: Input pixels per cell of each level, finest first.
+STRIDES = (4, 8, 16)
+
+_GROUPS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneConfig:
+    """Size of a :class:`Backbone`; the defaults are those of the preset ``tiny``.
+
+    Args:
+        widths: Channels after the stem and at strides 4, 8 and 16.
+        channels: ``C``, length of a descriptor.
+    """
+
+    widths: tuple[int, int, int, int] = (24, 48, 80, 128)
+    channels: int = 64
+
+
+class Backbone(nn.Module):
+    """A small convolutional network with descriptors at strides 4, 8 and 16.
+
+    Residual blocks with group normalisation (the frames of one clip are too alike for batch statistics), and a feature
+    pyramid that brings the context of coarse levels to fine ones (Lin et al., *Feature pyramid networks*, CVPR 2017).
+    The paper's backbone is a ViT; this stands in for it on machines without a GPU.
+    """
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.config = config
+        stem, fine, middle, coarse = config.widths
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, stem, 5, 2, 2, bias=False), nn.GroupNorm(_GROUPS, stem), nn.ReLU(inplace=True)
+        )
+        self.stages = nn.ModuleList(
+            nn.Sequential(_Residual(before, after, 2), _Residual(after, after, 1))
+            for before, after in ((stem, fine), (fine, middle), (middle, coarse))
+        )
+        self.lateral = nn.ModuleList(nn.Conv2d(width, config.channels, 1) for width in (fine, middle, coarse))
+        self.smooth = nn.ModuleList(nn.Conv2d(config.channels, config.channels, 3, 1, 1) for _ in range(2))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Describe every cell of some images.
+
+        Args:
+            images: ``(N, 3, H, W)`` RGB in 0 to 255; ``H`` and ``W`` are multiples of 16.
+
+        Returns:
+            For each of ``STRIDES`` descriptors of length 1, ``(N, H / stride, W / stride, C)`` float32.
+        """
+        mean = images.mean(dim=(1, 2, 3), keepdim=True)
+        deviation = images.std(dim=(1, 2, 3), keepdim=True)
+        x = self.stem(((images - mean) / (deviation + 8)).contiguous(memory_format=torch.channels_last))
+        levels = []
+        for stage in self.stages:
+            x = stage(x)
+            levels.append(x)
+        fine, middle, coarse = (lateral(level) for lateral, level in zip(self.lateral, levels, strict=True))
+        middle = self.smooth[1](middle + _enlarge(coarse, middle))
+        fine = self.smooth[0](fine + _enlarge(middle, fine))
+        return tuple(F.normalize(level.float(), dim=1).permute(0, 2, 3, 1) for level in (fine, middle, coarse))
+
+
+class _Residual(nn.Module):
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(before, after, 3, stride, 1, bias=False)
+        self.first_norm = nn.GroupNorm(_GROUPS, after)
+        self.second = nn.Conv2d(after, after, 3, 1, 1, bias=False)
+        self.second_norm = nn.GroupNorm(_GROUPS, after)
+        same = before == after and stride == 1
+        self.skip = nn.Identity() if same else nn.Conv2d(before, after, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.first_norm(self.first(x)), inplace=True)
+        return F.relu(self.second_norm(self.second(y)) + self.skip(x), inplace=True)
+
+
+def _enlarge(coarse: Tensor, fine: Tensor) -> Tensor:
+    return F.interpolate(coarse, size=fine.shape[-2:], mode="bilinear", align_corners=False)

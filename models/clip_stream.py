@@ -1,0 +1,62 @@
+"""Training clips without end, rendered ahead by worker processes, in an order that depends on the seed alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+
+import cv2
+import numpy as np
+
+from models.clips import Clip, clips
+
+#: Clips are shuffled within the clips of this many scenes.
+GROUP = 8
+
+_CLIPS_PER_SCENE = 4
+_SHUFFLE = 0x5817
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a stream has come.
+
+    Args:
+        group: The group of scenes.
+        used: Clips of the group that were given.
+    """
+
+    group: int = 0
+    used: int = 0
+
+
+def stream(seed: int, begin: Position, workers: int) -> Iterator[tuple[Clip, Position]]:
+    """Clips from a position on, each with the position after it.
+
+    Args:
+        seed: Of the training.
+        begin: Where to go on.
+        workers: Processes that render.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        numbers = count(begin.group * GROUP)
+        waiting: deque[Future[list[Clip]]] = deque()
+        skip = begin.used
+        for group in count(begin.group):
+            while len(waiting) < 2 * GROUP:
+                waiting.append(pool.submit(render, seed, next(numbers)))
+            together = [clip for _ in range(GROUP) for clip in waiting.popleft().result()]
+            order = np.random.default_rng((seed, group, _SHUFFLE)).permutation(len(together))
+            for used, index in enumerate(order[skip:], start=skip + 1):
+                yield together[index], Position(group, used)
+            skip = 0
+
+
+def render(seed: int, number: int) -> list[Clip]:
+    """The clips of one scene."""
+    return list(clips(seed, number, _CLIPS_PER_SCENE))

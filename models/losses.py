@@ -1,0 +1,67 @@
+"""What STDPose is trained to make small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.backbones import STRIDES
+from models.engines.confidence import SHAPE
+from models.stdpose import Estimate
+from models.windows import WindowBatch
+
+_SHARPNESS = 20.0  # of the contrastive softmax over the cells of a map
+_KNEE = 12.0  # pixels from which errors count by their logarithm
+_SOFTENING = 0.5  # pixels below which errors are noise
+_FADING = 0.8  # weight of a round relative to the next
+_SCALE_WEIGHT = 0.15
+
+
+def contrastive(maps: tuple[Tensor, ...], templates: Sequence[Tensor], xy: Tensor, seen: Tensor) -> Tensor:
+    """Cross-entropy of finding each keypoint's cell on every frame by what its labelled frames show.
+
+    Args:
+        maps: ``(T, h, w, C)`` per level.
+        templates: ``(1, K, 2, P, C)`` per level, see ``StdPose.templates``.
+        xy: ``(T, K, 2)`` true places in input pixels.
+        seen: ``(T, K)`` whether the point shows.
+    """
+    total = xy.new_zeros(())
+    for level, template, stride in zip(maps, templates, STRIDES, strict=True):
+        height, width = level.shape[1:3]
+        cell = ((xy + 0.5) / stride).floor().long()
+        inside = ((cell >= 0) & (cell < torch.tensor([width, height], device=cell.device))).all(dim=-1)
+        target = cell[..., 1].clamp(0, height - 1) * width + cell[..., 0].clamp(0, width - 1)
+        frame, point = torch.nonzero(inside & seen, as_tuple=True)
+        query = template[0, :, :, template.shape[-2] // 2]  # (K, 2, C)
+        logits = _SHARPNESS * query.flatten(0, 1) @ level.flatten(1, 2).transpose(1, 2)  # (T, K * 2, hw)
+        chosen = logits.unflatten(1, query.shape[:2])[frame, point].flatten(0, 1)
+        loss = F.cross_entropy(chosen, target[frame, point].repeat_interleave(query.shape[1]), reduction="sum")
+        total = total + loss / max(1, len(chosen))
+    return total / len(maps)
+
+
+def refinement(estimates: Sequence[Estimate], window: WindowBatch, xy: Tensor, weight: Tensor) -> Tensor:
+    """Robust distance of every round from the truth, and how well its error bar foretells that distance.
+
+    Distances are compressed by a logarithm. The error bar is the median of a log-logistic distribution (see
+    ``models.engines.confidence``), fitted by likelihood.
+
+    Args:
+        estimates: Of all rounds.
+        window: Labelled frames and those outside a keypoint's labels do not count.
+        xy: ``(B, T, K, 2)`` true places in input pixels.
+        weight: ``(B, T, K)``.
+    """
+    weight = weight * (window.valid & ~window.anchored)
+    total = xy.new_zeros(())
+    for number, estimate in enumerate(reversed(estimates)):
+        distance = torch.sqrt((estimate.xy - xy).square().sum(dim=-1) + _SOFTENING**2)
+        z = SHAPE * (distance.detach().log() - estimate.log_scale)
+        unlikely = 2 * F.softplus(z) - z
+        per_point = _KNEE / 4 * torch.log1p(distance / _KNEE) + _SCALE_WEIGHT * unlikely
+        total = total + _FADING**number * (per_point * weight).sum()
+    return total / weight.sum().clamp(min=1)

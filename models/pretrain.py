@@ -1,0 +1,259 @@
+"""Training STDPose on rendered videos: descriptors first, then the refinement on top, then both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models import training_state
+from models.clip_stream import stream
+from models.clips import Clip, clips, true_weight
+from models.losses import contrastive, refinement
+from models.starts import disturb
+from models.stdpose import StdPose, StdPoseConfig
+from models.training_state import Progress
+from models.windows import Window, WindowBatch, stack
+
+Stage = Literal["features", "refiner", "joint"]
+
+_VALIDATION_SEED = 0x7E57
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is trained.
+
+    Args:
+        seed: Everything random follows from it.
+        minutes: Time to spend; the schedule follows the clock, so only a training by steps repeats bit for bit.
+        steps: Steps to take; 0 leaves the end to ``minutes``.
+        features_until: Share of the training after which the backbone's contrastive training ends.
+        refiner_until: Share of the training after which the backbone is no longer frozen.
+        clips_per_step: Clips whose gradients are added up.
+        backbone_every: In the joint stage the backbone learns in every how-manieth step; the others are cheaper.
+        features_rate: Peak learning rate of the first stage.
+        rate: Peak learning rate of the refinement.
+        backbone_rate: The backbone's in the joint stage, relative to ``rate``.
+        contrastive_weight: Of the contrastive loss in the joint stage.
+        weight_decay: Of AdamW.
+        workers: Processes that render.
+        half: Use bfloat16 where it is safe.
+        save_seconds: Time from one saved state to the next.
+    """
+
+    seed: int = 0
+    minutes: float = 60.0
+    steps: int = 0
+    features_until: float = 0.14
+    refiner_until: float = 0.34
+    clips_per_step: int = 2
+    backbone_every: int = 2
+    features_rate: float = 1.5e-3
+    rate: float = 8e-4
+    backbone_rate: float = 0.3
+    contrastive_weight: float = 0.3
+    weight_decay: float = 1e-3
+    workers: int = 1
+    half: bool = True
+    save_seconds: float = 240.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """One step.
+
+    Attributes:
+        step: Steps so far.
+        stage: Of the training.
+        progress: Share of the training that is done.
+        seconds: Spent so far.
+        loss: The mean over the step's clips.
+        error: Of the last refinement, in shares of the subject's size; NaN while features are trained.
+        start_error: Of the first guesses, likewise.
+    """
+
+    step: int
+    stage: Stage
+    progress: float
+    seconds: float
+    loss: float
+    error: float
+    start_error: float
+
+
+class Training:
+    """A network being trained, and the average of its recent past, which is what gets used.
+
+    Attributes:
+        network: What learns.
+        average: Exponential moving average of its weights.
+        at: How far it has come.
+    """
+
+    def __init__(self, recipe: Recipe, config: StdPoseConfig, state: Path | None = None) -> None:
+        self.recipe = recipe
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(recipe.seed)
+            self.network = StdPose(config)
+        self.average = deepcopy(self.network).eval()
+        self._backbone = list(self.network.backbone.parameters())
+        self._rest = [p for name, p in self.network.named_parameters() if not name.startswith("backbone.")]
+        self._optimizer = torch.optim.AdamW(
+            [{"params": self._backbone}, {"params": self._rest}],
+            lr=recipe.rate,
+            betas=(0.9, 0.98),
+            weight_decay=recipe.weight_decay,
+        )
+        self._state = state
+        self.at = Progress(recipe.seed)
+        if state is not None and state.exists():
+            self.at = training_state.restore(state, self.network, self.average, self._optimizer)
+
+    def save(self) -> None:
+        """Write the state, if there is a place for it."""
+        if self._state is not None:
+            training_state.save(self._state, self.network, self.average, self._optimizer, self.at)
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done."""
+        if self.recipe.steps:
+            return min(1.0, self.at.step / self.recipe.steps)
+        return min(1.0, self.at.seconds / (60 * self.recipe.minutes))
+
+    @property
+    def stage(self) -> Stage:
+        """What is being trained."""
+        if self.progress < self.recipe.features_until:
+            return "features"
+        return "refiner" if self.progress < self.recipe.refiner_until else "joint"
+
+    def run(self) -> Iterator[Report]:
+        """Train until the end, step by step; the state is saved now and then and at the end."""
+        source = stream(self.at.seed, self.at.position, self.recipe.workers)
+        saved = self.at.seconds
+        try:
+            while self.progress < 1:
+                began = time.perf_counter()
+                stage, position, batch = self.stage, self.at.position, []
+                for _ in range(self.recipe.clips_per_step):
+                    clip, position = next(source)
+                    batch.append(clip)
+                figures = np.mean([self._learn(stage, clip, number) for number, clip in enumerate(batch)], axis=0)
+                self._update(stage)
+                seconds = self.at.seconds + time.perf_counter() - began
+                self.at = replace(self.at, step=self.at.step + 1, seconds=seconds, position=position)
+                if seconds - saved > self.recipe.save_seconds:
+                    self.save()
+                    saved = seconds
+                yield Report(self.at.step, stage, self.progress, seconds, *figures.tolist())
+            self.save()
+        finally:
+            source.close()  # type: ignore[attr-defined]
+
+    def _learn(self, stage: Stage, clip: Clip, number: int) -> tuple[float, float, float]:
+        rng = np.random.default_rng((self.at.seed, self.at.step, number))
+        if stage == "features":
+            loss = self._features_loss(clip, rng) / self.recipe.clips_per_step
+            loss.backward()  # type: ignore[no-untyped-call]
+            return float(loss.detach()) * self.recipe.clips_per_step, float("nan"), float("nan")
+        learning = stage == "joint" and self.at.step % self.recipe.backbone_every == 0
+        xy, weight = torch.from_numpy(clip.xy)[None], torch.from_numpy(true_weight(clip))[None]
+        linear = clip.window.interpolate()
+        starts = np.stack([disturb(rng, linear, clip, strongly=True), disturb(rng, clip.flow, clip, strongly=False)])
+        start = torch.from_numpy(starts).float()
+        batch = stack([clip.window] * len(starts), np.arange(len(clip.images)))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.half):
+            with torch.set_grad_enabled(learning):
+                maps = self.network.describe(as_input(clip.images))
+            estimates = self.network(maps, batch, start)
+        loss = refinement(estimates, batch, xy.expand_as(start), weight.expand(start.shape[:3]))
+        if learning:
+            templates = self.network.templates(maps, stack([clip.window], np.arange(len(clip.images))))
+            filled = tuple(level[clip.window.times] for level in maps)
+            loss = loss + self.recipe.contrastive_weight * contrastive(filled, templates, xy[0], weight[0] == 1)
+        (loss / self.recipe.clips_per_step).backward()
+        with torch.no_grad():
+            errors = [_error(guess, clip, batch) for guess in (estimates[-1].xy, start)]
+        return float(loss.detach()), *errors
+
+    def _features_loss(self, clip: Clip, rng: np.random.Generator) -> Tensor:
+        window = clip.window
+        anchors = np.unique(np.concatenate([window.before[window.has_before], window.after[window.has_after]]))
+        others = np.setdiff1d(window.times, anchors)
+        frames = np.union1d(anchors, rng.permutation(others)[:5])
+        shown = np.intersect1d(frames, window.times)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.half):
+            maps = self.network.describe(as_input(clip.images[frames]))
+        templates = self.network.templates(maps, stack([window], frames))
+        rows, filled = shown - window.times[0], tuple(level[np.searchsorted(frames, shown)] for level in maps)
+        seen = torch.from_numpy(clip.visibility[rows] == 2)
+        return contrastive(filled, templates, torch.from_numpy(clip.xy[rows]), seen)
+
+    def _update(self, stage: Stage) -> None:
+        recipe, done = self.recipe, self.progress
+        warm = min(1.0, (self.at.step + 1) / 50)
+        if stage == "features":
+            rates = (recipe.features_rate * warm * _cosine(done / recipe.features_until), 0.0)
+        else:
+            since = (done - recipe.features_until) / (1 - recipe.features_until)
+            rate = recipe.rate * min(1.0, since / 0.02 + 0.02) * _cosine(since)
+            joint = (done - recipe.refiner_until) / max(1e-9, 1 - recipe.refiner_until)
+            rates = (rate * recipe.backbone_rate * min(1.0, joint / 0.03) if stage == "joint" else 0.0, rate)
+        for group, rate in zip(self._optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        nn.utils.clip_grad_norm_(self._backbone, 1.0)
+        nn.utils.clip_grad_norm_(self._rest, 1.0)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        decay = min(0.997, (1 + self.at.step) / (10 + self.at.step))
+        with torch.no_grad():
+            for kept, current in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                kept.lerp_(current, 1 - decay)
+
+
+def as_input(images: np.ndarray) -> Tensor:
+    """``(T, H, W, 3)`` uint8 images as the network's ``(T, 3, H, W)`` float32."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
+
+
+def validation_clips(count: int) -> list[Clip]:
+    """Rendered clips that no training sees, the same every time: two labelled frames 20 frames apart."""
+    found: list[Clip] = []
+    number = 0
+    while len(found) < count:
+        found += clips(_VALIDATION_SEED, number, 1, plain=True)
+        number += 1
+    return found
+
+
+@torch.inference_mode()
+def validate(network: StdPose, held_out: Sequence[Clip]) -> dict[str, float]:
+    """Mean errors on clips, in shares of the subject's size: of both first guesses and of what becomes of them."""
+    rows = []
+    for clip in held_out:
+        starts = torch.from_numpy(np.stack([clip.window.interpolate(), clip.flow])).float()
+        batch = stack([clip.window] * len(starts), np.arange(len(clip.images)))
+        with torch.autocast("cpu", torch.bfloat16):
+            refined = network(network.describe(as_input(clip.images)), batch, starts)[-1].xy
+        rows.append([_error(guess[[side]], clip, batch) for guess in (starts, refined) for side in (0, 1)])
+    names = ("linear", "flow", "from_linear", "from_flow")
+    return dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
+
+
+def _error(guess: Tensor, clip: Clip, batch: WindowBatch) -> float:
+    counted = (batch.valid & ~batch.anchored)[: len(guess)] & torch.from_numpy(clip.visibility > 0)
+    distance = (guess - torch.from_numpy(clip.xy)).norm(dim=-1)
+    return float(distance[counted].mean() / clip.size) if bool(counted.any()) else 0.0
+
+
+def _cosine(progress: float) -> float:
+    return 0.03 + 0.97 * 0.5 * (1 + float(np.cos(np.pi * min(1.0, progress))))

@@ -1,0 +1,74 @@
+"""What a training needs to go on after it was stopped, in one file that is either old or new, never half."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from models.checkpoints import CheckpointError
+from models.clip_stream import Position
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come.
+
+    Args:
+        seed: Everything random follows from it and from ``step``.
+        step: Steps of the optimiser that were done.
+        seconds: Spent on them.
+        position: In the stream of clips.
+    """
+
+    seed: int
+    step: int = 0
+    seconds: float = 0.0
+    position: Position = Position()
+
+
+def save(path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, at: Progress) -> None:
+    """Write network, average of its past, optimiser and progress."""
+    tensors = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
+    tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
+    for index, entries in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in entries.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    save_file(
+        {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()},
+        unfinished,
+        metadata={"progress": json.dumps(asdict(at))},
+    )
+    unfinished.replace(path)
+
+
+def restore(path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    """Bring back what :func:`save` wrote.
+
+    Raises:
+        CheckpointError: The file is of another network.
+    """
+    with safe_open(path, framework="pt") as file:
+        at = json.loads(file.metadata()["progress"])
+        tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    try:
+        network.load_state_dict(_below("network/", tensors))
+        average.load_state_dict(_below("average/", tensors))
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} is the state of another network: {error}") from error
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in _below("optimizer/", tensors).items():
+        index, entry = name.split("/")
+        state.setdefault(int(index), {})[entry] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return Progress(at["seed"], at["step"], at["seconds"], Position(**at["position"]))
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
