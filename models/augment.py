@@ -80,9 +80,7 @@ def _spoil(rng: np.random.Generator, images: np.ndarray) -> np.ndarray:
     length = len(images)
     if rng.random() < 0.25:
         sigma = rng.uniform(0.4, 1.5)
-        images = np.stack(
-            [cv2.GaussianBlur(image, (0, 0), sigma) if rng.random() < 0.7 else image for image in images]
-        )
+        images = np.stack([cv2.GaussianBlur(image, (0, 0), sigma) if rng.random() < 0.7 else image for image in images])
     if rng.random() < 0.3:
         gain = np.clip(1 + np.cumsum(rng.normal(0, 0.04, length)), 0.6, 1.5)[:, None, None, None]
         images = np.clip(images * gain + rng.normal(0, 10), 0, 255).astype(np.uint8)
@@ -91,5 +89,7 @@ def _spoil(rng: np.random.Generator, images: np.ndarray) -> np.ndarray:
         images = np.clip(images + grain, 0, 255).astype(np.uint8)
     if rng.random() < 0.25:
         quality = (cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 70)))
-        images = np.stack([cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR) for image in images])
+        images = np.stack(
+            [np.asarray(cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR)) for image in images]
+        )
     return images

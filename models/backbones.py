@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,6 +26,12 @@ class BackboneConfig:
 
     widths: tuple[int, int, int, int] = (24, 48, 80, 128)
     channels: int = 64
+
+
+def pad(images: np.ndarray) -> np.ndarray:
+    """Repeat the last row and column of ``(T, H, W, 3)`` images until both sides are whole cells of every level."""
+    rows, columns = (-side % STRIDES[-1] for side in images.shape[1:3])
+    return np.pad(images, ((0, 0), (0, rows), (0, columns), (0, 0)), mode="edge") if rows or columns else images
 
 
 class Backbone(nn.Module):

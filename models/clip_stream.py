@@ -17,7 +17,7 @@ from models.clips import Clip, clips
 #: Clips are shuffled within the clips of this many scenes.
 GROUP = 8
 
-_CLIPS_PER_SCENE = 4
+_CLIPS_PER_SCENE = 10
 _SHUFFLE = 0x5817
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
 from models.augment import augment
+from models.backbones import pad
 from models.crops import crop_around
 from models.engines.flow import Flow
 from models.engines.gap import gaps
@@ -135,7 +135,7 @@ def _clip(rng: np.random.Generator, images: np.ndarray, scene: Scene, longest: i
     chosen = np.sort(rng.permutation(usable)[:MAX_KEYPOINTS])
     xy, visibility = xy[:, chosen], visibility[:, chosen]
     keyframes = _labels(rng, xy, visibility, plain)
-    pieces = [gap for gap in gaps(keyframes, Segment(0, length), images.shape[2], images.shape[1])]
+    pieces = list(gaps(keyframes, Segment(0, length), images.shape[2], images.shape[1]))
     gap = pieces[int(rng.integers(len(pieces)))]
     if not (gap.steps > 0).any():
         return None
@@ -208,13 +208,6 @@ def _labels(rng: np.random.Generator, xy: np.ndarray, visibility: np.ndarray, pl
     rows = np.flatnonzero(given.any(axis=1))
     marks = np.where(given[rows], visibility[rows], 0)
     return Track.labelled(rows, np.concatenate([xy[rows], marks[..., None]], axis=-1))
-
-
-def pad(images: np.ndarray, multiple: int = 16) -> np.ndarray:
-    """Repeat the last row and column of ``(T, H, W, 3)`` images until both sides are multiples of a number."""
-    height, width = images.shape[1:3]
-    rows, columns = -height % multiple, -width % multiple
-    return np.pad(images, ((0, 0), (0, rows), (0, columns), (0, 0)), mode="edge") if rows or columns else images
 
 
 def true_weight(clip: Clip) -> np.ndarray:

@@ -21,7 +21,7 @@ def descriptors(maps: Tensor, rows: Tensor, xy: Tensor, stride: int, radius: int
     """
     cells, share = _block(maps, rows, xy, stride, radius)
     side = 2 * radius + 2
-    grid = cells.unflatten(-2, (side, side))
+    grid = cells.view(*cells.shape[:-2], side, side, cells.shape[-1])
     return _between(grid, share[..., None, None, None, :], -3).flatten(-3, -2)
 
 
@@ -45,7 +45,7 @@ def correlate(maps: Tensor, rows: Tensor, xy: Tensor, templates: Tensor, stride:
     cells, share = _block(maps, rows[..., None].expand(xy.shape[:-1]), xy, stride, radius)
     side = 2 * radius + 2
     products = cells @ templates[:, None].transpose(-1, -2).to(cells.dtype)
-    grid = products.float().unflatten(-2, (side, side))
+    grid = products.float().view(*products.shape[:-2], side, side, products.shape[-1])
     return _between(grid, share[..., None, None, None, :], -3).flatten(-3, -2)
 
 

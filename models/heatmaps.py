@@ -32,8 +32,8 @@ class KeypointSynthesis(nn.Module):
         super().__init__()
         self.first = nn.Conv1d(maps, width, 2 * reach + 1, padding=reach)
         self.second = nn.Conv1d(width, maps, 2 * reach + 1, padding=reach)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        for parameter in self.second.parameters():
+            nn.init.zeros_(parameter)
         squared = offsets(radius, torch.device("cpu")).square().sum(dim=-1)
         self.register_buffer("truth", torch.exp(-squared / 2), persistent=False)
 
@@ -52,8 +52,8 @@ class KeypointSynthesis(nn.Module):
         entering = torch.where(anchored[..., None, None], self.truth.to(heatmaps.dtype), heatmaps)
         entering = entering * valid[..., None, None]
         series = entering.permute(0, 2, 4, 3, 1).reshape(-1, maps, time)
-        mixed = self.second(F.gelu(self.first(series))).view(batch, points, cells, maps, time)
-        return entering + mixed.permute(0, 4, 1, 3, 2)
+        change: Tensor = self.second(F.gelu(self.first(series)))
+        return entering + change.view(batch, points, cells, maps, time).permute(0, 4, 1, 3, 2)
 
 
 class DynamicAwareMask(nn.Module):
@@ -74,7 +74,8 @@ class DynamicAwareMask(nn.Module):
 
     def forward(self, residuals: Tensor) -> Tensor:
         """The mask of residuals of any shape."""
-        return torch.sigmoid(self.log_steepness.exp() * (residuals.abs() - self.log_threshold.exp()))
+        mask: Tensor = torch.sigmoid(self.log_steepness.exp() * (residuals.abs() - self.log_threshold.exp()))
+        return mask
 
 
 def residuals(heatmaps: Tensor, xy: Tensor, valid: Tensor, strides: tuple[int, ...]) -> Tensor:

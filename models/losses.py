@@ -38,7 +38,7 @@ def contrastive(maps: tuple[Tensor, ...], templates: Sequence[Tensor], xy: Tenso
         frame, point = torch.nonzero(inside & seen, as_tuple=True)
         query = template[0, :, :, template.shape[-2] // 2]  # (K, 2, C)
         logits = _SHARPNESS * query.flatten(0, 1) @ level.flatten(1, 2).transpose(1, 2)  # (T, K * 2, hw)
-        chosen = logits.unflatten(1, query.shape[:2])[frame, point].flatten(0, 1)
+        chosen = logits.view(len(level), *query.shape[:2], -1)[frame, point].flatten(0, 1)
         loss = F.cross_entropy(chosen, target[frame, point].repeat_interleave(query.shape[1]), reduction="sum")
         total = total + loss / max(1, len(chosen))
     return total / len(maps)

@@ -20,7 +20,7 @@ from models.losses import contrastive, refinement
 from models.starts import disturb
 from models.stdpose import StdPose, StdPoseConfig
 from models.training_state import Progress
-from models.windows import Window, WindowBatch, stack
+from models.windows import WindowBatch, stack
 
 Stage = Literal["features", "refiner", "joint"]
 
@@ -52,11 +52,11 @@ class Recipe:
     seed: int = 0
     minutes: float = 60.0
     steps: int = 0
-    features_until: float = 0.14
-    refiner_until: float = 0.34
+    features_until: float = 0.2
+    refiner_until: float = 0.4
     clips_per_step: int = 2
     backbone_every: int = 2
-    features_rate: float = 1.5e-3
+    features_rate: float = 2.5e-3
     rate: float = 8e-4
     backbone_rate: float = 0.3
     contrastive_weight: float = 0.3
@@ -180,16 +180,16 @@ class Training:
             templates = self.network.templates(maps, stack([clip.window], np.arange(len(clip.images))))
             filled = tuple(level[clip.window.times] for level in maps)
             loss = loss + self.recipe.contrastive_weight * contrastive(filled, templates, xy[0], weight[0] == 1)
-        (loss / self.recipe.clips_per_step).backward()
+        (loss / self.recipe.clips_per_step).backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
-            errors = [_error(guess, clip, batch) for guess in (estimates[-1].xy, start)]
-        return float(loss.detach()), *errors
+            error, start_error = (_error(guess, clip, batch) for guess in (estimates[-1].xy, start))
+        return float(loss.detach()), error, start_error
 
     def _features_loss(self, clip: Clip, rng: np.random.Generator) -> Tensor:
         window = clip.window
         anchors = np.unique(np.concatenate([window.before[window.has_before], window.after[window.has_after]]))
         others = np.setdiff1d(window.times, anchors)
-        frames = np.union1d(anchors, rng.permutation(others)[:5])
+        frames = np.union1d(anchors, rng.permutation(others)[:8])
         shown = np.intersect1d(frames, window.times)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.half):
             maps = self.network.describe(as_input(clip.images[frames]))

@@ -10,10 +10,11 @@ import numpy as np
 from models.engines.engine import Engine, FrameSource
 from models.engines.flow import Flow
 from models.engines.linear import Linear
+from models.engines.stdpose import StdPoseEngine
 from pose.segments import Segment, plan
 from pose.track import Track
 
-ENGINES: dict[str, Engine] = {"flow": Flow(), "linear": Linear()}
+ENGINES: dict[str, Engine] = {"flow": Flow(), "linear": Linear(), "stdpose": StdPoseEngine()}
 
 #: Decoded frames kept for the next segment, in bytes.
 MAX_CACHED_BYTES = 128 * 2**20
@@ -111,7 +112,7 @@ def _run(
 
 
 class RecentFrames:
-    """A video that remembers the gray frames it gave last.
+    """A video that remembers the frames it gave last.
 
     Neighbouring segments share a keyframe, and tracks share all frames: without this the decoder would go back to the
     keyframe of the stream before each segment.
@@ -123,8 +124,8 @@ class RecentFrames:
 
     def __init__(self, video: FrameSource, max_bytes: int = MAX_CACHED_BYTES) -> None:
         self._video = video
-        self._capacity = max(2, max_bytes // max(1, video.width * video.height))
-        self._frames: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._room = max_bytes
+        self._frames: OrderedDict[tuple[bool, int], np.ndarray] = OrderedDict()
 
     @property
     def num_frames(self) -> int:
@@ -142,25 +143,24 @@ class RecentFrames:
         return self._video.height
 
     def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
-        """See ``FrameSource.frames``; gray frames are shared and must not be written to."""
+        """See ``FrameSource.frames``; frames are shared and must not be written to."""
         stop = self.num_frames if stop is None else stop
-        if not gray:
-            yield from self._video.frames(start, stop)
-            return
         index = start
         while index < stop:
-            if index in self._frames:
-                self._frames.move_to_end(index)
-                yield self._frames[index]
+            if (gray, index) in self._frames:
+                self._frames.move_to_end((gray, index))
+                yield self._frames[gray, index]
                 index += 1
                 continue
-            missing = next((later for later in range(index, stop) if later in self._frames), stop)
-            for frame in self._video.frames(index, missing, gray=True):
-                self._remember(index, frame)
+            missing = next((later for later in range(index, stop) if (gray, later) in self._frames), stop)
+            for frame in self._video.frames(index, missing, gray=gray):
+                self._remember((gray, index), frame)
                 yield frame
                 index += 1
 
-    def _remember(self, index: int, frame: np.ndarray) -> None:
-        self._frames[index] = frame
-        while len(self._frames) > self._capacity:
-            self._frames.popitem(last=False)
+    def _remember(self, key: tuple[bool, int], frame: np.ndarray) -> None:
+        self._frames[key] = frame
+        self._room -= frame.nbytes
+        while self._room < 0 and len(self._frames) > 2:
+            _, oldest = self._frames.popitem(last=False)
+            self._room += oldest.nbytes

@@ -19,7 +19,7 @@ def disturb(rng: np.random.Generator, start: np.ndarray, clip: Clip, *, strongly
         clip: With the truth.
         strongly: Whether to draw towards the truth and bend, else only to tremble.
     """
-    length, points = start.shape[:2]
+    points = start.shape[1]
     if strongly:
         if rng.random() < 0.4:
             share = rng.random((1, points, 1)) * (rng.random((1, points, 1)) < 0.3)

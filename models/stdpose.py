@@ -1,10 +1,10 @@
 """STDPose in keypoint-agnostic form: the network that carries labels through the frames between them.
 
-From the paper (*Spatiotemporal learning with decoupled dynamics*, arXiv 2501.15073, known to us in part) come the three
-ideas: temporal pose heat maps mixed by keypoint synthesis, the dynamic-aware mask of their residuals, and visual features
-of the frames fused over time with a learnable position embedding, aggregated with the motion dynamics. Ours is the rest:
-heat maps are correlations with what the labelled frames show at a keypoint, so that one network serves every skeleton,
-and positions are refined from a first guess in a few rounds, each with its own error bar.
+From the paper (STDPose, AAAI 2025, arXiv 2501.15073, known to us in part) come the three ideas: temporal pose heat maps
+mixed by keypoint synthesis, the dynamic-aware mask of their residuals, and visual features of frames fused over time
+with a learnable position embedding, aggregated with the motion dynamics. Ours is the rest: heat maps are correlations
+with what the labelled frames show at a keypoint, so that one network serves every skeleton, and positions are refined
+from a first guess in a few rounds, each with its own error bar.
 """
 
 from __future__ import annotations
@@ -90,9 +90,10 @@ class StdPose(nn.Module):
         self.from_context = nn.Linear(3 * 2 * 2 * _WAVES + 4 + 1 + 2 + 2 * levels, channels)
         self.blocks = nn.ModuleList(FusionBlock(channels, config.heads) for _ in range(config.blocks))
         self.gate = nn.Linear(3 * channels, channels)
-        self.head = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, 3))
-        nn.init.zeros_(self.head[1].weight)
-        nn.init.zeros_(self.head[1].bias)
+        last = nn.Linear(channels, 3)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.head = nn.Sequential(nn.LayerNorm(channels), last)
 
     def describe(self, images: Tensor) -> tuple[Tensor, ...]:
         """Maps of descriptors of some frames, see ``Backbone.forward``."""
@@ -119,7 +120,8 @@ class StdPose(nn.Module):
         Returns:
             One estimate per round.
         """
-        labels = torch.where(window.elapsed[..., None] < 0.5, *window.anchor_xy[:, None].unbind(-2))
+        before, after = window.anchor_xy[:, None].unbind(-2)
+        labels = torch.where(window.elapsed[..., None] < 0.5, before, after)
         xy = torch.where(window.anchored[..., None], labels, start)
         held = [level.detach() for level in maps]
         templates = self.templates(maps, window)
@@ -148,7 +150,10 @@ class StdPose(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         heatmaps, matches, features = self._evidence(maps, templates, window, xy)
         mixed = self.synthesis(heatmaps, window.anchored, window.valid)  # (B, T, K, L * 2, P)
-        level = mixed.unflatten(3, (len(STRIDES), _LABELS)).sum(dim=4) / window.has.sum(-1).clamp(min=1)[:, None, :, None, None]
+        level = (
+            mixed.unflatten(3, (len(STRIDES), _LABELS)).sum(dim=4)
+            / window.has.sum(-1).clamp(min=1)[:, None, :, None, None]
+        )
         unit = torch.exp(self.peakedness.exp() * (level - level.amax(dim=-1, keepdim=True)))
         changes = residuals(unit, xy, window.valid, STRIDES)  # (B, T, K, L, 2, P)
         mask = self.mask(changes)
@@ -173,6 +178,10 @@ class StdPose(nn.Module):
         out = self.head(tokens + gate * motion + (1 - gate) * synthesised).float()
         return out[..., :2] * _LONGEST_STEP, out[..., 2] + _FIRST_SCALE
 
+    def _level_maps(self, mixed: Tensor, window: WindowBatch) -> Tensor:
+        labels = window.has.sum(dim=-1).clamp(min=1)[:, None, :, None, None]
+        return mixed.view(*mixed.shape[:3], len(STRIDES), _LABELS, -1).sum(dim=4) / labels
+
     def _evidence(
         self, maps: tuple[Tensor, ...], templates: list[Tensor], window: WindowBatch, xy: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -182,7 +191,7 @@ class StdPose(nn.Module):
             size = template.shape[-2]
             both = template.flatten(2, 3)
             found = correlate(level, window.rows, xy, both, stride, self.config.radius)  # (B, T, K, P, 2 * size)
-            apart = found.unflatten(-1, (_LABELS, size)).movedim(-2, 3)  # (B, T, K, 2, P, size)
+            apart = found.view(*found.shape[:-1], _LABELS, size).movedim(-2, 3)  # (B, T, K, 2, P, size)
             heatmaps.append(apart[..., size // 2] * known)
             matches.append(self.match[number]((apart * self.sharpness[number]).flatten(-2)) * known)
             rows = window.rows[..., None].expand(xy.shape[:-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -29,7 +29,7 @@ class Progress:
     seed: int
     step: int = 0
     seconds: float = 0.0
-    position: Position = Position()
+    position: Position = field(default_factory=Position)
 
 
 def save(path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, at: Progress) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -60,7 +60,8 @@ class Window:
         closed = self.has_before & self.has_after
         share = since / np.maximum(since + left, 1)
         open_share = np.where(self.has_before, 0.5 * since / (since + 16), 1 - 0.5 * left / (left + 16))
-        return np.where(closed, share, open_share)
+        elapsed: np.ndarray = np.where(closed, share, open_share)
+        return elapsed
 
     @property
     def steps(self) -> np.ndarray:
@@ -71,13 +72,21 @@ class Window:
         """``(T, K, 2)`` linear interpolation between the labels, held outside them and where there is one."""
         since, left = self._since(), self._left()
         share = (since / np.maximum(since + left, 1))[..., None]
-        return self.begin * (1 - share) + self.end * share
+        places: np.ndarray = self.begin * (1 - share) + self.end * share
+        return places
+
+    def select(self, keypoints: np.ndarray) -> Window:
+        """The same of some keypoints only, by index."""
+        per_keypoint = ("before", "after", "has_before", "has_after", "begin", "end")
+        return replace(self, **{name: getattr(self, name)[keypoints] for name in per_keypoint})
 
     def _since(self) -> np.ndarray:
-        return np.maximum(self.times[:, None] - self.before, 0)
+        since: np.ndarray = np.maximum(self.times[:, None] - self.before, 0)
+        return since
 
     def _left(self) -> np.ndarray:
-        return np.maximum(self.after - self.times[:, None], 0)
+        left: np.ndarray = np.maximum(self.after - self.times[:, None], 0)
+        return left
 
 
 @dataclass(frozen=True, eq=False)

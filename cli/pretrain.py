@@ -1,0 +1,127 @@
+"""``posetween pretrain``: train the propagation network on rendered videos."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.options import UsageError
+
+if TYPE_CHECKING:
+    from models.pretrain import Report, Training
+
+_LINE_EVERY = 25
+_VALIDATE_EVERY = 500
+_VALIDATION_CLIPS = 24
+
+
+def pretrain(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for checkpoint, state and log.")],
+    minutes: Annotated[float, typer.Option(min=0.1, help="Time to spend, in all sessions together.")] = 120.0,
+    steps: Annotated[int, typer.Option(min=0, help="Steps to take instead: repeats bit for bit on one machine.")] = 0,
+    resume: Annotated[bool, typer.Option(help="Go on where a training in this folder was stopped.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="Of the trainer; 0 leaves it to PyTorch.")] = 0,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of folders with video.* and truth.json, to validate on in the end.")
+    ] = None,
+) -> None:
+    """Train the network of the engine stdpose on rendered videos; may be stopped at any time and resumed."""
+    import torch
+
+    from models import checkpoints
+    from models.pretrain import Recipe, Training, validate, validation_clips
+    from models.stdpose import StdPoseConfig
+
+    state = output / "state.safetensors"
+    if state.exists() and not resume:
+        raise UsageError(f"{output} holds a training; go on with --resume or choose another folder")
+    if resume and not state.exists():
+        raise UsageError(f"{output} holds no training to resume")
+    output.mkdir(parents=True, exist_ok=True)
+    if threads:
+        torch.set_num_threads(threads)
+    recipe = Recipe(seed=seed, minutes=minutes, steps=steps, workers=workers)
+    training = Training(recipe, StdPoseConfig(), state)
+    held_out = validation_clips(_VALIDATION_CLIPS)
+    with (output / "log.txt").open("a") as log:
+        for line in _follow(training):
+            print(line, file=log, flush=True)
+            if training.at.step % _VALIDATE_EVERY == 0 or training.progress >= 1:
+                figures = validate(training.average, held_out)
+                told = " ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
+                print(f"step {training.at.step} validation {told}", file=log, flush=True)
+                about = {
+                    "recipe": vars(recipe),
+                    "steps": training.at.step,
+                    "minutes": round(training.at.seconds / 60, 1),
+                    "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}",
+                    "validation": {name: round(figure, 5) for name, figure in figures.items()},
+                }
+                path = output / "stdpose.safetensors"
+                checkpoints.save(path, training.average.state_dict(), training.network.config, about)
+        if data is not None:
+            for line in _real(output / "stdpose.safetensors", data):
+                print(line, file=log, flush=True)
+                typer.echo(line)
+
+
+def _follow(training: Training) -> Iterator[str]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    recent: list[Report] = []
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task("rendering", total=1.0)
+        for report in training.run():
+            recent.append(report)
+            bar.update(task, completed=report.progress, description=f"{report.stage} {report.loss:.2f}")
+            if len(recent) == _LINE_EVERY or report.progress >= 1:
+                loss, error, start = (
+                    sum(getattr(entry, name) for entry in recent) / len(recent)
+                    for name in ("loss", "error", "start_error")
+                )
+                yield (
+                    f"step {report.step} {report.stage} {report.seconds / 60:.1f} min "
+                    f"loss {loss:.3f} error {error:.4f} of {start:.4f}"
+                )
+                recent.clear()
+
+
+def _real(checkpoint: Path, data: Path) -> Iterator[str]:
+    from models.engines.engine import Engine
+    from models.engines.linear import Linear
+    from models.engines.stdpose import StdPoseEngine
+    from models.propagate import propagate
+    from pose.formats.coco import read_coco
+    from pose.frame_table import scan
+    from pose.metrics import evaluate
+    from pose.track import Track, join
+    from pose.video import Video
+
+    for truth_file in sorted(data.rglob("truth.json")):
+        files = sorted(truth_file.parent.glob("video.*"))
+        if not files:
+            continue
+        truth = read_coco(truth_file.read_bytes()).tracks
+        given = {number: track.select(_every(len(track), 20)) for number, track in truth.items()}
+        with Video(files[0], scan(files[0])) as video:
+            engines: dict[str, Engine] = {"linear": Linear(), "stdpose": StdPoseEngine(checkpoint=checkpoint)}
+            results = {}
+            for name, engine in engines.items():
+                parts: dict[int, list[Track]] = {number: [] for number in given}
+                for number, _, poses in propagate(video, given, engine=engine):
+                    parts[number].append(poses)
+                made = {number: join(pieces) for number, pieces in parts.items()}
+                results[name] = evaluate(truth, made, given)
+        ours, baseline = results["stdpose"], results["linear"]
+        yield f"{truth_file.parent.name} mean error {ours.mean:.4f} ratio to linear {ours.ratio_to(baseline):.3f}"
+
+
+def _every(count: int, step: int) -> np.ndarray:
+    return np.union1d(np.arange(0, count, step), count - 1)
