@@ -38,6 +38,7 @@ MAX_KEYPOINTS = 32
 _MARGIN = 0.4
 _LONGEST_SIDE = 224
 _FRAMES_AT_ONCE = 16
+_LEAST_GROWTH = 1e-3  # of an open error bar per frame, share of the subject's size
 _VERSION = "1"
 
 
@@ -81,14 +82,15 @@ class StdPoseEngine:
         """See ``Engine.propagate``."""
         return join([self._fill(video, gap, keyframes) for gap in gaps(keyframes, segment, video.width, video.height)])
 
-    def _fill(self, video: FrameSource, gap: Gap, keyframes: Track) -> Track:
-        if not (gap.known & (gap.steps > 0)).any():
-            return self._flow.propagate(video, keyframes, Segment(int(gap.frames[0]), int(gap.frames[-1]) + 1))
-        candidates = self.candidates(video, gap, keyframes)
-        hidden = (gap.visibility_begin == 1) | (gap.visibility_end == 1)
-        xy, radius = fuse(candidates, gap.size)
-        radius = radius * np.where(hidden, HIDDEN_FACTOR, 1)
-        return gap.poses(xy, score_of(radius, gap.size), radius, keyframes)
+    def _fill(self, video: FrameSource, part: Gap, keyframes: Track) -> Track:
+        piece = Segment(int(part.frames[0]), int(part.frames[-1]) + 1)
+        if not (part.known & (part.steps > 0)).any():
+            return self._flow.propagate(video, keyframes, piece)
+        (gap,) = gaps(keyframes, _around(part, video.num_frames), video.width, video.height)
+        hidden = np.where((gap.visibility_begin == 1) | (gap.visibility_end == 1), HIDDEN_FACTOR, 1.0)
+        xy, radius = fuse(self.candidates(video, gap, keyframes), gap.size)
+        radius = np.where(gap.closed, radius, _growing(radius, gap.steps, gap.size)) * hidden
+        return gap.poses(xy, score_of(radius, gap.size), radius, keyframes).between(piece.start, piece.stop)
 
     def candidates(self, video: FrameSource, gap: Gap, keyframes: Track) -> Candidates:
         """Linear interpolation, flow, and the refinement of each, in this order.
@@ -110,7 +112,8 @@ class StdPoseEngine:
         seen = _Seen(video, crop)
         flow = self._flow.propagate(seen, keyframes, Segment(int(gap.frames[0]), int(gap.frames[-1]) + 1))
         places = [gap.interpolate(), flow.xy.astype(np.float64)]
-        scales = [linear.radius90(gap) / RADIUS90, np.where(gap.known, flow.radius90, np.inf) / RADIUS90]
+        hidden = np.where((gap.visibility_begin == 1) | (gap.visibility_end == 1), HIDDEN_FACTOR, 1.0)
+        scales = [radius / hidden / RADIUS90 for radius in (linear.radius90(gap), flow.radius90)]
         guesses = np.stack(places)
         refined = Candidates(guesses.copy(), np.full(guesses.shape[:-1], np.inf))
         for reach in _reaches(gap):
@@ -196,6 +199,23 @@ def _reaches(gap: Gap) -> Iterator[_Reach]:
             end=np.where(has_after[:, None], gap.end[k], gap.begin[k]),
         )
         yield _Reach(window, k, int(gap.frames[0]), wanted, distance)
+
+
+def _around(part: Gap, num_frames: int) -> Segment:
+    """All frames between the labels around a part of a gap, as far as any label within reach of the part reaches."""
+    begin, end = int(part.frames[0]), int(part.frames[-1]) + 1
+    low = max(0, begin - 2 * HORIZON, *part.before[part.has_before].tolist())
+    high = min(num_frames, end + 2 * HORIZON, *part.after[part.has_after].tolist())
+    return Segment(low, max(high, end))
+
+
+def _growing(radius: np.ndarray, steps: np.ndarray, size: float) -> np.ndarray:
+    """Error bars ``(F, K)`` that never shrink with the distance from the only label."""
+    order = np.argsort(steps, axis=0, kind="stable")
+    sorted_radius = np.maximum.accumulate(np.take_along_axis(radius, order, axis=0), axis=0)
+    grown = np.empty_like(radius)
+    np.put_along_axis(grown, order, sorted_radius, axis=0)
+    return grown + _LEAST_GROWTH * size * np.minimum(steps, 10 * HORIZON)
 
 
 class _Seen:

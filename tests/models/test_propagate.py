@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from models.engines.engine import Engine
+from models.engines.stdpose import StdPoseEngine
 from models.propagate import ENGINES, PropagationError, RecentFrames, plan_tracks, propagate, resolve
 from pose.metrics import evaluate
 from pose.segments import Segment, plan
@@ -35,10 +37,9 @@ class Footage:
         return self.gray.shape[2]
 
     def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
-        assert gray
         for frame in self.gray[start:stop]:
             self.read += 1
-            yield frame
+            yield frame if gray else np.repeat(frame[..., None], 3, axis=2)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,8 @@ def footage(scene: Scene) -> Footage:
 
 
 @pytest.fixture(params=sorted(ENGINES))
-def engine(request: pytest.FixtureRequest) -> str:
-    return request.param
+def engine(request: pytest.FixtureRequest, untrained: StdPoseEngine) -> Engine:
+    return untrained if request.param == "stdpose" else ENGINES[request.param]
 
 
 def sparse(track: Track, *frames: int) -> Track:
@@ -65,7 +66,7 @@ def points(frames: list[int], xy: list[list[tuple[float, float]]], visibility: i
     return Track.labelled(frames, np.concatenate([places, np.full((*places.shape[:2], 1), visibility)], axis=-1))
 
 
-def run(footage: Footage, keyframes: Track, engine: str, **options: object) -> Track:
+def run(footage: Footage, keyframes: Track, engine: str | Engine, **options: object) -> Track:
     return join([poses for _, _, poses in propagate(footage, {1: keyframes}, engine=engine, **options)])
 
 
@@ -81,7 +82,7 @@ def noise(count: int, height: int = 120, width: int = 160) -> Footage:
     return Footage(np.repeat(texture.repeat(4, 0).repeat(4, 1)[None], count, axis=0))
 
 
-def test_keyframes_come_back_bit_for_bit(scene: Scene, footage: Footage, engine: str) -> None:
+def test_keyframes_come_back_bit_for_bit(scene: Scene, footage: Footage, engine: Engine) -> None:
     keyframes = sparse(scene.tracks[1], 0, 17, 40)
     poses = run(footage, keyframes, engine)
     assert list(poses.frames) == list(range(41))
@@ -93,7 +94,7 @@ def test_keyframes_come_back_bit_for_bit(scene: Scene, footage: Footage, engine:
     assert (rows.radius90[known] == 0).all()
 
 
-def test_every_frame_between_is_filled_with_less_than_certainty(scene: Scene, footage: Footage, engine: str) -> None:
+def test_every_frame_between_is_filled_with_less_than_certainty(scene: Scene, footage: Footage, engine: Engine) -> None:
     keyframes = sparse(scene.tracks[1], 0, 40)
     poses = run(footage, keyframes, engine)
     labelled = (keyframes.visibility > 0).any(axis=0)
@@ -128,7 +129,7 @@ def test_flow_holds_a_point_that_does_not_move() -> None:
     assert poses.score.min() > 0.9
 
 
-def test_a_segment_alone_equals_the_segment_among_others(scene: Scene, footage: Footage, engine: str) -> None:
+def test_a_segment_alone_equals_the_segment_among_others(scene: Scene, footage: Footage, engine: Engine) -> None:
     keyframes = sparse(scene.tracks[1], 3, 17, 30)
     together = [poses for _, _, poses in propagate(footage, {1: keyframes}, engine=engine)]
     backwards = [*reversed(plan_tracks({1: keyframes}, 0, 41))]
@@ -136,30 +137,30 @@ def test_a_segment_alone_equals_the_segment_among_others(scene: Scene, footage: 
     assert all(equal(a, b) for a, b in zip(together, reversed(alone), strict=True))
 
 
-def test_labels_farther_away_change_nothing(scene: Scene, footage: Footage, engine: str) -> None:
+def test_labels_farther_away_change_nothing(scene: Scene, footage: Footage, engine: Engine) -> None:
     truth = scene.tracks[1]
     few, more = (
-        ENGINES[engine].propagate(footage, sparse(truth, *frames), Segment(10, 20))
+        engine.propagate(footage, sparse(truth, *frames), Segment(10, 20))
         for frames in ((10, 20), (0, 10, 20, 33))
     )
     assert equal(few, more)
 
 
-def test_windows_of_a_gap_equal_the_gap(scene: Scene, footage: Footage, engine: str) -> None:
+def test_windows_of_a_gap_equal_the_gap(scene: Scene, footage: Footage, engine: Engine) -> None:
     keyframes = sparse(scene.tracks[1], 0, 40)
-    whole = ENGINES[engine].propagate(footage, keyframes, Segment(0, 40))
-    windows = [ENGINES[engine].propagate(footage, keyframes, s) for s in plan(keyframes, 0, 40, longest=7)]
+    whole = engine.propagate(footage, keyframes, Segment(0, 40))
+    windows = [engine.propagate(footage, keyframes, s) for s in plan(keyframes, 0, 40, longest=7)]
     assert equal(whole, join(windows))
 
 
-def test_a_segment_with_a_keyframe_inside_equals_its_parts(scene: Scene, footage: Footage, engine: str) -> None:
+def test_a_segment_with_a_keyframe_inside_equals_its_parts(scene: Scene, footage: Footage, engine: Engine) -> None:
     keyframes = sparse(scene.tracks[1], 0, 12, 40)
-    whole = ENGINES[engine].propagate(footage, keyframes, Segment(0, 40))
-    parts = [ENGINES[engine].propagate(footage, keyframes, s) for s in (Segment(0, 12), Segment(12, 40))]
+    whole = engine.propagate(footage, keyframes, Segment(0, 40))
+    parts = [engine.propagate(footage, keyframes, s) for s in (Segment(0, 12), Segment(12, 40))]
     assert equal(whole, join(parts))
 
 
-def test_each_keypoint_has_its_own_anchors(engine: str) -> None:
+def test_each_keypoint_has_its_own_anchors(engine: Engine) -> None:
     labels = np.zeros((3, 2, 3), dtype=np.float32)
     labels[0] = [(40, 40, 2), (100, 80, 2)]
     labels[1, 1] = (120, 80, 2)  # a correction of one keypoint
@@ -180,7 +181,7 @@ def test_linear_ignores_frames_that_do_not_label_the_keypoint() -> None:
     assert np.allclose(poses.xy[5, 1], (110, 80))
 
 
-def test_a_keypoint_never_labelled_stays_unknown(engine: str) -> None:
+def test_a_keypoint_never_labelled_stays_unknown(engine: Engine) -> None:
     labels = np.zeros((2, 3, 3), dtype=np.float32)
     labels[:, 0], labels[:, 2] = (40, 40, 2), (90, 90, 2)
     poses = run(noise(12), Track.labelled([2, 10], labels), engine)
@@ -190,7 +191,7 @@ def test_a_keypoint_never_labelled_stays_unknown(engine: str) -> None:
     assert not poses.radius90[:, 1].any()
 
 
-def test_confidence_falls_away_from_a_single_keyframe(engine: str) -> None:
+def test_confidence_falls_away_from_a_single_keyframe(engine: Engine) -> None:
     poses = run(noise(40), points([15], [[(40, 40), (100, 80)]]), engine)
     assert (poses.visibility == 2).all()
     for side in (poses.score[15:, 0], poses.score[15::-1, 0]):
@@ -199,7 +200,7 @@ def test_confidence_falls_away_from_a_single_keyframe(engine: str) -> None:
         assert (np.diff(side) > 0).all()
 
 
-def test_a_hidden_label_anchors_with_less_confidence(engine: str) -> None:
+def test_a_hidden_label_anchors_with_less_confidence(engine: Engine) -> None:
     xy = [[(40, 40), (100, 80)], [(44, 40), (100, 84)]]
     seen, hidden = (run(noise(11), points([0, 10], xy, visibility), engine) for visibility in (2, 1))
     assert np.array_equal(seen.xy, hidden.xy)
@@ -207,7 +208,7 @@ def test_a_hidden_label_anchors_with_less_confidence(engine: str) -> None:
     assert (hidden.radius90[1:10] > seen.radius90[1:10]).all()
 
 
-def test_visibility_is_that_of_the_nearer_label(engine: str) -> None:
+def test_visibility_is_that_of_the_nearer_label(engine: Engine) -> None:
     labels = np.tile(np.float32([(40, 40, 2), (100, 80, 2)]), (2, 1, 1))
     labels[1, 0, 2] = 1
     poses = run(noise(11), Track.labelled([0, 10], labels), engine)
@@ -225,7 +226,7 @@ def test_visibility_is_that_of_the_nearer_label(engine: str) -> None:
     ],
     ids=["neighbours", "outside", "one point", "coinciding", "last frame"],
 )
-def test_odd_labels_give_finite_poses(keyframes: Track, engine: str) -> None:
+def test_odd_labels_give_finite_poses(keyframes: Track, engine: Engine) -> None:
     poses = run(noise(10), keyframes, engine)
     assert len(poses) == 10
     assert all(np.isfinite(getattr(poses, name)).all() for name in ("xy", "score", "radius90"))
@@ -233,7 +234,7 @@ def test_odd_labels_give_finite_poses(keyframes: Track, engine: str) -> None:
     assert ((poses.score >= 0) & (poses.score <= 1)).all()
 
 
-def test_tiny_frames_and_many_keypoints(engine: str) -> None:
+def test_tiny_frames_and_many_keypoints(engine: Engine) -> None:
     xy = np.random.default_rng(1).uniform(0, 20, (2, 200, 2))
     tiny = Footage(np.random.default_rng(2).integers(0, 256, (6, 9, 13), dtype=np.uint8))
     poses = run(tiny, points([0, 5], xy.tolist()), engine)
