@@ -53,11 +53,11 @@ class Recipe:
     minutes: float = 60.0
     steps: int = 0
     features_until: float = 0.2
-    refiner_until: float = 0.4
-    clips_per_step: int = 2
+    refiner_until: float = 0.45
+    clips_per_step: int = 1
     backbone_every: int = 2
     features_rate: float = 2.5e-3
-    rate: float = 8e-4
+    rate: float = 4e-4
     backbone_rate: float = 0.3
     contrastive_weight: float = 0.3
     weight_decay: float = 1e-3

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from models.backbones import STRIDES, Backbone, BackboneConfig
-from models.correlation import correlate, descriptors, peaks
+from models.correlation import correlate, descriptors, offsets, peaks
 from models.heatmaps import DynamicAwareMask, KeypointSynthesis, residuals
 from models.temporal import FusionBlock, PositionEmbedding
 from models.windows import WindowBatch
@@ -26,6 +26,8 @@ UNIT = 160.0
 _LABELS = 2  # before and after
 _TEMPLATE_RADIUS = 1
 _LONGEST_STEP = 8.0  # pixels that an output of 1 moves a point
+_FARTHEST_PULL = 40.0  # pixels
+_LONGEST_SHARE = 0.15  # of a pull that an output of 1 follows
 _FIRST_SCALE = 1.4  # log pixels of a typical error
 _PEAK_LEVEL = 1  # of STRIDES: where whole maps are searched
 
@@ -67,6 +69,8 @@ class Estimate:
 class StdPose(nn.Module):
     """Refines first guesses of a subject's keypoints on the frames of a window."""
 
+    cells: Tensor
+
     def __init__(self, config: StdPoseConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or StdPoseConfig()
@@ -90,10 +94,11 @@ class StdPose(nn.Module):
         self.from_context = nn.Linear(3 * 2 * 2 * _WAVES + 4 + 1 + 2 + 2 * levels, channels)
         self.blocks = nn.ModuleList(FusionBlock(channels, config.heads) for _ in range(config.blocks))
         self.gate = nn.Linear(3 * channels, channels)
-        last = nn.Linear(channels, 3)
+        last = nn.Linear(channels, 3 + maps + _LABELS)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         self.head = nn.Sequential(nn.LayerNorm(channels), last)
+        self.register_buffer("cells", offsets(config.radius, torch.device("cpu")), persistent=False)
 
     def describe(self, images: Tensor) -> tuple[Tensor, ...]:
         """Maps of descriptors of some frames, see ``Backbone.forward``."""
@@ -176,7 +181,23 @@ class StdPose(nn.Module):
             tokens = block(tokens, window.valid)
         gate = torch.sigmoid(self.gate(torch.cat([tokens, synthesised, motion], dim=-1)))
         out = self.head(tokens + gate * motion + (1 - gate) * synthesised).float()
-        return out[..., :2] * _LONGEST_STEP, out[..., 2] + _FIRST_SCALE
+        share, towards = _LONGEST_SHARE * out[..., 3:, None], self._pulls(mixed, found, xy)
+        return out[..., :2] * _LONGEST_STEP + (share * towards).sum(dim=-2), out[..., 2] + _FIRST_SCALE
+
+    def _pulls(self, mixed: Tensor, found: tuple[Tensor, Tensor], xy: Tensor) -> Tensor:
+        """Where each synthesised heat map, and the best place on the whole frame, would move a point.
+
+        The network outputs a share of each, so that following a heat map, as decoding one does, need not be learned
+        from nothing.
+
+        Returns:
+            ``(B, T, K, L * 2 + 2, 2)`` pixels.
+        """
+        density = torch.softmax(self.peakedness.exp() * mixed.float(), dim=-1)
+        strides = torch.tensor(STRIDES, device=xy.device, dtype=xy.dtype).repeat_interleave(_LABELS)
+        local = density @ self.cells * strides[:, None]
+        far = (found[0] - xy[..., None, :]).clamp(-_FARTHEST_PULL, _FARTHEST_PULL)
+        return torch.cat([local, far], dim=-2)
 
     def _level_maps(self, mixed: Tensor, window: WindowBatch) -> Tensor:
         labels = window.has.sum(dim=-1).clamp(min=1)[:, None, :, None, None]

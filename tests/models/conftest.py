@@ -10,7 +10,7 @@ from models.engines.stdpose import StdPoseEngine
 from models.stdpose import StdPose, StdPoseConfig
 
 SMALL = StdPoseConfig(
-    backbone=BackboneConfig(widths=(8, 8, 16, 16), channels=16), channels=32, blocks=1, heads=2, radius=2, rounds=2
+    backbone=BackboneConfig(widths=(16, 16, 24, 24), channels=16), channels=32, blocks=1, heads=2, radius=2, rounds=2
 )
 
 

@@ -140,8 +140,7 @@ def test_a_segment_alone_equals_the_segment_among_others(scene: Scene, footage: 
 def test_labels_farther_away_change_nothing(scene: Scene, footage: Footage, engine: Engine) -> None:
     truth = scene.tracks[1]
     few, more = (
-        engine.propagate(footage, sparse(truth, *frames), Segment(10, 20))
-        for frames in ((10, 20), (0, 10, 20, 33))
+        engine.propagate(footage, sparse(truth, *frames), Segment(10, 20)) for frames in ((10, 20), (0, 10, 20, 33))
     )
     assert equal(few, more)
 

@@ -1,0 +1,65 @@
+"""Training goes on where it was stopped, as if it had not been, and lowers the loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models import checkpoints
+from models.clips import clips
+from models.pretrain import Recipe, Report, Training, validate
+from models.stdpose import StdPose, StdPoseConfig
+
+_RECIPE = Recipe(seed=3, steps=3, features_until=0.3, refiner_until=0.6, clips_per_step=1, half=False)
+
+
+def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
+    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.slow
+def test_a_stopped_training_goes_on_as_if_nothing_had_happened(tmp_path: Path, small: StdPoseConfig) -> None:
+    whole = Training(_RECIPE, small)
+    stages = [report.stage for report in whole.run()]
+    assert stages == ["features", "refiner", "joint"]
+
+    state = tmp_path / "state.safetensors"
+    stopped = Training(_RECIPE, small, state)
+    running = stopped.run()
+    for _ in range(2):
+        assert isinstance(next(running), Report)
+    running.close()
+    stopped.save()
+    resumed = Training(_RECIPE, small, state)
+    assert [report.step for report in resumed.run()] == [3]
+    assert same(whole.network, resumed.network)
+    assert same(whole.average, resumed.average)
+
+
+def test_a_checkpoint_gives_back_the_network(tmp_path: Path, network: StdPose, small: StdPoseConfig) -> None:
+    path = tmp_path / "small.safetensors"
+    checkpoints.save(path, network.state_dict(), small, {"seed": 1})
+    loaded = checkpoints.load(path)
+    for a, b in zip(network.state_dict().values(), loaded.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-3)
+
+
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, network: StdPose, small: StdPoseConfig) -> None:
+    path = tmp_path / "small.safetensors"
+    with pytest.raises(checkpoints.CheckpointError, match="cannot be read"):
+        checkpoints.load(path)
+    checkpoints.save(path, network.state_dict(), small, {})
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(checkpoints.CheckpointError, match="is not a checkpoint"):
+        checkpoints.load(path)
+
+
+def test_an_untrained_network_leaves_first_guesses_as_they_are(small: StdPoseConfig) -> None:
+    held_out = list(clips(11, 0, 1, plain=True))
+    figures = validate(StdPose(small).eval(), held_out)
+    np.testing.assert_allclose(figures["from_linear"], figures["linear"], rtol=1e-5)
+    np.testing.assert_allclose(figures["from_flow"], figures["flow"], rtol=1e-5)
