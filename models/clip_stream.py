@@ -14,10 +14,6 @@ import numpy as np
 
 from models.clips import Clip, clips
 
-#: Clips are shuffled within the clips of this many scenes.
-GROUP = 8
-
-_CLIPS_PER_SCENE = 10
 _SHUFFLE = 0x5817
 
 
@@ -34,29 +30,33 @@ class Position:
     used: int = 0
 
 
-def stream(seed: int, begin: Position, workers: int) -> Iterator[tuple[Clip, Position]]:
+def stream(
+    seed: int, begin: Position, *, workers: int = 1, group: int = 8, clips_per_scene: int = 10
+) -> Iterator[tuple[Clip, Position]]:
     """Clips from a position on, each with the position after it.
 
     Args:
         seed: Of the training.
         begin: Where to go on.
         workers: Processes that render.
+        group: Clips are shuffled within the clips of this many scenes.
+        clips_per_scene: Cut from each scene.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        numbers = count(begin.group * GROUP)
+        numbers = count(begin.group * group)
         waiting: deque[Future[list[Clip]]] = deque()
         skip = begin.used
-        for group in count(begin.group):
-            while len(waiting) < 2 * GROUP:
-                waiting.append(pool.submit(render, seed, next(numbers)))
-            together = [clip for _ in range(GROUP) for clip in waiting.popleft().result()]
-            order = np.random.default_rng((seed, group, _SHUFFLE)).permutation(len(together))
+        for number in count(begin.group):
+            while len(waiting) < 2 * group:
+                waiting.append(pool.submit(render, seed, next(numbers), clips_per_scene))
+            together = [clip for _ in range(group) for clip in waiting.popleft().result()]
+            order = np.random.default_rng((seed, number, _SHUFFLE)).permutation(len(together))
             for used, index in enumerate(order[skip:], start=skip + 1):
-                yield together[index], Position(group, used)
+                yield together[index], Position(number, used)
             skip = 0
 
 
-def render(seed: int, number: int) -> list[Clip]:
+def render(seed: int, number: int, count: int) -> list[Clip]:
     """The clips of one scene."""
-    return list(clips(seed, number, _CLIPS_PER_SCENE))
+    return list(clips(seed, number, count))

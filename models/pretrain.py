@@ -45,6 +45,8 @@ class Recipe:
         contrastive_weight: Of the contrastive loss in the joint stage.
         weight_decay: Of AdamW.
         workers: Processes that render.
+        scenes_per_group: Clips are shuffled within the clips of this many scenes.
+        clips_per_scene: Cut from each rendered scene.
         half: Use bfloat16 where it is safe.
         save_seconds: Time from one saved state to the next.
     """
@@ -62,6 +64,8 @@ class Recipe:
     contrastive_weight: float = 0.3
     weight_decay: float = 1e-3
     workers: int = 1
+    scenes_per_group: int = 8
+    clips_per_scene: int = 10
     half: bool = True
     save_seconds: float = 240.0
 
@@ -138,13 +142,20 @@ class Training:
 
     def run(self) -> Iterator[Report]:
         """Train until the end, step by step; the state is saved now and then and at the end."""
-        source = stream(self.at.seed, self.at.position, self.recipe.workers)
+        recipe = self.recipe
+        source = stream(
+            self.at.seed,
+            self.at.position,
+            workers=recipe.workers,
+            group=recipe.scenes_per_group,
+            clips_per_scene=recipe.clips_per_scene,
+        )
         saved = self.at.seconds
         try:
             while self.progress < 1:
                 began = time.perf_counter()
                 stage, position, batch = self.stage, self.at.position, []
-                for _ in range(self.recipe.clips_per_step):
+                for _ in range(recipe.clips_per_step):
                     clip, position = next(source)
                     batch.append(clip)
                 figures = np.mean([self._learn(stage, clip, number) for number, clip in enumerate(batch)], axis=0)

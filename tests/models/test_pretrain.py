@@ -13,7 +13,9 @@ from models.clips import clips
 from models.pretrain import Recipe, Report, Training, validate
 from models.stdpose import StdPose, StdPoseConfig
 
-_RECIPE = Recipe(seed=3, steps=3, features_until=0.3, refiner_until=0.6, clips_per_step=1, half=False)
+_RECIPE = Recipe(
+    seed=3, steps=3, features_until=0.3, refiner_until=0.6, half=False, scenes_per_group=1, clips_per_scene=2
+)
 
 
 def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
