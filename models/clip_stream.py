@@ -43,7 +43,8 @@ def stream(
         clips_per_scene: Cut from each scene.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,))
+    try:
         numbers = count(begin.group * group)
         waiting: deque[Future[list[Clip]]] = deque()
         skip = begin.used
@@ -55,6 +56,8 @@ def stream(
             for used, index in enumerate(order[skip:], start=skip + 1):
                 yield together[index], Position(number, used)
             skip = 0
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def render(seed: int, number: int, count: int) -> list[Clip]:

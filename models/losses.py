@@ -21,7 +21,9 @@ _SCALE_WEIGHT = 0.15
 
 
 def contrastive(maps: tuple[Tensor, ...], templates: Sequence[Tensor], xy: Tensor, seen: Tensor) -> Tensor:
-    """Cross-entropy of finding each keypoint's cell on every frame by what its labelled frames show.
+    """Cross-entropy of finding each keypoint on every frame by what its labelled frames show.
+
+    A place between cells is to be found in all four around it, by its distance from each.
 
     Args:
         maps: ``(T, h, w, C)`` per level.
@@ -32,16 +34,28 @@ def contrastive(maps: tuple[Tensor, ...], templates: Sequence[Tensor], xy: Tenso
     total = xy.new_zeros(())
     for level, template, stride in zip(maps, templates, STRIDES, strict=True):
         height, width = level.shape[1:3]
-        cell = ((xy + 0.5) / stride).floor().long()
-        inside = ((cell >= 0) & (cell < torch.tensor([width, height], device=cell.device))).all(dim=-1)
-        target = cell[..., 1].clamp(0, height - 1) * width + cell[..., 0].clamp(0, width - 1)
+        cells, share, inside = _cells(xy, stride, height, width)
         frame, point = torch.nonzero(inside & seen, as_tuple=True)
         query = template[0, :, :, template.shape[-2] // 2]  # (K, 2, C)
         logits = _SHARPNESS * query.flatten(0, 1) @ level.flatten(1, 2).transpose(1, 2)  # (T, K * 2, hw)
-        chosen = logits.view(len(level), *query.shape[:2], -1)[frame, point].flatten(0, 1)
-        loss = F.cross_entropy(chosen, target[frame, point].repeat_interleave(query.shape[1]), reduction="sum")
-        total = total + loss / max(1, len(chosen))
+        likely = F.log_softmax(logits.view(len(level), *query.shape[:2], -1)[frame, point].float(), dim=-1)
+        target = cells[frame, point, None].expand(-1, likely.shape[1], -1)
+        loss = -(likely.gather(-1, target) * share[frame, point, None]).sum()
+        total = total + loss / max(1, len(frame) * likely.shape[1])
     return total / len(maps)
+
+
+def _cells(xy: Tensor, stride: int, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The four cells around each place ``(..., 4)``, its share of each, and whether it lies on the map."""
+    place = (xy + 0.5) / stride - 0.5
+    corner = place.floor()
+    far = place - corner
+    steps = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1]], device=xy.device)
+    share = (1 - steps + (2 * steps - 1) * far[..., None, :]).prod(dim=-1)
+    cell = corner[..., None, :].long() + steps
+    index = cell[..., 1].clamp(0, height - 1) * width + cell[..., 0].clamp(0, width - 1)
+    limit = torch.tensor([width, height], device=xy.device) - 0.5
+    return index, share, ((place >= -0.5) & (place < limit)).all(dim=-1)
 
 
 def refinement(estimates: Sequence[Estimate], window: WindowBatch, xy: Tensor, weight: Tensor) -> Tensor:
