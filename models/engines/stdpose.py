@@ -213,9 +213,9 @@ def _growing(radius: np.ndarray, steps: np.ndarray, size: float) -> np.ndarray:
     """Error bars ``(F, K)`` that never shrink with the distance from the only label."""
     order = np.argsort(steps, axis=0, kind="stable")
     sorted_radius = np.maximum.accumulate(np.take_along_axis(radius, order, axis=0), axis=0)
-    grown = np.empty_like(radius)
-    np.put_along_axis(grown, order, sorted_radius, axis=0)
-    return grown + _LEAST_GROWTH * size * np.minimum(steps, 10 * HORIZON)
+    grown: np.ndarray = _LEAST_GROWTH * size * steps
+    np.put_along_axis(grown, order, np.take_along_axis(grown, order, axis=0) + sorted_radius, axis=0)
+    return grown
 
 
 class _Seen:

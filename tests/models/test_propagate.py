@@ -240,13 +240,15 @@ def test_tiny_frames_and_many_keypoints(engine: Engine) -> None:
     assert np.isfinite(poses.xy).all()
 
 
-def test_flow_reads_a_bounded_part_of_a_long_gap() -> None:
+@pytest.mark.parametrize("name", ["flow", "stdpose"])
+def test_a_bounded_part_of_a_long_gap_is_read(name: str, untrained: StdPoseEngine) -> None:
     long = Footage(np.broadcast_to(noise(1).gray, (3000, 120, 160)))
     keyframes = points([0, 2999], [[(40, 40), (100, 80)]] * 2)
-    poses = run(long, keyframes, "flow")
+    poses = run(long, keyframes, untrained if name == "stdpose" else name)
     assert len(poses) == 3000
     assert long.read < 700
-    assert np.abs(poses.xy - keyframes.xy[0]).max() < 0.01
+    beyond_reach = poses.xy if name == "flow" else poses.xy[1000:2000]
+    assert np.abs(beyond_reach - keyframes.xy[0]).max() < 0.01
     assert poses.score[1500].max() < poses.score[1].max()
 
 
