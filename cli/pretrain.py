@@ -51,10 +51,12 @@ def pretrain(
     recipe = Recipe(seed=seed, minutes=minutes, steps=steps, workers=workers)
     training = Training(recipe, StdPoseConfig(), state)
     held_out = validation_clips(_VALIDATION_CLIPS)
+    validated = training.at.step
     with (output / "log.txt").open("a") as log:
         for line in _follow(training):
             print(line, file=log, flush=True)
-            if training.at.step % _VALIDATE_EVERY == 0 or training.progress >= 1:
+            if training.at.step >= validated + _VALIDATE_EVERY or training.progress >= 1:
+                validated = training.at.step
                 figures = validate(training.average, held_out)
                 told = " ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
                 print(f"step {training.at.step} validation {told}", file=log, flush=True)
