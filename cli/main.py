@@ -14,6 +14,7 @@ COMMANDS = {
     "serve": "cli.serve:serve",
     "worker": "cli.worker:worker",
     "propagate": "cli.propagate:propagate",
+    "pretrain": "cli.pretrain:pretrain",
     "sample": "cli.sample:sample",
     "demo": "cli.demo:demo",
     "db": "cli.db:app",

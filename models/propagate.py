@@ -10,11 +10,10 @@ import numpy as np
 from models.engines.engine import Engine, FrameSource
 from models.engines.flow import Flow
 from models.engines.linear import Linear
-from models.engines.stdpose import SHIPPED, StdPoseEngine
 from pose.segments import Segment, plan
 from pose.track import Track
 
-ENGINES: dict[str, Engine] = {"flow": Flow(), "linear": Linear(), "stdpose": StdPoseEngine()}
+ENGINES: dict[str, Engine] = {"flow": Flow(), "linear": Linear()}
 
 #: Decoded frames kept for the next segment, in bytes.
 MAX_CACHED_BYTES = 128 * 2**20
@@ -32,8 +31,6 @@ def resolve(name: str) -> Engine:
     """
     if name == "auto":
         return ENGINES["flow"]
-    if name == "stdpose" and not SHIPPED.exists():
-        raise PropagationError(f"the engine stdpose needs its weights, {SHIPPED.name}, which are not installed")
     if name not in ENGINES:
         raise PropagationError(f"there is no engine {name!r}; there are auto, {', '.join(ENGINES)}")
     return ENGINES[name]

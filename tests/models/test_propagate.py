@@ -52,7 +52,7 @@ def footage(scene: Scene) -> Footage:
     return Footage(np.stack([frame.mean(axis=-1).astype(np.uint8) for frame in scene.frames()]))
 
 
-@pytest.fixture(params=sorted(ENGINES))
+@pytest.fixture(params=[*ENGINES, "stdpose"])
 def engine(request: pytest.FixtureRequest, untrained: StdPoseEngine) -> Engine:
     return untrained if request.param == "stdpose" else ENGINES[request.param]
 
