@@ -58,8 +58,8 @@ class Recipe:
     refiner_until: float = 0.45
     clips_per_step: int = 1
     backbone_every: int = 2
-    features_rate: float = 2.5e-3
-    rate: float = 4e-4
+    features_rate: float = 2e-3
+    rate: float = 5e-4
     backbone_rate: float = 0.3
     contrastive_weight: float = 0.3
     weight_decay: float = 1e-3
