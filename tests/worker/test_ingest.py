@@ -39,12 +39,13 @@ def scratch(service):
 
 
 def reading_child():
-    """The process that reads a video now, once there is one."""
+    """The process that reads a video, once there is one, held still so that it cannot be done too soon."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         for child in psutil.Process(os.getpid()).children():
             try:
                 if "worker.ingest_child" in child.cmdline():
+                    child.suspend()
                     return child
             except (psutil.NoSuchProcess, psutil.ZombieProcess):
                 continue
