@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,9 @@ def pretrain(
     steps: Annotated[int, typer.Option(min=0, help="Steps to take instead: repeats bit for bit on one machine.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on where a training in this folder was stopped.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
+    backbone: Annotated[
+        Path | None, typer.Option(help="Checkpoint whose backbone is taken over, in place of the stage that trains it.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 1,
     threads: Annotated[int, typer.Option(min=0, help="Of the trainer; 0 leaves it to PyTorch.")] = 0,
     data: Annotated[
@@ -37,8 +41,9 @@ def pretrain(
     import torch
 
     from models import checkpoints
-    from models.pretrain import Recipe, Training, validate, validation_clips
+    from models.pretrain import Recipe, Training
     from models.stdpose import StdPoseConfig
+    from models.validation import validate, validation_clips
 
     state = output / "state.safetensors"
     if state.exists() and not resume:
@@ -49,7 +54,10 @@ def pretrain(
     if threads:
         torch.set_num_threads(threads)
     recipe = Recipe(seed=seed, minutes=minutes, steps=steps, workers=workers)
-    training = Training(recipe, StdPoseConfig(), state)
+    begun = None
+    if backbone is not None:
+        recipe, begun = replace(recipe, features_until=0.0, refiner_until=0.3), checkpoints.load(backbone)
+    training = Training(recipe, StdPoseConfig(), state, begun)
     held_out = validation_clips(_VALIDATION_CLIPS)
     validated = training.at.step
     with (output / "log.txt").open("a") as log:
@@ -62,6 +70,7 @@ def pretrain(
                 print(f"step {training.at.step} validation {told}", file=log, flush=True)
                 about = {
                     "recipe": vars(recipe),
+                    "backbone": checkpoints.digest(backbone) if backbone is not None else None,
                     "steps": training.at.step,
                     "minutes": round(training.at.seconds / 60, 1),
                     "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}",

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 #: Input pixels per cell of each level, finest first.
 STRIDES = (4, 8, 16)
 
-_GROUPS = 8
+#: Of group normalisation; widths of convolutional layers are multiples of it.
+GROUPS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,43 @@ class BackboneConfig:
 
     widths: tuple[int, int, int, int] = (24, 48, 80, 128)
     channels: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class VitPyramidConfig:
+    """Size of a :class:`models.vitpose.VitPyramid`; the defaults are ViTPose-B's.
+
+    Args:
+        width: Of a token.
+        depth: Transformer layers.
+        heads: Of their attention.
+        grid: Rows and columns of the learned position embedding, which is resized to the tokens of a crop.
+        detail: Channels of the convolutional stream after its stem and at strides 4 and 8.
+        channels: ``C``, length of a descriptor.
+    """
+
+    width: int = 768
+    depth: int = 12
+    heads: int = 12
+    grid: tuple[int, int] = (16, 12)
+    detail: tuple[int, int, int] = (32, 64, 96)
+    channels: int = 128
+
+
+def build_backbone(config: BackboneConfig | VitPyramidConfig) -> nn.Module:
+    """The network of a configuration, with random weights.
+
+    Raises:
+        ImportError: It takes transformers, which is not installed.
+    """
+    if isinstance(config, BackboneConfig):
+        return Backbone(config)
+    # Here, because transformers takes seconds to import and is installed only where these networks are used.
+    try:
+        from models.vitpose import VitPyramid
+    except ModuleNotFoundError as error:
+        raise ImportError("ViTPose backbones need transformers: pip install 'posetween[vitpose]'") from error
+    return VitPyramid(config)
 
 
 def pad(images: np.ndarray) -> np.ndarray:
@@ -47,10 +85,10 @@ class Backbone(nn.Module):
         self.config = config
         stem, fine, middle, coarse = config.widths
         self.stem = nn.Sequential(
-            nn.Conv2d(3, stem, 5, 2, 2, bias=False), nn.GroupNorm(_GROUPS, stem), nn.ReLU(inplace=True)
+            nn.Conv2d(3, stem, 5, 2, 2, bias=False), nn.GroupNorm(GROUPS, stem), nn.ReLU(inplace=True)
         )
         self.stages = nn.ModuleList(
-            nn.Sequential(_Residual(before, after, 2), _Residual(after, after, 1))
+            nn.Sequential(Residual(before, after, 2), Residual(after, after, 1))
             for before, after in ((stem, fine), (fine, middle), (middle, coarse))
         )
         self.lateral = nn.ModuleList(nn.Conv2d(width, config.channels, 1) for width in (fine, middle, coarse))
@@ -73,25 +111,29 @@ class Backbone(nn.Module):
             x = stage(x)
             levels.append(x)
         fine, middle, coarse = (lateral(level) for lateral, level in zip(self.lateral, levels, strict=True))
-        middle = self.smooth[1](middle + _enlarge(coarse, middle))
-        fine = self.smooth[0](fine + _enlarge(middle, fine))
+        middle = self.smooth[1](middle + enlarge(coarse, middle))
+        fine = self.smooth[0](fine + enlarge(middle, fine))
         return tuple(F.normalize(level.float(), dim=1).permute(0, 2, 3, 1) for level in (fine, middle, coarse))
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
+    """Two convolutions and a shortcut (He et al., *Deep residual learning*, CVPR 2016), with group normalisation."""
+
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(before, after, 3, stride, 1, bias=False)
-        self.first_norm = nn.GroupNorm(_GROUPS, after)
+        self.first_norm = nn.GroupNorm(GROUPS, after)
         self.second = nn.Conv2d(after, after, 3, 1, 1, bias=False)
-        self.second_norm = nn.GroupNorm(_GROUPS, after)
+        self.second_norm = nn.GroupNorm(GROUPS, after)
         same = before == after and stride == 1
         self.skip = nn.Identity() if same else nn.Conv2d(before, after, 1, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(N, before, h, w)`` to ``(N, after, h / stride, w / stride)``."""
         y = F.relu(self.first_norm(self.first(x)), inplace=True)
         return F.relu(self.second_norm(self.second(y)) + self.skip(x), inplace=True)
 
 
-def _enlarge(coarse: Tensor, fine: Tensor) -> Tensor:
+def enlarge(coarse: Tensor, fine: Tensor) -> Tensor:
+    """Bring a coarse map to the size of a fine one."""
     return F.interpolate(coarse, size=fine.shape[-2:], mode="bilinear", align_corners=False)

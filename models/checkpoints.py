@@ -5,17 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models.backbones import BackboneConfig
+from models.backbones import BackboneConfig, VitPyramidConfig
 from models.stdpose import StdPose, StdPoseConfig
+
+_Config = TypeVar("_Config")
+
+_BACKBONES: dict[str, type[BackboneConfig] | type[VitPyramidConfig]] = {
+    "convolutional": BackboneConfig,
+    "vitpose": VitPyramidConfig,
+}
 
 
 class CheckpointError(ValueError):
@@ -35,7 +42,7 @@ def save(path: Path, weights: Mapping[str, Tensor], config: StdPoseConfig, recip
     halves = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in weights.items()}
     unfinished = path.with_suffix(".part")
     save_file(halves, unfinished)
-    about = {"network": "stdpose", "config": asdict(config), "sha256": digest(unfinished), **recipe}
+    about = {"network": "stdpose", "config": _to_json(config), "sha256": digest(unfinished), **recipe}
     path.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n")
     unfinished.replace(path)
 
@@ -44,17 +51,16 @@ def load(path: Path) -> StdPose:
     """The network of a checkpoint, ready for inference.
 
     Raises:
-        CheckpointError: A file is missing or is not such a checkpoint.
+        CheckpointError: A file is missing or is not such a checkpoint, or its backbone takes a library that is missing.
     """
     recipe = path.with_suffix(".json")
     try:
-        config = json.loads(recipe.read_text())["config"]
-        backbone = config.pop("backbone")
-        widths = tuple(backbone.pop("widths"))
-        network = StdPose(StdPoseConfig(**config, backbone=BackboneConfig(**backbone, widths=widths)))
-        network.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
+        network = StdPose(_from_json(json.loads(recipe.read_text())["config"]))
+        network.load_state_dict(load_file(path))
     except OSError as error:
         raise CheckpointError(f"a checkpoint is a pair of files; {error.filename} cannot be read") from error
+    except ImportError as error:
+        raise CheckpointError(f"{path.name} cannot be used here: {error}") from error
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{path.name} with {recipe.name} is not a checkpoint of stdpose: {error}") from error
     return network.eval()
@@ -62,4 +68,29 @@ def load(path: Path) -> StdPose:
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _to_json(config: StdPoseConfig) -> dict[str, Any]:
+    kind = next(name for name, made in _BACKBONES.items() if isinstance(config.backbone, made))
+    return {**asdict(config), "backbone": {"kind": kind, **asdict(config.backbone)}}
+
+
+def _from_json(entries: Mapping[str, Any]) -> StdPoseConfig:
+    backbone = dict(entries["backbone"])
+    kind = backbone.pop("kind", "convolutional")  # unnamed where it was the only one
+    if kind not in _BACKBONES:
+        raise ValueError(f"its backbone is of the kind {kind!r}; known are {', '.join(_BACKBONES)}")
+    return _rebuild(StdPoseConfig, {**entries, "backbone": _rebuild(_BACKBONES[kind], backbone)})
+
+
+def _rebuild(made: type[_Config], entries: Mapping[str, Any]) -> _Config:
+    kinds, values = get_type_hints(made), dict[str, Any]()
+    for name, value in dict(entries).items():
+        kind = kinds.get(name)
+        if isinstance(kind, type) and is_dataclass(kind):
+            values[name] = _rebuild(kind, value)
+        else:
+            values[name] = tuple(value) if isinstance(value, list) else value
+    return made(**values)

@@ -11,9 +11,12 @@ import numpy as np
 from models.augment import augment
 from models.backbones import pad
 from models.crops import crop_around
-from models.engines.flow import Flow
+from models.engines.flow import crop_of, weigh
 from models.engines.gap import gaps
+from models.engines.memory import Memory
+from models.engines.seen import Seen
 from models.footage import Footage
+from models.hints import trust_of
 from models.windows import Window
 from pose.segments import Segment
 from pose.synthetic import Scene, SceneSpec
@@ -40,7 +43,9 @@ class Clip:
     Attributes:
         images: ``(F, H, W, 3)`` uint8 RGB of frames 0 to ``F - 1``, sides multiples of 16.
         window: Labels, and which ``T`` of the frames are to be filled.
-        flow: ``(T, K, 2)`` what optical flow makes of the labels: a first guess.
+        flow: ``(T, K, 2)`` what the engine flow makes of the labels: a first guess.
+        hints: ``(G, T, K, 2)`` what flow makes it of, see ``models.engines.flow.PARTS``.
+        trust: ``(G, T, K)`` see ``trust_of``.
         xy: ``(T, K, 2)`` float32 truth.
         visibility: ``(T, K)`` uint8, COCO's: 0 outside the picture.
         size: The subject's size, see ``Gap.size``.
@@ -49,6 +54,8 @@ class Clip:
     images: np.ndarray
     window: Window
     flow: np.ndarray
+    hints: np.ndarray
+    trust: np.ndarray
     xy: np.ndarray
     visibility: np.ndarray
     size: float
@@ -141,13 +148,14 @@ def _clip(rng: np.random.Generator, images: np.ndarray, scene: Scene, longest: i
         return None
     known = gap.known
     crop = crop_around(
-        np.concatenate([gap.begin[known], gap.end[known]]),
+        gap.subject,
         gap.size,
         images.shape[2],
         images.shape[1],
         scaled_size=144.0 if plain else float(rng.uniform(90, 150)),
         margin=0.4 if plain else float(rng.uniform(0.3, 0.5)),
         longest=longest,
+        also=gap.labels,
     )
     cut = np.stack([crop.cut(image) for image in images[frames]])
     xy = crop.to_crop(xy[:, known])
@@ -163,7 +171,14 @@ def _clip(rng: np.random.Generator, images: np.ndarray, scene: Scene, longest: i
     given = xy.copy()
     given[rows] += rng.normal(0, careless, given[rows].shape)
     moved = Track.labelled(rows, np.concatenate([given[rows], marks[..., None]], axis=-1))
-    flow = Flow().propagate(Footage(cut), moved, Segment(0, length)).xy.astype(np.float64)
+    footage = Footage(cut)
+    weighed = [
+        weigh(Seen(footage, crop_of(footage, part), None, Memory()), part)
+        for part in gaps(moved, Segment(0, length), footage.width, footage.height)
+    ]
+    flow = np.concatenate([part.xy for part in weighed])
+    hints = np.concatenate([part.places for part in weighed], axis=1)
+    trust = np.concatenate([trust_of(part) for part in weighed], axis=1)
     times = np.arange(length)
     if not plain and rng.random() < 0.12:
         low, high = np.sort(rng.choice(length + 1, 2, replace=False))
@@ -180,7 +195,16 @@ def _clip(rng: np.random.Generator, images: np.ndarray, scene: Scene, longest: i
     )
     if not (window.valid & ~window.anchored).any():
         return None
-    return Clip(cut, window, flow[times], xy[times].astype(np.float32), visibility[times], size)
+    return Clip(
+        images=cut,
+        window=window,
+        flow=flow[times],
+        hints=hints[:, times],
+        trust=trust[:, times],
+        xy=xy[times].astype(np.float32),
+        visibility=visibility[times],
+        size=size,
+    )
 
 
 def _at(xy: np.ndarray, frames: np.ndarray, otherwise: np.ndarray, has: np.ndarray) -> np.ndarray:

@@ -70,6 +70,7 @@ def crop_around(
     margin: float,
     longest: int,
     most_enlarged: float = 2.0,
+    also: np.ndarray | None = None,
 ) -> Crop:
     """A crop that holds some points, scaled so that the subject has a given size.
 
@@ -82,8 +83,11 @@ def crop_around(
         margin: Room on all four sides, as a share of ``size``.
         longest: Largest width and height of the scaled crop.
         most_enlarged: Largest scale; more only invents pixels.
+        also: ``(M, 2)`` more points that it holds, with hardly any room around them.
     """
     box = boxes.around(points, np.ones(len(points)), minimum=margin * size)
+    if also is not None:
+        box = boxes.union(np.stack([box, boxes.around(also, np.ones(len(also)), minimum=1.0)]))
     low, high = boxes.corners(boxes.clip(box, frame_width, frame_height, least=1.0))
     left, top = np.floor(low).astype(int)
     width, height = np.ceil(high).astype(int) - (left, top)

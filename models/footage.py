@@ -20,6 +20,11 @@ class Footage:
     images: np.ndarray
 
     @property
+    def key(self) -> None:
+        """None: frames in memory have no name."""
+        return
+
+    @property
     def num_frames(self) -> int:
         """``F``."""
         return len(self.images)

@@ -11,6 +11,7 @@ from torch import Tensor
 from models.backbones import STRIDES
 from models.engines.confidence import SHAPE
 from models.stdpose import Estimate
+from models.verifier import Candidates
 from models.windows import WindowBatch
 
 _SHARPNESS = 20.0  # of the contrastive softmax over the cells of a map
@@ -79,3 +80,19 @@ def refinement(estimates: Sequence[Estimate], window: WindowBatch, xy: Tensor, w
         per_point = _KNEE / 4 * torch.log1p(distance / _KNEE) + _SCALE_WEIGHT * unlikely
         total = total + _FADING**number * (per_point * weight).sum()
     return total / weight.sum().clamp(min=1)
+
+
+def choice(weight: Tensor, candidates: Candidates, window: WindowBatch, xy: Tensor, visible: Tensor) -> Tensor:
+    """Expected robust distance of a candidate drawn by its weight: what makes a verifier choose, not average.
+
+    Args:
+        weight: ``(B, C, T, K)``.
+        candidates: What was weighed.
+        window: As in :func:`refinement`.
+        xy: ``(B, T, K, 2)`` true places in input pixels.
+        visible: ``(B, T, K)`` how much each point counts.
+    """
+    counted = visible * (window.valid & ~window.anchored)
+    distance = (candidates.xy - xy[:, None]).norm(dim=-1)
+    expected = (weight * _KNEE / 4 * torch.log1p(distance / _KNEE)).sum(dim=1)
+    return (expected * counted).sum() / counted.sum().clamp(min=1)

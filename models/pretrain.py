@@ -1,9 +1,9 @@
-"""Training STDPose on rendered videos: descriptors first, then the refinement on top, then both."""
+"""Training STDPose on rendered videos: descriptors, the refinement on top, both together, then the verifier."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,17 +14,18 @@ import torch
 from torch import Tensor, nn
 
 from models import training_state
+from models.candidates import SOURCES, collect
+from models.clip_inputs import as_input, first_guesses, hints_of, look
 from models.clip_stream import stream
-from models.clips import Clip, clips, true_weight
-from models.losses import contrastive, refinement
+from models.clips import Clip, true_weight
+from models.losses import choice, contrastive, refinement
 from models.starts import disturb
 from models.stdpose import StdPose, StdPoseConfig
 from models.training_state import Progress
-from models.windows import WindowBatch, stack
+from models.validation import error_of
+from models.windows import stack
 
-Stage = Literal["features", "refiner", "joint"]
-
-_VALIDATION_SEED = 0x7E57
+Stage = Literal["features", "refiner", "joint", "verifier"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +38,13 @@ class Recipe:
         steps: Steps to take; 0 leaves the end to ``minutes``.
         features_until: Share of the training after which the backbone's contrastive training ends.
         refiner_until: Share of the training after which the backbone is no longer frozen.
+        joint_until: Share of the training after which the verifier is trained on what the rest, now finished, gives.
+        without_hints: Share of clips on which hints are withheld.
         clips_per_step: Clips whose gradients are added up.
         backbone_every: In the joint stage the backbone learns in every how-manieth step; the others are cheaper.
         features_rate: Peak learning rate of the first stage.
         rate: Peak learning rate of the refinement.
+        verifier_rate: Peak learning rate of the last stage.
         backbone_rate: The backbone's in the joint stage, relative to ``rate``.
         contrastive_weight: Of the contrastive loss in the joint stage.
         weight_decay: Of AdamW.
@@ -54,12 +58,15 @@ class Recipe:
     seed: int = 0
     minutes: float = 60.0
     steps: int = 0
-    features_until: float = 0.2
-    refiner_until: float = 0.45
+    features_until: float = 0.15
+    refiner_until: float = 0.4
+    joint_until: float = 0.85
+    without_hints: float = 0.1
     clips_per_step: int = 1
     backbone_every: int = 2
     features_rate: float = 2e-3
     rate: float = 5e-4
+    verifier_rate: float = 1e-3
     backbone_rate: float = 0.3
     contrastive_weight: float = 0.3
     weight_decay: float = 1e-3
@@ -96,22 +103,34 @@ class Report:
 class Training:
     """A network being trained, and the average of its recent past, which is what gets used.
 
+    Args:
+        recipe: How.
+        config: Of a new network.
+        state: Where the training is saved, and read from if it is there.
+        backbone: A trained network of the same configuration whose backbone a new network begins with.
+
     Attributes:
         network: What learns.
         average: Exponential moving average of its weights.
         at: How far it has come.
     """
 
-    def __init__(self, recipe: Recipe, config: StdPoseConfig, state: Path | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, config: StdPoseConfig, state: Path | None = None, backbone: StdPose | None = None
+    ) -> None:
         self.recipe = recipe
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(recipe.seed)
             self.network = StdPose(config)
+        if backbone is not None:
+            self.network.backbone.load_state_dict(backbone.backbone.state_dict())
         self.average = deepcopy(self.network).eval()
         self._backbone = list(self.network.backbone.parameters())
-        self._rest = [p for name, p in self.network.named_parameters() if not name.startswith("backbone.")]
+        self._verifier = list(self.network.verifier.parameters())
+        apart = {id(parameter) for parameter in self._backbone + self._verifier}
+        self._rest = [parameter for parameter in self.network.parameters() if id(parameter) not in apart]
         self._optimizer = torch.optim.AdamW(
-            [{"params": self._backbone}, {"params": self._rest}],
+            [{"params": self._backbone}, {"params": self._rest}, {"params": self._verifier}],
             lr=recipe.rate,
             betas=(0.9, 0.98),
             weight_decay=recipe.weight_decay,
@@ -138,7 +157,9 @@ class Training:
         """What is being trained."""
         if self.progress < self.recipe.features_until:
             return "features"
-        return "refiner" if self.progress < self.recipe.refiner_until else "joint"
+        if self.progress < self.recipe.refiner_until:
+            return "refiner"
+        return "joint" if self.progress < self.recipe.joint_until else "verifier"
 
     def run(self) -> Iterator[Report]:
         """Train until the end, step by step; the state is saved now and then and at the end."""
@@ -176,16 +197,20 @@ class Training:
             loss = self._features_loss(clip, rng) / self.recipe.clips_per_step
             loss.backward()  # type: ignore[no-untyped-call]
             return float(loss.detach()) * self.recipe.clips_per_step, float("nan"), float("nan")
+        if stage == "verifier":
+            return self._judge(clip, rng)
         learning = stage == "joint" and self.at.step % self.recipe.backbone_every == 0
         xy, weight = torch.from_numpy(clip.xy)[None], torch.from_numpy(true_weight(clip))[None]
         linear = clip.window.interpolate()
         starts = np.stack([disturb(rng, linear, clip, strongly=True), disturb(rng, clip.flow, clip, strongly=False)])
         start = torch.from_numpy(starts).float()
         batch = stack([clip.window] * len(starts), np.arange(len(clip.images)))
+        hints = hints_of(clip, len(starts), shown=bool(rng.random() > self.recipe.without_hints))
+        rounds = int(rng.integers(2, self.network.config.rounds + 1))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.half):
             with torch.set_grad_enabled(learning):
                 maps = self.network.describe(as_input(clip.images))
-            estimates = self.network(maps, batch, start)
+            estimates = self.network(maps, batch, start, hints, rounds)
         loss = refinement(estimates, batch, xy.expand_as(start), weight.expand(start.shape[:3]))
         if learning:
             templates = self.network.templates(maps, stack([clip.window], np.arange(len(clip.images))))
@@ -193,7 +218,27 @@ class Training:
             loss = loss + self.recipe.contrastive_weight * contrastive(filled, templates, xy[0], weight[0] == 1)
         (loss / self.recipe.clips_per_step).backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
-            error, start_error = (_error(guess, clip, batch) for guess in (estimates[-1].xy, start))
+            error, start_error = (error_of(guess, clip, batch) for guess in (estimates[-1].xy, start))
+        return float(loss.detach()), error, start_error
+
+    def _judge(self, clip: Clip, rng: np.random.Generator) -> tuple[float, float, float]:
+        if self._verifier[0] not in self._optimizer.state:
+            self.network.load_state_dict(self.average.state_dict())
+        batch, starts = stack([clip.window] * 2, np.arange(len(clip.images))), first_guesses(clip)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.half):
+            with torch.no_grad():
+                looks = look(self.network, clip, mirrored=bool(rng.random() < 0.6))
+                candidates = collect(self.network, looks, batch, starts, hints_of(clip, 2))
+            unseen = torch.from_numpy(rng.random(len(SOURCES)) < 0.12)
+            unseen[0] = False
+            candidates = candidates.without(unseen)
+            estimate, weight = self.network.judge(looks.maps, batch.first(), candidates)
+        xy, counted = torch.from_numpy(clip.xy)[None], torch.from_numpy(true_weight(clip))[None]
+        loss = refinement([estimate], batch.first(), xy, counted)
+        loss = loss + choice(weight, candidates, batch.first(), xy, counted)
+        (loss / self.recipe.clips_per_step).backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            error, start_error = (error_of(guess, clip, batch) for guess in (estimate.xy, starts[1:]))
         return float(loss.detach()), error, start_error
 
     def _features_loss(self, clip: Clip, rng: np.random.Generator) -> Tensor:
@@ -213,57 +258,25 @@ class Training:
         recipe, done = self.recipe, self.progress
         warm = min(1.0, (self.at.step + 1) / 50)
         if stage == "features":
-            rates = (recipe.features_rate * warm * _cosine(done / recipe.features_until), 0.0)
+            rates = (recipe.features_rate * warm * _cosine(done / recipe.features_until), 0.0, 0.0)
+        elif stage == "verifier":
+            since = (done - recipe.joint_until) / max(1e-9, 1 - recipe.joint_until)
+            rates = (0.0, 0.0, recipe.verifier_rate * min(1.0, since / 0.03 + 0.02) * _cosine(since))
         else:
-            since = (done - recipe.features_until) / (1 - recipe.features_until)
+            since = (done - recipe.features_until) / max(1e-9, recipe.joint_until - recipe.features_until)
             rate = recipe.rate * min(1.0, since / 0.02 + 0.02) * _cosine(since)
-            joint = (done - recipe.refiner_until) / max(1e-9, 1 - recipe.refiner_until)
-            rates = (rate * recipe.backbone_rate * min(1.0, joint / 0.03) if stage == "joint" else 0.0, rate)
+            joint = (done - recipe.refiner_until) / max(1e-9, recipe.joint_until - recipe.refiner_until)
+            rates = (rate * recipe.backbone_rate * min(1.0, joint / 0.03) if stage == "joint" else 0.0, rate, 0.0)
         for group, rate in zip(self._optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
-        nn.utils.clip_grad_norm_(self._backbone, 1.0)
-        nn.utils.clip_grad_norm_(self._rest, 1.0)
+        for part in (self._backbone, self._rest, self._verifier):
+            nn.utils.clip_grad_norm_(part, 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         decay = min(0.997, (1 + self.at.step) / (10 + self.at.step))
         with torch.no_grad():
             for kept, current in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 kept.lerp_(current, 1 - decay)
-
-
-def as_input(images: np.ndarray) -> Tensor:
-    """``(T, H, W, 3)`` uint8 images as the network's ``(T, 3, H, W)`` float32."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
-
-
-def validation_clips(count: int) -> list[Clip]:
-    """Rendered clips that no training sees, the same every time: two labelled frames 20 frames apart."""
-    found: list[Clip] = []
-    number = 0
-    while len(found) < count:
-        found += clips(_VALIDATION_SEED, number, 1, plain=True)
-        number += 1
-    return found
-
-
-@torch.inference_mode()
-def validate(network: StdPose, held_out: Sequence[Clip]) -> dict[str, float]:
-    """Mean errors on clips, in shares of the subject's size: of both first guesses and of what becomes of them."""
-    rows = []
-    for clip in held_out:
-        starts = torch.from_numpy(np.stack([clip.window.interpolate(), clip.flow])).float()
-        batch = stack([clip.window] * len(starts), np.arange(len(clip.images)))
-        with torch.autocast("cpu", torch.bfloat16):
-            refined = network(network.describe(as_input(clip.images)), batch, starts)[-1].xy
-        rows.append([_error(guess[[side]], clip, batch) for guess in (starts, refined) for side in (0, 1)])
-    names = ("linear", "flow", "from_linear", "from_flow")
-    return dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
-
-
-def _error(guess: Tensor, clip: Clip, batch: WindowBatch) -> float:
-    counted = (batch.valid & ~batch.anchored)[: len(guess)] & torch.from_numpy(clip.visibility > 0)
-    distance = (guess - torch.from_numpy(clip.xy)).norm(dim=-1)
-    return float(distance[counted].mean() / clip.size) if bool(counted.any()) else 0.0
 
 
 def _cosine(progress: float) -> float:

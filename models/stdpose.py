@@ -3,8 +3,9 @@
 From the paper (STDPose, AAAI 2025, arXiv 2501.15073, known to us in part) come the three ideas: temporal pose heat maps
 mixed by keypoint synthesis, the dynamic-aware mask of their residuals, and visual features of frames fused over time
 with a learnable position embedding, aggregated with the motion dynamics. Ours is the rest: heat maps are correlations
-with what the labelled frames show at a keypoint, so that one network serves every skeleton, and positions are refined
-from a first guess in a few rounds, each with its own error bar.
+with what the labelled frames show at a keypoint, so that one network serves every skeleton; positions are refined from
+a first guess in a few rounds, each with its own error bar; and what interpolation and optical flow make of the labels
+is shown to the network as hints, with how well each agrees with the labels' looks, for it to follow or not.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from models.backbones import STRIDES, Backbone, BackboneConfig
+from models.backbones import STRIDES, BackboneConfig, VitPyramidConfig, build_backbone
 from models.correlation import correlate, descriptors, offsets, peaks
 from models.heatmaps import DynamicAwareMask, KeypointSynthesis, residuals
 from models.temporal import FusionBlock, PositionEmbedding
+from models.verifier import Candidates, Verifier, VerifierConfig
 from models.windows import WindowBatch
 
 #: Input pixels of a typical subject, the unit of distances that the network is shown.
@@ -30,6 +32,7 @@ _FARTHEST_PULL = 40.0  # pixels
 _LONGEST_SHARE = 0.15  # of a pull that an output of 1 follows
 _FIRST_SCALE = 1.4  # log pixels of a typical error
 _PEAK_LEVEL = 1  # of STRIDES: where whole maps are searched
+_HINT_INPUTS = 5 + _LABELS * len(STRIDES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +46,18 @@ class StdPoseConfig:
         heads: Attention heads.
         radius: Cells around the estimate that are searched on each level.
         rounds: Refinements.
+        hints: Other guesses that are shown per keypoint and frame.
+        verifier: What judges the results.
     """
 
-    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    backbone: BackboneConfig | VitPyramidConfig = field(default_factory=BackboneConfig)
     channels: int = 160
     blocks: int = 3
     heads: int = 4
     radius: int = 3
     rounds: int = 4
+    hints: int = 5
+    verifier: VerifierConfig = field(default_factory=VerifierConfig)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +73,30 @@ class Estimate:
     log_scale: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Hints:
+    """Other guesses than the one that is refined, ``G`` for each keypoint and frame.
+
+    Attributes:
+        xy: ``(B, G, T, K, 2)`` input pixels.
+        trust: ``(B, G, T, K)`` how far their makers would trust them, about -1 to 1; -1 where there is no such guess.
+    """
+
+    xy: Tensor
+    trust: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What stays the same from round to round."""
+
+    window: WindowBatch
+    start: Tensor
+    found: tuple[Tensor, Tensor]
+    hints: Hints
+    likeness: Tensor  # (B, T, K, G, L * 2)
+
+
 class StdPose(nn.Module):
     """Refines first guesses of a subject's keypoints on the frames of a window."""
 
@@ -76,7 +107,7 @@ class StdPose(nn.Module):
         self.config = config = config or StdPoseConfig()
         channels, levels, cells = config.channels, len(STRIDES), (2 * config.radius + 1) ** 2
         maps, template = levels * _LABELS, (2 * _TEMPLATE_RADIUS + 1) ** 2
-        self.backbone = Backbone(config.backbone)
+        self.backbone = build_backbone(config.backbone)
         self.sharpness = nn.Parameter(torch.full((levels,), 2.0))
         self.match = nn.ModuleList(
             nn.Sequential(nn.Linear(cells * template, 160), nn.GELU(), nn.Linear(160, 64)) for _ in STRIDES
@@ -91,13 +122,15 @@ class StdPose(nn.Module):
         self.from_dynamics = nn.Linear(4 * 2 * 2 * _WAVES, channels)
         self.from_features = nn.Linear(config.backbone.channels * levels, channels)
         self.from_peaks = nn.Linear(_LABELS * 3, channels)
+        self.from_hints = nn.Linear(_HINT_INPUTS * config.hints, channels)
         self.from_context = nn.Linear(3 * 2 * 2 * _WAVES + 4 + 1 + 2 + 2 * levels, channels)
         self.blocks = nn.ModuleList(FusionBlock(channels, config.heads) for _ in range(config.blocks))
         self.gate = nn.Linear(3 * channels, channels)
-        last = nn.Linear(channels, 3 + maps + _LABELS)
+        last = nn.Linear(channels, 3 + maps + _LABELS + config.hints)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         self.head = nn.Sequential(nn.LayerNorm(channels), last)
+        self.verifier = Verifier(config.verifier, UNIT)
         self.register_buffer("cells", offsets(config.radius, torch.device("cpu")), persistent=False)
 
     def describe(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -112,7 +145,9 @@ class StdPose(nn.Module):
             for level, stride in zip(maps, STRIDES, strict=True)
         ]
 
-    def forward(self, maps: tuple[Tensor, ...], window: WindowBatch, start: Tensor) -> list[Estimate]:
+    def forward(
+        self, maps: tuple[Tensor, ...], window: WindowBatch, start: Tensor, hints: Hints, rounds: int = 0
+    ) -> list[Estimate]:
         """Refine.
 
         Gradients reach ``maps`` through the last round only; positions carry none from round to round.
@@ -121,6 +156,8 @@ class StdPose(nn.Module):
             maps: Of the frames of the window and of its labels, see ``describe``.
             window: What is known.
             start: ``(B, T, K, 2)`` first guess in input pixels.
+            hints: Other guesses.
+            rounds: Refinements, as configured where 0.
 
         Returns:
             One estimate per round.
@@ -133,26 +170,39 @@ class StdPose(nn.Module):
         still = [template.detach() for template in templates]
         centre = still[_PEAK_LEVEL][..., still[0].shape[-2] // 2, :]
         found = peaks(held[_PEAK_LEVEL], window.rows, centre, STRIDES[_PEAK_LEVEL])
+        known = _Known(window, start, found, hints, _likeness(tuple(held), still, window, hints.xy))
         estimates = []
-        for turn in range(self.config.rounds):
-            last = turn == self.config.rounds - 1
-            step, log_scale = self._round(
-                maps if last else tuple(held), templates if last else still, window, found, start, xy
-            )
+        rounds = rounds or self.config.rounds
+        for turn in range(rounds):
+            last = turn == rounds - 1
+            step, log_scale = self._round(maps if last else tuple(held), templates if last else still, known, xy)
             moved = xy + step * (~window.anchored)[..., None]
             estimates.append(Estimate(moved, log_scale))
             xy = moved.detach()
         return estimates
 
+    def judge(self, maps: tuple[Tensor, ...], window: WindowBatch, candidates: Candidates) -> tuple[Estimate, Tensor]:
+        """Weigh refinements, first guesses and hints against each other.
+
+        Args:
+            maps: See ``describe``.
+            window: What is known.
+            candidates: Of the same windows.
+
+        Returns:
+            The estimate, and the weights of the candidates ``(B, C, T, K)``.
+        """
+        xy, log_scale, weight = self.verifier(maps, self.templates(maps, window), window, candidates)
+        return Estimate(xy, log_scale), weight
+
     def _round(
         self,
         maps: tuple[Tensor, ...],
         templates: list[Tensor],
-        window: WindowBatch,
-        found: tuple[Tensor, Tensor],
-        start: Tensor,
+        known: _Known,
         xy: Tensor,
     ) -> tuple[Tensor, Tensor]:
+        window, start, found = known.window, known.start, known.found
         heatmaps, matches, features = self._evidence(maps, templates, window, xy)
         mixed = self.synthesis(heatmaps, window.anchored, window.valid)  # (B, T, K, L * 2, P)
         level = (
@@ -173,6 +223,7 @@ class StdPose(nn.Module):
             + motion
             + self.from_features(features)
             + self.from_peaks(_towards(found, xy))
+            + self.from_hints(_towards_hints(known, xy))
             + self.position(window.elapsed)
             + self.from_context(_context(window, xy, moving))
         )
@@ -181,27 +232,24 @@ class StdPose(nn.Module):
             tokens = block(tokens, window.valid)
         gate = torch.sigmoid(self.gate(torch.cat([tokens, synthesised, motion], dim=-1)))
         out = self.head(tokens + gate * motion + (1 - gate) * synthesised).float()
-        share, towards = _LONGEST_SHARE * out[..., 3:, None], self._pulls(mixed, found, xy)
+        share, towards = _LONGEST_SHARE * out[..., 3:, None], self._pulls(mixed, known, xy)
         return out[..., :2] * _LONGEST_STEP + (share * towards).sum(dim=-2), out[..., 2] + _FIRST_SCALE
 
-    def _pulls(self, mixed: Tensor, found: tuple[Tensor, Tensor], xy: Tensor) -> Tensor:
-        """Where each synthesised heat map, and the best place on the whole frame, would move a point.
+    def _pulls(self, mixed: Tensor, known: _Known, xy: Tensor) -> Tensor:
+        """Where each synthesised heat map, the best place on the whole frame, and each hint would move a point.
 
         The network outputs a share of each, so that following a heat map, as decoding one does, need not be learned
         from nothing.
 
         Returns:
-            ``(B, T, K, L * 2 + 2, 2)`` pixels.
+            ``(B, T, K, L * 2 + 2 + G, 2)`` pixels.
         """
         density = torch.softmax(self.peakedness.exp() * mixed.float(), dim=-1)
         strides = torch.tensor(STRIDES, device=xy.device, dtype=xy.dtype).repeat_interleave(_LABELS)
         local = density @ self.cells * strides[:, None]
-        far = (found[0] - xy[..., None, :]).clamp(-_FARTHEST_PULL, _FARTHEST_PULL)
+        places = torch.cat([known.found[0], known.hints.xy.movedim(1, 3)], dim=-2)
+        far = (places - xy[..., None, :]).clamp(-_FARTHEST_PULL, _FARTHEST_PULL)
         return torch.cat([local, far], dim=-2)
-
-    def _level_maps(self, mixed: Tensor, window: WindowBatch) -> Tensor:
-        labels = window.has.sum(dim=-1).clamp(min=1)[:, None, :, None, None]
-        return mixed.view(*mixed.shape[:3], len(STRIDES), _LABELS, -1).sum(dim=4) / labels
 
     def _evidence(
         self, maps: tuple[Tensor, ...], templates: list[Tensor], window: WindowBatch, xy: Tensor
@@ -242,6 +290,25 @@ def _towards(found: tuple[Tensor, Tensor], xy: Tensor) -> Tensor:
     places, height = found
     direction = torch.tanh((places - xy[..., None, :]) * (4 / UNIT))
     return torch.cat([direction.flatten(-2), height], dim=-1)
+
+
+def _likeness(maps: tuple[Tensor, ...], templates: list[Tensor], window: WindowBatch, places: Tensor) -> Tensor:
+    """How places ``(B, G, T, K, 2)`` look like the keypoint on its labelled frames: ``(B, T, K, G, L * 2)``."""
+    guesses = places.shape[1]
+    rows, every = window.rows.repeat(1, guesses), places.flatten(1, 2)
+    found = [
+        correlate(level, rows, every, template[..., template.shape[-2] // 2, :], stride, 0)[..., 0, :]
+        for level, template, stride in zip(maps, templates, STRIDES, strict=True)
+    ]  # (B, G * T, K, 2) each
+    known = window.has[:, None].repeat(1, guesses * window.rows.shape[1], 1, 1)
+    like = torch.cat([level * known for level in found], dim=-1)
+    return like.view(len(like), guesses, -1, *like.shape[2:]).movedim(1, 3)
+
+
+def _towards_hints(known: _Known, xy: Tensor) -> Tensor:
+    apart = (known.hints.xy.movedim(1, 3) - xy[..., None, :]) / UNIT
+    trust = known.hints.trust.movedim(1, 3)[..., None]
+    return torch.cat([torch.tanh(4 * apart), torch.tanh(24 * apart), trust, known.likeness], dim=-1).flatten(-2)
 
 
 def _context(window: WindowBatch, xy: Tensor, moving: Tensor) -> Tensor:

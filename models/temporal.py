@@ -42,10 +42,10 @@ class FusionBlock(nn.Module):
     def __init__(self, channels: int, heads: int, expansion: int = 3) -> None:
         super().__init__()
         self.time_norm = nn.LayerNorm(channels)
-        self.time = _Attention(channels, heads)
+        self.time = Attention(channels, heads)
         self.neighbours = nn.Conv1d(channels, channels, 3, padding=1, groups=channels)
         self.keypoint_norm = nn.LayerNorm(channels)
-        self.keypoints = _Attention(channels, heads)
+        self.keypoints = Attention(channels, heads)
         self.feed_norm = nn.LayerNorm(channels)
         self.feed = nn.Sequential(
             nn.Linear(channels, expansion * channels), nn.GELU(), nn.Linear(expansion * channels, channels)
@@ -64,7 +64,9 @@ class FusionBlock(nn.Module):
         return tokens.view(batch, time, points, channels)
 
 
-class _Attention(nn.Module):
+class Attention(nn.Module):
+    """Attention among tokens ``(N, length, C)`` of which some are present, ``(N, length)``."""
+
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
@@ -72,6 +74,7 @@ class _Attention(nn.Module):
         self.leaving = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor, present: Tensor) -> Tensor:
+        """Mix; those absent are seen by no other."""
         batch, length, channels = x.shape
         q, k, v = self.entering(x).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         # Written out: the fused kernel is several times slower on sequences this short, backward most of all.

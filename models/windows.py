@@ -113,6 +113,15 @@ class WindowBatch:
     elapsed: Tensor
     steps: Tensor
 
+    def first(self) -> WindowBatch:
+        """The first window alone."""
+        return WindowBatch(**{name: value[:1] for name, value in vars(self).items()})
+
+    def mirrored(self, width: int) -> WindowBatch:
+        """The same windows of frames of this width seen in a mirror."""
+        x, y = self.anchor_xy.unbind(-1)
+        return replace(self, anchor_xy=torch.stack([width - 1 - x, y], dim=-1))
+
     def to(self, device: torch.device) -> WindowBatch:
         """The same on a device."""
         return WindowBatch(**{name: value.to(device) for name, value in vars(self).items()})

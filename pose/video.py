@@ -32,6 +32,7 @@ class Video:
         path: The file.
         table: Its frame table; without one the file is scanned first, which decodes all of it.
         limits: What is too large to be opened; where there is a table, by default nothing: the file was accepted then.
+        key: Tells videos apart to those who remember what they saw; equal keys must mean equal frames.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -39,8 +40,14 @@ class Video:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], table: FrameTable | None = None, *, limits: Limits | None = None
+        self,
+        path: str | os.PathLike[str],
+        table: FrameTable | None = None,
+        *,
+        limits: Limits | None = None,
+        key: str | None = None,
     ) -> None:
+        self.key = key
         self.table = table if table is not None else scan(path, limits)
         self._decoder = Decoder(path, limits or (Limits.none() if table is not None else None))
         self._converter = Converter()

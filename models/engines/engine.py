@@ -15,6 +15,11 @@ class FrameSource(Protocol):
     """The part of ``pose.video.Video`` that engines use."""
 
     @property
+    def key(self) -> str | None:
+        """Equal keys mean equal frames; None where nothing is known. What is computed from frames is kept by key."""
+        ...
+
+    @property
     def num_frames(self) -> int:
         """``F``."""
         ...

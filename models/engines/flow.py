@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,7 +13,9 @@ from models.engines import linear
 from models.engines.confidence import HIDDEN_FACTOR, score_of
 from models.engines.engine import FrameSource
 from models.engines.gap import Gap, gaps
-from models.engines.lucas_kanade import follow
+from models.engines.lucas_kanade import Chains, follow
+from models.engines.memory import Memory
+from models.engines.seen import Seen
 from pose.segments import Segment
 from pose.track import Track, join
 
@@ -34,6 +37,10 @@ _LINEAR_MOVE, _LINEAR_MIDDLE = -1.6, -1.25
 # Shares of the subject's size by which an unclosed chain, or a held point, is off after one frame, and their growth.
 _OPEN_RESIDUAL, _OPEN_GROWTH = 0.01, 0.5
 _HELD_MOVE = 0.012
+
+
+#: What is weighed, in this order: linear interpolation, then forward and backward chains, raw and bent.
+PARTS = ("linear", "forward", "forward_bent", "backward", "backward_bent")
 
 
 class Flow:
@@ -74,21 +81,60 @@ class Flow:
 
 
 @dataclass(frozen=True, eq=False)
-class _Candidates:
-    xy: np.ndarray  # (C, F, K, 2)
-    log_weight: np.ndarray  # (C, F, K), -inf where there is no such candidate
+class Weighed:
+    """Places that a point might have by linear interpolation and by flow.
+
+    Attributes:
+        places: ``(5, F, K, 2)`` frame pixels, see ``PARTS``; linear interpolation where there is no such place.
+        log_weight: ``(5, F, K)`` how much each counts, up to a constant; ``-inf`` where there is no such place.
+    """
+
+    places: np.ndarray
+    log_weight: np.ndarray
+
+    @property
+    def weight(self) -> np.ndarray:
+        """``(5, F, K)``, summing up to 1."""
+        weight: np.ndarray = np.exp(self.log_weight - self.log_weight.max(axis=0))
+        weight /= weight.sum(axis=0)
+        return weight
+
+    @property
+    def xy(self) -> np.ndarray:
+        """``(F, K, 2)`` the weighted mean: the result of the engine."""
+        xy: np.ndarray = (self.weight[..., None] * self.places).sum(axis=0)
+        return xy
+
+
+def weigh(seen: Seen, gap: Gap) -> Weighed:
+    """What :class:`Flow` takes its mean of.
+
+    Args:
+        seen: With ``crop_of`` the gap as its gray crop.
+        gap: The frames and their labels.
+    """
+    interpolated = _interpolated(gap)
+    places = np.repeat(interpolated.places, len(PARTS), axis=0)
+    log_weight = np.full(places.shape[:-1], -np.inf)
+    log_weight[0] = interpolated.log_weight
+    for slot, way in _followed(seen, gap):
+        reached = np.isfinite(way.log_weight)
+        places[slot] = np.where(reached[..., None], way.places, places[slot])
+        log_weight[slot] = way.log_weight
+    return Weighed(places, log_weight)
 
 
 def _fill(video: FrameSource, gap: Gap, keyframes: Track) -> Track:
-    candidates = [_interpolated(gap), *_followed(video, gap)]
-    places = np.concatenate([candidate.xy for candidate in candidates])
-    log_weight = np.concatenate([candidate.log_weight for candidate in candidates])
-    weight = np.exp(log_weight - log_weight.max(axis=0))
-    weight /= weight.sum(axis=0)
-    xy = (weight[..., None] * places).sum(axis=0)
-    spread = np.sqrt((weight * ((places - xy) ** 2).sum(axis=-1)).sum(axis=0)) / gap.size
-    radius = _radius90(gap, spread, interpolated=weight[0])
+    weighed = weigh(Seen(video, crop_of(video, gap), None, Memory()), gap)
+    xy, radius = weighed.xy, radius90(gap, weighed)
     return gap.poses(xy, score_of(radius, gap.size), radius, keyframes)
+
+
+def radius90(gap: Gap, weighed: Weighed) -> np.ndarray:
+    """Pixels around the weighted means that hold the true places 90 % of the time, ``(F, K)``."""
+    weight = weighed.weight
+    spread = np.sqrt((weight * ((weighed.places - weighed.xy) ** 2).sum(axis=-1)).sum(axis=0)) / gap.size
+    return _radius90(gap, spread, interpolated=weight[0])
 
 
 def _radius90(gap: Gap, spread: np.ndarray, interpolated: np.ndarray) -> np.ndarray:
@@ -106,12 +152,12 @@ def _closing(gap: Gap) -> np.ndarray:
     return closing
 
 
-def _interpolated(gap: Gap) -> _Candidates:
+def _interpolated(gap: Gap) -> Weighed:
     xy, elapsed = gap.interpolate(), gap.elapsed
     move = np.where(gap.closed, np.linalg.norm(gap.end - gap.begin, axis=-1) / gap.size, _HELD_MOVE * gap.steps)
     middle = np.where(gap.closed, elapsed * (1 - elapsed), 0.25)
     log_weight = _LINEAR_MOVE * np.log(move + _EPSILON) + _LINEAR_MIDDLE * np.log(middle + _EPSILON)
-    return _Candidates(xy[None], log_weight[None])
+    return Weighed(xy[None], log_weight[None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,11 +172,13 @@ class _Direction:
     steps: np.ndarray  # (F, K) frames since the label
     backward: bool
 
-    @property
-    def span(self) -> tuple[int, int]:
-        """First and last frame that is needed; some point must be wanted."""
-        ends = np.concatenate([self.origin[self.wanted], self.last[self.wanted]])
-        return int(ends.min()), int(ends.max())
+    def order(self, wanted: np.ndarray) -> Sequence[int]:
+        """The frames that ``(K,)`` keypoints are followed through, in this direction."""
+        if not wanted.any():
+            return ()
+        ends = np.concatenate([self.origin[wanted], self.last[wanted]])
+        frames = range(int(ends.min()), int(ends.max()) + 1)
+        return frames[::-1] if self.backward else frames
 
 
 def _direction(gap: Gap, *, backward: bool) -> _Direction:
@@ -145,59 +193,80 @@ def _direction(gap: Gap, *, backward: bool) -> _Direction:
     return _Direction(gap.before, last, wanted, gap.begin, gap.end, gap.steps_before, backward)
 
 
-def _followed(video: FrameSource, gap: Gap) -> list[_Candidates]:
+def _followed(seen: Seen, gap: Gap) -> list[tuple[slice, Weighed]]:
     ways = [way for way in (_direction(gap, backward=False), _direction(gap, backward=True)) if way.wanted.any()]
-    if not ways:
-        return []
-    crop = crop_around(
-        np.concatenate([gap.begin[gap.known], gap.end[gap.known]]),
+    paths = [_remembered(seen, way) for way in ways]
+    unknown = [way.wanted & [path is None for path in known] for way, known in zip(ways, paths, strict=True)]
+    needed = [way.order(missing) for way, missing in zip(ways, unknown, strict=True)]
+    images = seen.grays(sorted({frame for order in needed for frame in order}))
+    # OpenCV lets go of the interpreter, so the two directions run side by side.
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda task: _follow(seen.gray, images, *task), zip(ways, unknown, needed, strict=True)))
+    weighed = []
+    for way, known, new in zip(ways, paths, found, strict=True):
+        for k, path in new.items():
+            known[k] = path
+            seen.memory.put(_key(seen, way, k), path, path.xy.nbytes + path.drift.nbytes)
+        weighed.append((slice(3, 5) if way.backward else slice(1, 3), _weigh(gap, way, *_chain(gap, way, seen, known))))
+    return weighed
+
+
+def crop_of(video: FrameSource, gap: Gap) -> Crop:
+    """The part of the frames in which the gap's points are followed."""
+    return crop_around(
+        gap.subject,
         gap.size,
         video.width,
         video.height,
         scaled_size=SUBJECT_SIZE,
         margin=_MARGIN,
         longest=_LONGEST_SIDE,
+        also=gap.labels,
     )
-    images = _read(video, crop, [way.span for way in ways])
-    # OpenCV lets go of the interpreter, so the two directions run side by side.
-    with ThreadPoolExecutor(len(ways)) as pool:
-        return list(pool.map(lambda way: _weigh(gap, way, *_chain(gap, way, crop, images)), ways))
 
 
-def _read(video: FrameSource, crop: Crop, spans: list[tuple[int, int]]) -> dict[int, np.ndarray]:
-    images: dict[int, np.ndarray] = {}
-    for first, last in sorted(spans):
-        first = max(first, max(images, default=-1) + 1)
-        for index, frame in enumerate(video.frames(first, max(first, last + 1), gray=True), start=first):
-            images[index] = crop.cut(frame)
-    return images
+def _key(seen: Seen, way: _Direction, k: int) -> tuple[object, ...]:
+    return (seen.identity, seen.gray, way.backward, int(way.origin[k]), int(way.last[k]), way.begin[k].tobytes())
+
+
+def _remembered(seen: Seen, way: _Direction) -> list[Chains | None]:
+    return [seen.memory.get(_key(seen, way, k)) if wanted else None for k, wanted in enumerate(way.wanted)]
+
+
+def _follow(
+    crop: Crop, images: dict[int, np.ndarray], way: _Direction, wanted: np.ndarray, order: Sequence[int]
+) -> dict[int, Chains]:
+    """The chain of each wanted keypoint from its label to the last frame."""
+    if not len(order):
+        return {}
+    k = np.flatnonzero(wanted)
+    first, last = np.abs(way.origin[k] - order[0]), np.abs(way.last[k] - order[0])
+    chains = follow([images[frame] for frame in order], crop.to_crop(way.begin[k]), first, last)
+    return {
+        int(number): Chains(chains.xy[begin : end + 1, column].copy(), chains.drift[begin : end + 1, column].copy())
+        for column, (number, begin, end) in enumerate(zip(k, first, last, strict=True))
+    }
 
 
 def _chain(
-    gap: Gap, way: _Direction, crop: Crop, images: dict[int, np.ndarray]
+    gap: Gap, way: _Direction, seen: Seen, paths: list[Chains | None]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places (F, K, 2), drift (F, K) relative to the subject's size, and arrivals (K, 2) at the last frame."""
-    low, high = way.span
-    order = range(high, low - 1, -1) if way.backward else range(low, high + 1)
-    k = np.flatnonzero(way.wanted)
-    chains = follow(
-        [images[index] for index in order],
-        crop.to_crop(way.begin[k]),
-        first=np.abs(way.origin[k] - order[0]),
-        last=np.abs(way.last[k] - order[0]),
-    )
-    steps = order[0] - gap.frames if way.backward else gap.frames - order[0]
-    rows = np.clip(steps, 0, len(order) - 1)
     xy = np.zeros((len(gap.frames), len(way.wanted), 2))
     drift = np.zeros(xy.shape[:2])
     arrival = np.zeros((len(way.wanted), 2))
-    xy[:, k] = crop.to_frame(chains.xy[rows])
-    drift[:, k] = chains.drift[rows] / crop.scale.mean() / gap.size
-    arrival[k] = crop.to_frame(chains.xy[-1])
+    for k, path in enumerate(paths):
+        if path is None:
+            continue
+        steps = way.origin[k] - gap.frames if way.backward else gap.frames - way.origin[k]
+        rows = np.clip(steps, 0, len(path.xy) - 1)
+        xy[:, k] = seen.gray.to_frame(path.xy[rows])
+        drift[:, k] = path.drift[rows] / seen.gray.scale.mean() / gap.size
+        arrival[k] = seen.gray.to_frame(path.xy[-1])
     return xy, drift, arrival
 
 
-def _weigh(gap: Gap, way: _Direction, xy: np.ndarray, drift: np.ndarray, arrival: np.ndarray) -> _Candidates:
+def _weigh(gap: Gap, way: _Direction, xy: np.ndarray, drift: np.ndarray, arrival: np.ndarray) -> Weighed:
     closing = _closing(gap)
     residual = way.end - arrival
     gone = np.where(closing, 1 - gap.elapsed if way.backward else gap.elapsed, np.minimum(way.steps / HORIZON, 1))
@@ -210,7 +279,7 @@ def _weigh(gap: Gap, way: _Direction, xy: np.ndarray, drift: np.ndarray, arrival
     raw = _RAW_RESIDUAL * log_off + _RAW_DRIFT * log_drift + _RAW_REMAINING * np.log(1 - gone + _EPSILON)
     bent = _BENT_RESIDUAL * log_off + _BENT_DRIFT * log_drift + _BENT_ELAPSED * np.log(gone + _EPSILON)
     reached = way.wanted & (way.steps <= np.abs(way.last - way.origin))
-    return _Candidates(
+    return Weighed(
         np.stack([xy, xy + gone[..., None] * residual]),
         np.stack([np.where(reached, raw, -np.inf), np.where(reached & closing, bent, -np.inf)]),
     )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pose import boxes
 from pose.segments import Segment, anchors, plan
 from pose.track import Track, blank
 
@@ -32,7 +31,10 @@ class Gap:
         end: ``(K, 2)`` place of the label after; that of the label before where there is none after.
         visibility_begin: ``(K,)`` COCO visibility of the label at ``begin``.
         visibility_end: ``(K,)`` COCO visibility of the label at ``end``.
-        size: The subject's size in pixels, the mean box diagonal of ``begin`` and ``end``.
+        subject: ``(N, 2)`` places of the subject's keypoints on the nearest frames, before and after, on which most of
+            them are labelled: what the subject's size, and cut-outs, go by, so that a label of one keypoint alone
+            changes neither.
+        size: The subject's size in pixels, the mean box diagonal of those frames.
     """
 
     frames: np.ndarray
@@ -44,6 +46,7 @@ class Gap:
     end: np.ndarray
     visibility_begin: np.ndarray
     visibility_end: np.ndarray
+    subject: np.ndarray
     size: float
 
     @property
@@ -51,6 +54,11 @@ class Gap:
         """``(K,)`` keypoints that have a label before or after."""
         known: np.ndarray = self.has_before | self.has_after
         return known
+
+    @property
+    def labels(self) -> np.ndarray:
+        """``(N, 2)`` places of all labels around the gap."""
+        return np.concatenate([self.begin[self.known], self.end[self.known]])
 
     @property
     def closed(self) -> np.ndarray:
@@ -134,6 +142,10 @@ def _gap(keyframes: Track, piece: Segment, image_diagonal: float) -> Gap:
     if not len(keyframes):
         keyframes = Track.labelled([0], np.zeros((1, keyframes.num_keypoints, 3)))
     k = np.arange(keyframes.num_keypoints)
+    used = np.zeros(keyframes.visibility.shape, dtype=bool)
+    used[before[has_before], k[has_before]] = True
+    used[after[has_after], k[has_after]] = True
+    subject, size = _subject(keyframes, used, piece, image_diagonal)
     begin_row, end_row = np.where(has_before, before, after), np.where(has_after, after, before)
     begin, end = keyframes.xy[begin_row, k].astype(np.float64), keyframes.xy[end_row, k].astype(np.float64)
     return Gap(
@@ -146,12 +158,20 @@ def _gap(keyframes: Track, piece: Segment, image_diagonal: float) -> Gap:
         end=end,
         visibility_begin=keyframes.visibility[begin_row, k],
         visibility_end=keyframes.visibility[end_row, k],
-        size=_size(begin, end, has_before | has_after, image_diagonal),
+        subject=subject,
+        size=size,
     )
 
 
-def _size(begin: np.ndarray, end: np.ndarray, known: np.ndarray, image_diagonal: float) -> float:
-    if known.sum() < 2:
-        return max(LEAST_SIZE, LONE_POINT_SIZE * image_diagonal)
-    diagonals = np.linalg.norm(boxes.around(np.stack([begin, end]), known)[:, 2:], axis=-1)
-    return max(LEAST_SIZE, float(diagonals.mean()))
+def _subject(keyframes: Track, labelled: np.ndarray, piece: Segment, diagonal: float) -> tuple[np.ndarray, float]:
+    count = labelled.sum(axis=1)
+    broad = np.flatnonzero(2 * count >= max(1, count.max()))
+    left = np.searchsorted(keyframes.frames[broad], piece.start, side="right") - 1
+    right = np.searchsorted(keyframes.frames[broad], piece.stop - 1, side="left")
+    rows = np.unique(broad[[row for row in (left, right) if 0 <= row < len(broad)]])
+    if not len(rows):
+        return np.zeros((0, 2)), max(LEAST_SIZE, LONE_POINT_SIZE * diagonal)
+    places = [keyframes.xy[row, labelled[row]].astype(np.float64) for row in rows]
+    diagonals = [np.linalg.norm(np.ptp(points, axis=0)) for points in places if len(points) > 1]
+    size = float(np.mean(diagonals)) if diagonals else LONE_POINT_SIZE * diagonal
+    return np.concatenate(places), max(LEAST_SIZE, size)

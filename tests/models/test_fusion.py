@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
-from models.engines.fusion import Candidates, fuse
+from models.candidates import CLAIM_UNIT, SOURCES
+from models.engines.fusion import consensus
+from models.verifier import Candidates
 
 
 def fused(places: list[tuple[float, float]], scales: list[float]) -> tuple[np.ndarray, float]:
-    xy = np.array(places, dtype=float)[:, None, None]
-    place, radius = fuse(Candidates(xy, np.array(scales, dtype=float)[:, None, None]), size=100.0)
-    return place[0, 0], float(radius[0, 0])
+    """Flow first, with its radius; then refinements, with the medians of their distances; the others are absent."""
+    xy = torch.zeros(1, len(SOURCES), 1, 1, 2)
+    claim = torch.zeros(xy.shape[:-1])
+    present = torch.zeros(xy.shape[:-1], dtype=torch.bool)
+    xy[0, 5 : 5 + len(places), 0, 0] = torch.tensor(places)
+    claim[0, 5 : 5 + len(scales), 0, 0] = CLAIM_UNIT * torch.tensor(scales).log()
+    present[0, 5 : 5 + len(places)] = True
+    estimate = consensus(Candidates(xy, claim, present), torch.full((1, 1), 2 * scales[0]))
+    return estimate.xy[0, 0, 0].numpy(), float(estimate.log_scale.exp())
 
 
 def test_candidates_that_agree_are_averaged_and_trusted() -> None:
@@ -21,8 +30,8 @@ def test_candidates_that_agree_are_averaged_and_trusted() -> None:
 
 
 def test_one_that_is_far_off_has_no_say() -> None:
-    place, _ = fused([(10, 10), (11, 10), (60, 40)], [2, 2, 2.5])
-    assert np.hypot(*(place - (10.5, 10))) < 1
+    place, _ = fused([(10, 10), (11, 10), (90, 60)], [2, 2, 2.5])
+    assert np.hypot(*(place - (10.5, 10))) < 2
 
 
 def test_the_surer_one_decides() -> None:
@@ -30,7 +39,10 @@ def test_the_surer_one_decides() -> None:
     assert np.hypot(*(place - (10, 10))) < 1
 
 
-def test_a_candidate_without_an_error_bar_counts_for_nothing() -> None:
-    place, radius = fused([(10, 10), (np.nan, np.nan)], [2, np.inf])
-    np.testing.assert_allclose(place, (10, 10))
-    assert np.isfinite(radius)
+def test_what_flow_is_made_of_has_no_say_of_its_own() -> None:
+    xy = torch.full((1, len(SOURCES), 1, 1, 2), 100.0)
+    xy[0, 5] = 10.0
+    present = torch.zeros(xy.shape[:-1], dtype=torch.bool)
+    present[0, :6] = True
+    estimate = consensus(Candidates(xy, torch.zeros(xy.shape[:-1]), present), torch.full((1, 1), 4.0))
+    np.testing.assert_allclose(estimate.xy.flatten(), 10, atol=1e-3)

@@ -10,8 +10,9 @@ import torch
 
 from models import checkpoints
 from models.clips import clips
-from models.pretrain import Recipe, Report, Training, validate
+from models.pretrain import Recipe, Report, Training
 from models.stdpose import StdPose, StdPoseConfig
+from models.validation import validate
 
 _RECIPE = Recipe(
     seed=3, steps=3, features_until=0.3, refiner_until=0.6, half=False, scenes_per_group=1, clips_per_scene=2

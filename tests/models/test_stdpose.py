@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.stdpose import StdPose
+from models.stdpose import Hints, StdPose
 from models.windows import Window, stack
 
 _FRAMES, _POINTS = 7, 3
@@ -37,7 +37,10 @@ def images() -> Tensor:
 def refine(network: StdPose, images: Tensor, windows: list[Window], starts: list[np.ndarray]) -> Tensor:
     with torch.inference_mode():
         batch = stack(windows, np.arange(len(images)))
-        return network(network.describe(images), batch, torch.from_numpy(np.stack(starts)).float())[-1].xy
+        start = torch.from_numpy(np.stack(starts)).float()
+        others = torch.stack([start + shift for shift in range(network.config.hints)], dim=1)
+        hints = Hints(others, torch.zeros(others.shape[:-1]))
+        return network(network.describe(images), batch, start, hints)[-1].xy
 
 
 def test_labelled_points_stay_where_they_are(network: StdPose, images: Tensor, window: Window) -> None:

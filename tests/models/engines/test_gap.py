@@ -37,7 +37,21 @@ def test_a_keyframe_inside_cuts_a_segment() -> None:
 
 
 def test_size_is_the_mean_diagonal_of_the_poses_on_both_sides() -> None:
-    assert gap(Segment(0, 8)).size == pytest.approx((np.hypot(30, 40) + np.hypot(40, 40)) / 2)
+    full = Track.labelled([0, 9], np.array([[(0, 0, 2), (30, 40, 2)], [(0, 0, 2), (40, 40, 2)]]))
+    assert gap(Segment(0, 9), full).size == pytest.approx((np.hypot(30, 40) + np.hypot(40, 40)) / 2)
+
+
+def test_a_click_on_one_keypoint_changes_neither_size_nor_crop() -> None:
+    corners = np.array([(0, 0, 2), (60, 0, 2), (60, 80, 2), (0, 80, 2)])
+    nowhere = np.zeros((4, 3))
+    click = nowhere.copy()
+    click[2] = (200, 300, 2)
+    plain = Track.labelled([0, 9], np.stack([corners, corners]))
+    clicked = Track.labelled([0, 4, 9], np.stack([corners, click, corners]))
+    whole = gap(Segment(0, 9), plain)
+    for half in (gap(Segment(0, 4), clicked), gap(Segment(4, 9), clicked)):
+        assert half.size == whole.size == 100
+        assert np.array_equal(np.ptp(half.subject, axis=0), np.ptp(whole.subject, axis=0))
 
 
 def test_a_lone_point_is_as_large_as_a_part_of_the_image() -> None:

@@ -1,0 +1,36 @@
+"""Training clips as the network takes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.candidates import Looks
+from models.clips import Clip
+from models.stdpose import Hints, StdPose
+
+
+def as_input(images: np.ndarray) -> Tensor:
+    """``(T, H, W, 3)`` uint8 images as the network's ``(T, 3, H, W)`` float32."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
+
+
+def first_guesses(clip: Clip) -> Tensor:
+    """``(2, T, K, 2)`` linear interpolation and flow."""
+    return torch.from_numpy(np.stack([clip.window.interpolate(), clip.flow])).float()
+
+
+def look(network: StdPose, clip: Clip, *, mirrored: bool = True) -> Looks:
+    """Describe the clip's frames."""
+    images = as_input(clip.images)
+    turned = network.describe(images.flip(-1)) if mirrored else None
+    return Looks(network.describe(images), turned, images.shape[-1])
+
+
+def hints_of(clip: Clip, count: int, *, shown: bool = True) -> Hints:
+    """The clip's hints ``count`` times as a batch; where not ``shown``, linear interpolation in place of all."""
+    xy, trust = torch.from_numpy(clip.hints).float(), torch.from_numpy(clip.trust).float()
+    if not shown:
+        xy, trust = xy[:1].expand_as(xy), torch.where(torch.arange(len(trust))[:, None, None] > 0, -1.0, trust)
+    return Hints(xy.expand(count, *xy.shape), trust.expand(count, *trust.shape))

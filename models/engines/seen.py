@@ -1,0 +1,62 @@
+"""What an engine has seen of a video: crops, of which each is cut once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from models.crops import Crop
+from models.engines.engine import FrameSource
+from models.engines.memory import Memory
+
+
+class Seen:
+    """Crops of a video's frames; a frame is decoded once for all of them.
+
+    Args:
+        video: The frames.
+        gray: Crop whose luma is asked for.
+        color: Crop whose colours are asked for, or None.
+        memory: Where crops are kept; of this video alone unless the video has a key.
+    """
+
+    def __init__(self, video: FrameSource, gray: Crop, color: Crop | None, memory: Memory) -> None:
+        self._video = video
+        self.gray, self.color = gray, color
+        self.memory = memory
+
+    @property
+    def identity(self) -> object:
+        """Tells videos apart in a memory that is shared."""
+        return getattr(self._video, "key", None)
+
+    def grays(self, frames: Sequence[int]) -> dict[int, np.ndarray]:
+        """The gray crops of some frames."""
+        return self._crops(self.gray, frames, gray=True)
+
+    def colors(self, frames: Sequence[int]) -> dict[int, np.ndarray]:
+        """The colour crops of some frames."""
+        assert self.color is not None
+        return self._crops(self.color, frames, gray=False)
+
+    def _crops(self, crop: Crop, frames: Sequence[int], *, gray: bool) -> dict[int, np.ndarray]:
+        found = {frame: self.memory.get((self.identity, crop, gray, frame)) for frame in frames}
+        missing = np.array([frame for frame, value in found.items() if value is None])
+        for run in np.split(missing, np.flatnonzero(np.diff(missing) != 1) + 1) if len(missing) else []:
+            first = int(run[0])
+            luma_only = self.color is None
+            for frame, image in enumerate(self._video.frames(first, int(run[-1]) + 1, gray=luma_only), start=first):
+                found[frame] = self._cut(frame, image)[gray]
+        return {frame: value for frame, value in found.items() if value is not None}
+
+    def _cut(self, frame: int, image: np.ndarray) -> dict[bool, np.ndarray]:
+        cuts = {}
+        if self.color is not None:
+            cuts[False] = self.color.cut(image)
+            self.memory.put((self.identity, self.color, False, frame), cuts[False], cuts[False].nbytes)
+            image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+        cuts[True] = self.gray.cut(image)
+        self.memory.put((self.identity, self.gray, True, frame), cuts[True], cuts[True].nbytes)
+        return cuts

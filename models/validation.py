@@ -1,0 +1,49 @@
+"""Rendered clips aside, and how a network does on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.candidates import SOURCES, collect
+from models.clip_inputs import first_guesses, hints_of, look
+from models.clips import Clip, clips
+from models.stdpose import StdPose
+from models.windows import WindowBatch, stack
+
+_SEED = 0x7E57
+
+
+def validation_clips(count: int) -> list[Clip]:
+    """Rendered clips that no training sees, the same every time: two labelled frames 20 frames apart."""
+    found: list[Clip] = []
+    number = 0
+    while len(found) < count:
+        found += clips(_SEED, number, 1, plain=True)
+        number += 1
+    return found
+
+
+@torch.inference_mode()
+def validate(network: StdPose, held_out: Sequence[Clip]) -> dict[str, float]:
+    """Mean errors on clips, in shares of the subject's size: of each candidate, and of the verifier's choice."""
+    rows = []
+    for clip in held_out:
+        batch = stack([clip.window] * 2, np.arange(len(clip.images)))
+        with torch.autocast("cpu", torch.bfloat16):
+            looks = look(network, clip)
+            candidates = collect(network, looks, batch, first_guesses(clip), hints_of(clip, 2))
+            estimate, _ = network.judge(looks.maps, batch.first(), candidates)
+        places = torch.cat([candidates.xy[0], estimate.xy])
+        rows.append([error_of(place[None], clip, batch) for place in places])
+    return dict(zip((*SOURCES, "judged"), np.mean(rows, axis=0).tolist(), strict=True))
+
+
+def error_of(guess: Tensor, clip: Clip, batch: WindowBatch) -> float:
+    """Mean distance of ``(B, T, K, 2)`` guesses from the truth in shares of the subject's size, where there is any."""
+    counted = (batch.valid & ~batch.anchored)[: len(guess)] & torch.from_numpy(clip.visibility > 0)
+    distance = (guess - torch.from_numpy(clip.xy)).norm(dim=-1)
+    return float(distance[counted].mean() / clip.size) if bool(counted.any()) else 0.0

@@ -1,0 +1,179 @@
+"""Descriptors from ViTPose: a plain vision transformer, pretrained on people and animals, with a pyramid around it."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from transformers import AutoConfig, VitPoseBackbone, VitPoseBackboneConfig, VitPoseForPoseEstimation
+
+from models.backbones import GROUPS, STRIDES, Residual, VitPyramidConfig, enlarge
+from models.checkpoints import CheckpointError
+
+# ImageNet's, as ViTPose was trained with.
+_MEAN = (0.485, 0.456, 0.406)
+_DEVIATION = (0.229, 0.224, 0.225)
+
+_EXPERT = 0  # ViTPose+ has one per training set; this is COCO's
+_SAME = ("hidden_size", "num_hidden_layers", "num_attention_heads", "image_size", "patch_size", "mlp_ratio", "qkv_bias")
+
+
+class VitPyramid(nn.Module):
+    """ViTPose with descriptors at strides 4, 8 and 16.
+
+    The transformer is that of Xu et al. (*ViTPose*, NeurIPS 2022). As in ViTDet's simple feature pyramid (Li et al.,
+    *Exploring plain vision transformer backbones*, ECCV 2022) every level comes from its last layer, finer ones by
+    transposed convolutions. What a patch of 16 pixels has lost is added from a thin convolutional stream beside it, as
+    in ViTMatte (Yao et al., 2023). That both are summed, and refined from coarse to fine, is ours.
+
+    Args:
+        config: Its size.
+        vit: A transformer of that size to use instead of a new one.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, config: VitPyramidConfig, vit: VitPoseBackbone | None = None) -> None:
+        super().__init__()
+        self.config = config
+        stem, fine, middle = config.detail
+        self.vit = vit if vit is not None else VitPoseBackbone(_published(config))
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, stem, 5, 2, 2, bias=False), nn.GroupNorm(GROUPS, stem), nn.ReLU(inplace=True)
+        )
+        self.stages = nn.ModuleList((Residual(stem, fine, 2), Residual(fine, middle, 2)))
+        self.lateral = nn.ModuleList(nn.Conv2d(width, config.channels, 1) for width in (fine, middle))
+        self.rise = nn.ModuleList(
+            (
+                nn.Sequential(
+                    nn.ConvTranspose2d(config.width, 2 * config.channels, 2, 2),
+                    nn.GroupNorm(GROUPS, 2 * config.channels),
+                    nn.GELU(),
+                    nn.ConvTranspose2d(2 * config.channels, config.channels, 2, 2),
+                ),
+                nn.ConvTranspose2d(config.width, config.channels, 2, 2),
+                nn.Conv2d(config.width, config.channels, 1),
+            )
+        )
+        self.smooth = nn.ModuleList(nn.Conv2d(config.channels, config.channels, 3, 1, 1) for _ in range(2))
+        for name, values in (("mean", _MEAN), ("deviation", _DEVIATION)):
+            self.register_buffer(name, 255 * torch.tensor(values).view(3, 1, 1), persistent=False)
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, config: VitPyramidConfig) -> VitPyramid:
+        """A network whose transformer has ViTPose's published weights; the pyramid's are random.
+
+        Of the experts of ViTPose+ (Xu et al., TPAMI 2023) that of COCO is kept. Nothing is downloaded, and only
+        safetensors are read.
+
+        Args:
+            source: Folder as ``save_pretrained`` writes it, of the backbone or of the whole estimator; or the name of a
+                repository that lies in the local cache of Hugging Face.
+            config: Size of the network.
+
+        Raises:
+            CheckpointError: There are no such weights, some are missing, or they are of another size.
+        """
+        vit = _read(source)
+        for name in _SAME:
+            theirs, ours = (_plain(getattr(sizes, name)) for sizes in (vit.config, _published(config)))
+            if theirs != ours:
+                raise CheckpointError(f"the ViTPose of {source} has another size: {name} is {theirs}, not {ours}")
+        return cls(config, vit)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Describe every cell of some images, see ``Backbone.forward``."""
+        images = (images - self.mean) / self.deviation
+        coarse = self.encode(images)
+        detail, levels = self.stem(images), []
+        for stage in self.stages:
+            detail = stage(detail)
+            levels.append(detail)
+        fine, middle = (lateral(level) for lateral, level in zip(self.lateral, levels, strict=True))
+        rises = [rise(coarse) for rise in self.rise]
+        middle = self.smooth[1](middle + rises[1] + enlarge(rises[2], middle))
+        fine = self.smooth[0](fine + rises[0] + enlarge(middle, fine))
+        return tuple(F.normalize(level.float(), dim=1).permute(0, 2, 3, 1) for level in (fine, middle, rises[2]))
+
+    def encode(self, images: Tensor) -> Tensor:
+        """The transformer's last layer.
+
+        Args:
+            images: ``(N, 3, H, W)`` normalised; ``H`` and ``W`` are multiples of 16.
+
+        Returns:
+            ``(N, width, H / 16, W / 16)``.
+        """
+        grid = (images.shape[-2] // STRIDES[-1], images.shape[-1] // STRIDES[-1])
+        patches = self.vit.embeddings.patch_embeddings.projection(images).flatten(2).transpose(1, 2)
+        tokens = self.vit.encoder(patches + self._positions(grid)).last_hidden_state
+        maps: Tensor = self.vit.layernorm(tokens).transpose(1, 2).unflatten(2, grid)
+        return maps
+
+    def _positions(self, grid: tuple[int, int]) -> Tensor:
+        """``(1, rows * columns, width)``; the first of the learned ones belongs to all, see ViTPose's code."""
+        learned: Tensor = self.vit.embeddings.position_embeddings
+        own = learned[:, 1:]
+        if grid != self.config.grid:
+            maps = own.transpose(1, 2).reshape(1, -1, *self.config.grid)
+            own = F.interpolate(maps, size=grid, mode="bicubic", align_corners=False).flatten(2).transpose(1, 2)
+        return own + learned[:, :1]
+
+
+def _published(config: VitPyramidConfig) -> VitPoseBackboneConfig:
+    return VitPoseBackboneConfig(
+        image_size=[STRIDES[-1] * cells for cells in config.grid],
+        patch_size=[STRIDES[-1], STRIDES[-1]],
+        hidden_size=config.width,
+        num_hidden_layers=config.depth,
+        num_attention_heads=config.heads,
+    )
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _read(source: str | Path) -> VitPoseBackbone:
+    try:
+        kind = AutoConfig.from_pretrained(source, local_files_only=True).model_type
+        if kind not in ("vitpose", "vitpose_backbone"):
+            raise CheckpointError(f"{source} holds a {kind}; a ViTPose is needed")
+        architecture = VitPoseForPoseEstimation if kind == "vitpose" else VitPoseBackbone
+        loaded = architecture.from_pretrained(
+            source, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+        )
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{source} holds no config.json and model.safetensors of a ViTPose that can be read; give a folder, or the "
+            "name of a repository in the local cache of Hugging Face (nothing is downloaded)"
+        ) from error
+    model, report = cast(tuple[Any, dict[str, Any]], loaded)
+    missing = sorted(name for name in report["missing_keys"] if not name.startswith("head."))
+    if missing:
+        raise CheckpointError(f"{source} lacks weights of a ViTPose: {', '.join(missing[:3])}, {len(missing)} in all")
+    vit: VitPoseBackbone = model.backbone if kind == "vitpose" else model
+    return vit if vit.config.num_experts == 1 else _merged(vit)
+
+
+def _merged(vit: VitPoseBackbone) -> VitPoseBackbone:
+    """The same without experts: one's outputs are the last of those of the layer that it shares."""
+    state = vit.state_dict()
+    plain = {name: weights for name, weights in state.items() if ".experts." not in name}
+    for name, weights in plain.items():
+        expert = name.replace(".fc2.", f".experts.{_EXPERT}.")
+        if expert != name:
+            plain[name] = torch.cat([weights, state[expert]])
+    config = deepcopy(vit.config)
+    config.num_experts = 1
+    merged = VitPoseBackbone(config)
+    merged.load_state_dict(plain)
+    return merged

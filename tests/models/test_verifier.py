@@ -1,0 +1,113 @@
+"""What the verifier promises whatever its weights are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models.candidates import SOURCES, Looks, collect
+from models.losses import choice
+from models.stdpose import Hints, StdPose
+from models.verifier import Candidates
+from models.windows import Window, stack
+
+_FRAMES, _POINTS, _WIDTH = 6, 3, 48
+
+
+@pytest.fixture
+def window() -> Window:
+    rng = np.random.default_rng(2)
+    return Window(
+        times=np.arange(_FRAMES),
+        before=np.zeros(_POINTS, dtype=int),
+        after=np.full(_POINTS, _FRAMES - 1),
+        has_before=np.ones(_POINTS, dtype=bool),
+        has_after=np.ones(_POINTS, dtype=bool),
+        begin=rng.uniform(10, 40, (_POINTS, 2)),
+        end=rng.uniform(10, 40, (_POINTS, 2)),
+    )
+
+
+@pytest.fixture(scope="module")
+def images() -> Tensor:
+    return 255 * torch.rand(_FRAMES, 3, 64, _WIDTH, generator=torch.Generator().manual_seed(3))
+
+
+def collected(network: StdPose, images: Tensor, window: Window, *, mirrored: bool = True) -> Candidates:
+    start = torch.from_numpy(window.interpolate()).float().expand(2, -1, -1, -1)
+    others = torch.stack([start + shift for shift in range(network.config.hints)], dim=1)
+    trust = torch.zeros(others.shape[:-1])
+    trust[:, 2, 3] = -1
+    turned = network.describe(images.flip(-1)) if mirrored else None
+    looks = Looks(network.describe(images), turned, _WIDTH)
+    with torch.inference_mode():
+        return collect(network, looks, stack([window] * 2, np.arange(_FRAMES)), start, Hints(others, trust))
+
+
+def test_every_source_has_its_place(network: StdPose, images: Tensor, window: Window) -> None:
+    candidates = collected(network, images, window)
+    assert candidates.xy.shape == (1, len(SOURCES), _FRAMES, _POINTS, 2)
+    assert not candidates.present[0, 2, 3].any()
+    assert candidates.present.sum() == candidates.present.numel() - _POINTS
+    for frame, label in ((0, window.begin), (-1, window.end)):
+        np.testing.assert_allclose(candidates.xy[0, :, frame], np.broadcast_to(label, (len(SOURCES), _POINTS, 2)))
+
+
+def test_without_a_mirror_there_are_no_mirrored_candidates(network: StdPose, images: Tensor, window: Window) -> None:
+    candidates = collected(network, images, window, mirrored=False)
+    assert not candidates.present[0, -2:].any()
+    assert torch.isfinite(candidates.xy).all()
+
+
+def test_the_mirrored_candidates_are_those_of_the_mirrored_video(
+    network: StdPose, images: Tensor, window: Window
+) -> None:
+    straight = collected(network, images, window)
+    start = torch.from_numpy(window.interpolate()).float().expand(2, -1, -1, -1)
+    others = torch.stack([start + shift for shift in range(network.config.hints)], dim=1)
+    trust = torch.zeros(others.shape[:-1])
+    trust[:, 2, 3] = -1
+
+    def turn(xy: Tensor) -> Tensor:
+        return torch.stack([_WIDTH - 1 - xy[..., 0], xy[..., 1]], dim=-1)
+
+    batch = stack([window] * 2, np.arange(_FRAMES)).mirrored(_WIDTH)
+    with torch.inference_mode():
+        refined = network(network.describe(images.flip(-1)), batch, turn(start), Hints(turn(others), trust))[-1]
+    torch.testing.assert_close(turn(refined.xy), straight.xy[0, -2:], atol=1e-3, rtol=0)
+
+
+def test_the_result_lies_among_the_candidates(network: StdPose, images: Tensor, window: Window) -> None:
+    candidates = collected(network, images, window)
+    with torch.inference_mode():
+        batch = stack([window], np.arange(_FRAMES))
+        estimate, weight = network.judge(network.describe(images), batch, candidates)
+    torch.testing.assert_close(weight.sum(dim=1), torch.ones(1, _FRAMES, _POINTS))
+    assert (weight[0, 2, 3] == 0).all()
+    low, high = candidates.xy.amin(dim=1), candidates.xy.amax(dim=1)
+    assert ((estimate.xy >= low - 1e-3) & (estimate.xy <= high + 1e-3)).all()
+    assert torch.isfinite(estimate.log_scale).all()
+
+
+def test_what_is_left_out_has_no_say(network: StdPose, images: Tensor, window: Window) -> None:
+    candidates = collected(network, images, window)
+    out = torch.tensor([name == "from_flow" for name in SOURCES])
+    far = Candidates(candidates.xy.clone(), candidates.claim, candidates.present)
+    far.xy[:, SOURCES.index("from_flow")] += 7
+    batch = stack([window], np.arange(_FRAMES))
+    with torch.inference_mode():
+        maps = network.describe(images)
+        plain, moved = (network.judge(maps, batch, c.without(out))[0] for c in (candidates, far))
+    torch.testing.assert_close(plain.xy, moved.xy)
+    torch.testing.assert_close(plain.log_scale, moved.log_scale)
+
+
+def test_choosing_the_best_candidate_costs_least(network: StdPose, images: Tensor, window: Window) -> None:
+    candidates = collected(network, images, window)
+    batch, truth = stack([window], np.arange(_FRAMES)), candidates.xy[:, 3]
+    weights = torch.eye(len(SOURCES))[:, None, :, None, None].expand(-1, 1, -1, _FRAMES, _POINTS)
+    losses = [float(choice(weight, candidates, batch, truth, torch.ones(1, _FRAMES, _POINTS))) for weight in weights]
+    assert np.argmin(losses) == 3
+    assert losses[3] == pytest.approx(0, abs=1e-5)
