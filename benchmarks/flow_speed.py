@@ -34,6 +34,8 @@ ROUNDS = 7
 class Decoded:
     """A video whose gray frames are in memory."""
 
+    key = None
+
     def __init__(self, video: Video) -> None:
         self.width, self.height, self.num_frames = video.width, video.height, video.num_frames
         self._frames = list(video.frames(gray=True))
