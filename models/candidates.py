@@ -13,7 +13,7 @@ from models.verifier import Candidates
 from models.windows import WindowBatch
 
 #: Where candidates come from, in the order in which the verifier knows them.
-SOURCES = (*PARTS, "flow", "from_linear", "from_flow", "from_linear_mirrored", "from_flow_mirrored")
+SOURCES = (*PARTS, "flow", "from_linear", "from_flow", "from_linear_mirrored", "from_flow_mirrored", "detector")
 
 #: Factor by which the refinements' log pixels are shown to the verifier.
 CLAIM_UNIT = 0.25
@@ -61,15 +61,35 @@ def collect(network: StdPose, looks: Looks, window: WindowBatch, starts: Tensor,
     else:
         places.append(starts)
         claims.append(torch.zeros_like(claims[0]))
-    xy = torch.cat([hints.xy[0], starts[1:], *places])
-    claim = torch.cat([hints.trust[0], torch.zeros_like(claims[0][:1]), *claims])
+    nothing = torch.zeros_like(claims[0][:1])
+    xy = torch.cat([hints.xy[0], starts[1:], *places, starts[1:]])
+    claim = torch.cat([hints.trust[0], nothing, *claims, nothing])
     present = torch.ones_like(claim, dtype=torch.bool)
     present[1 : len(PARTS)] = hints.trust[0, 1:] > -1
-    present[-2:] = looks.mirrored is not None
-    before, after = window.anchor_xy[:1, None].unbind(-2)
-    labels = torch.where(window.elapsed[:1, ..., None] < 0.5, before, after)
-    xy = torch.where(window.anchored[:1, ..., None], labels, xy)
-    return Candidates(xy[None], claim[None], present[None])
+    present[-3:-1] = looks.mirrored is not None
+    present[-1] = False
+    return Candidates(_clamped(xy[None], window.first()), claim[None], present[None])
+
+
+def with_detector(candidates: Candidates, window: WindowBatch, xy: Tensor, mass: Tensor) -> Candidates:
+    """The same, and what a detector found.
+
+    Args:
+        candidates: Of one window.
+        window: That one.
+        xy: ``(T, K, 2)`` input pixels.
+        mass: ``(T, K)`` how sure the detector is, 0 to 1; 0 where it found nothing.
+    """
+    places, claim, present = (value.clone() for value in (candidates.xy, candidates.claim, candidates.present))
+    places[0, -1], claim[0, -1], present[0, -1] = xy, mass, mass > 0
+    return Candidates(_clamped(places, window), claim, present)
+
+
+def _clamped(xy: Tensor, window: WindowBatch) -> Tensor:
+    """Places ``(1, C, T, K, 2)``, with labelled points where their labels are."""
+    before, after = window.anchor_xy[:, None].unbind(-2)
+    labels = torch.where(window.elapsed[..., None] < 0.5, before, after)
+    return torch.where(window.anchored[:, None, ..., None], labels[:, None], xy)
 
 
 def mirror(xy: Tensor, width: int) -> Tensor:

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from models import training_state
-from models.candidates import SOURCES, collect
+from models.candidates import SOURCES, collect, with_detector
 from models.clip_inputs import as_input, first_guesses, hints_of, look
 from models.clip_stream import stream
 from models.clips import Clip, true_weight
 from models.losses import choice, contrastive, refinement
-from models.starts import disturb
+from models.starts import disturb, pretend_detector
 from models.stdpose import StdPose, StdPoseConfig
 from models.training_state import Progress
 from models.validation import error_of
@@ -39,6 +39,7 @@ class Recipe:
         features_until: Share of the training after which the backbone's contrastive training ends.
         refiner_until: Share of the training after which the backbone is no longer frozen.
         joint_until: Share of the training after which the verifier is trained on what the rest, now finished, gives.
+        from_linear: Share of clips on which linear interpolation is refined, not flow.
         without_hints: Share of clips on which hints are withheld.
         clips_per_step: Clips whose gradients are added up.
         backbone_every: In the joint stage the backbone learns in every how-manieth step; the others are cheaper.
@@ -59,8 +60,9 @@ class Recipe:
     minutes: float = 60.0
     steps: int = 0
     features_until: float = 0.15
-    refiner_until: float = 0.4
-    joint_until: float = 0.85
+    refiner_until: float = 0.35
+    joint_until: float = 0.65
+    from_linear: float = 0.3
     without_hints: float = 0.1
     clips_per_step: int = 1
     backbone_every: int = 2
@@ -202,10 +204,11 @@ class Training:
         learning = stage == "joint" and self.at.step % self.recipe.backbone_every == 0
         xy, weight = torch.from_numpy(clip.xy)[None], torch.from_numpy(true_weight(clip))[None]
         linear = clip.window.interpolate()
-        starts = np.stack([disturb(rng, linear, clip, strongly=True), disturb(rng, clip.flow, clip, strongly=False)])
-        start = torch.from_numpy(starts).float()
-        batch = stack([clip.window] * len(starts), np.arange(len(clip.images)))
-        hints = hints_of(clip, len(starts), shown=bool(rng.random() > self.recipe.without_hints))
+        from_linear = bool(rng.random() < self.recipe.from_linear)
+        guess = disturb(rng, linear if from_linear else clip.flow, clip, strongly=from_linear)
+        start = torch.from_numpy(guess[None]).float()
+        batch = stack([clip.window], np.arange(len(clip.images)))
+        hints = hints_of(clip, 1, shown=bool(rng.random() > self.recipe.without_hints))
         rounds = int(rng.integers(2, self.network.config.rounds + 1))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.half):
             with torch.set_grad_enabled(learning):
@@ -229,6 +232,9 @@ class Training:
             with torch.no_grad():
                 looks = look(self.network, clip, mirrored=bool(rng.random() < 0.6))
                 candidates = collect(self.network, looks, batch, starts, hints_of(clip, 2))
+            if rng.random() < 0.5:
+                found = (torch.from_numpy(values).float() for values in pretend_detector(rng, clip))
+                candidates = with_detector(candidates, batch.first(), *found)
             unseen = torch.from_numpy(rng.random(len(SOURCES)) < 0.12)
             unseen[0] = False
             candidates = candidates.without(unseen)

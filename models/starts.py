@@ -7,6 +7,34 @@ import numpy as np
 from models.clips import Clip
 
 
+def pretend_detector(rng: np.random.Generator, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    """What a detector fitted to the clip might find, for the verifier to learn what to make of it.
+
+    Fitting one takes too long for training. The errors of real ones drift slowly, are partly those of the flow that
+    they learnt from, vanish at labels, and now and then are those of another keypoint; how sure they are says a little
+    about them.
+
+    Returns:
+        ``(T, K, 2)`` crop pixels and ``(T, K)`` how sure it is, 0 to 1.
+    """
+    length, points = clip.flow.shape[:2]
+    kernel = np.exp(-0.5 * (np.arange(-9, 10) / 3) ** 2)
+    white = rng.normal(size=(2 * points, length + len(kernel) - 1))
+    drift = np.stack([np.convolve(series, kernel, "valid") for series in white]) / np.sqrt((kernel**2).sum())
+    spread = 0.022 * np.exp(rng.normal(0, 0.7, points)) * clip.size
+    error = drift.reshape(points, 2, length).transpose(2, 0, 1) * spread[:, None]
+    error += rng.choice([0.0, 0.3, 0.7], points)[:, None] * (clip.flow - clip.xy)
+    for k in np.flatnonzero(rng.random(points) < 0.12):
+        begin = int(rng.integers(length))
+        mistaken = slice(begin, begin + int(rng.integers(2, 12)))
+        error[mistaken, k] = clip.xy[mistaken, rng.integers(points)] - clip.xy[mistaken, k]
+    steps = np.where(np.stack([clip.window.has_before, clip.window.has_after], axis=-1), clip.window.steps, np.inf)
+    error *= np.minimum(steps.min(axis=-1) / 4, 1)[..., None]
+    far = np.linalg.norm(error, axis=-1) / clip.size
+    mass = 0.92 - np.minimum(1.5 * far, 0.5) + rng.normal(0, 0.05 + np.minimum(far, 0.15), far.shape)
+    return clip.xy + error, np.clip(mass, 0.05, 0.97)
+
+
 def disturb(rng: np.random.Generator, start: np.ndarray, clip: Clip, *, strongly: bool) -> np.ndarray:
     """Change a first guess at random.
 

@@ -37,9 +37,9 @@ def validate(network: StdPose, held_out: Sequence[Clip]) -> dict[str, float]:
             looks = look(network, clip)
             candidates = collect(network, looks, batch, first_guesses(clip), hints_of(clip, 2))
             estimate, _ = network.judge(looks.maps, batch.first(), candidates)
-        places = torch.cat([candidates.xy[0], estimate.xy])
+        places = torch.cat([candidates.xy[0, :-1], estimate.xy])
         rows.append([error_of(place[None], clip, batch) for place in places])
-    return dict(zip((*SOURCES, "judged"), np.mean(rows, axis=0).tolist(), strict=True))
+    return dict(zip((*SOURCES[:-1], "judged"), np.mean(rows, axis=0).tolist(), strict=True))
 
 
 def error_of(guess: Tensor, clip: Clip, batch: WindowBatch) -> float:

@@ -33,7 +33,7 @@ class VerifierConfig:
         heads: Attention heads.
     """
 
-    candidates: int = 10
+    candidates: int = 11
     channels: int = 64
     blocks: int = 2
     heads: int = 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,12 +13,12 @@ import torch
 from torch import Tensor
 
 from models import checkpoints
-from models.backbones import STRIDES, pad
-from models.candidates import SOURCES, Looks, collect
+from models.candidates import SOURCES, collect, with_detector
 from models.crops import Crop, crop_around
 from models.engines import flow
 from models.engines.confidence import HIDDEN_FACTOR, SHAPE, score_of
 from models.engines.engine import FrameSource
+from models.engines.eye import Eye
 from models.engines.flow import HORIZON, Weighed, weigh
 from models.engines.fusion import consensus
 from models.engines.gap import Gap, gaps
@@ -26,7 +27,8 @@ from models.engines.reach import Reach, reaches
 from models.engines.seen import Seen
 from models.hints import trust_of
 from models.stdpose import Estimate, Hints, StdPose
-from models.windows import Window, stack
+from models.verifier import Candidates
+from models.windows import WindowBatch, stack
 from pose.segments import Segment
 from pose.track import Track, join
 
@@ -44,7 +46,6 @@ RADIUS90 = 9 ** (1 / SHAPE)
 
 _MARGIN = 0.4
 _LONGEST_SIDE = 224
-_FRAMES_AT_ONCE = 16
 _LEAST_GROWTH = 1e-3  # of an open error bar per frame, share of the subject's size
 _VERSION = "2"
 
@@ -62,6 +63,37 @@ class Choice:
     without: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, eq=False)
+class Detected:
+    """What a detector found on the frames of a gap.
+
+    Attributes:
+        xy: ``(F, K, 2)`` frame pixels.
+        mass: ``(F, K)`` how sure it is, 0 to 1; 0 where it found nothing.
+    """
+
+    xy: np.ndarray
+    mass: np.ndarray
+
+
+#: Looks for keypoints on the frames of the last argument: the video, all labels near, and poses without it.
+Detect = Callable[[FrameSource, Track, Track], Detected]
+
+
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """Some keypoints of a gap, and their candidates, for the verifier."""
+
+    reach: Reach
+    rows: np.ndarray  # of the gap
+    inside: np.ndarray  # the same rows of the window
+    keypoints: np.ndarray
+    maps: tuple[Tensor, ...]
+    window: WindowBatch
+    candidates: Candidates
+    bar: Tensor  # (T, K) crop pixels, flow's error bar
+
+
 class StdPoseEngine:
     """Propagates by :class:`models.stdpose.StdPose`.
 
@@ -77,6 +109,7 @@ class StdPoseEngine:
         checkpoint: Read when first needed.
         device: ``auto`` takes a GPU if there is one.
         choice: How candidates become a result.
+        detect: A detector fitted to the video, whose findings are candidates too.
     """
 
     name = "stdpose"
@@ -87,12 +120,14 @@ class StdPoseEngine:
         checkpoint: Path = SHIPPED,
         device: str = "auto",
         choice: Choice | None = None,
+        detect: Detect | None = None,
     ) -> None:
         self._checkpoint = checkpoint
         cuda = device == "auto" and torch.cuda.is_available()
         self._device = torch.device("cuda" if cuda else "cpu" if device == "auto" else device)
         self._network = network.to(self._device).eval() if network is not None else None
         self._choice = choice or Choice()
+        self._detect = detect
         self._memory = Memory()
         self._mirrored = not any(name.endswith("mirrored") for name in self._choice.without)
         self.version = _VERSION
@@ -105,6 +140,12 @@ class StdPoseEngine:
         if self._network is None:
             self._network = checkpoints.load(self._checkpoint).to(self._device)
         return self._network
+
+    def with_detector(self, detect: Detect, name: str) -> StdPoseEngine:
+        """The same engine with a detector, which ``name`` identifies."""
+        adapted = StdPoseEngine(self.network, self._checkpoint, str(self._device), self._choice, detect)
+        adapted.version = f"{self.version}-{name}"
+        return adapted
 
     def propagate(self, video: FrameSource, keyframes: Track, segment: Segment) -> Track:
         """See ``Engine.propagate``."""
@@ -129,26 +170,20 @@ class StdPoseEngine:
         memory = Memory() if getattr(video, "key", None) is None else self._memory
         seen = Seen(video, flow.crop_of(video, gap), crop, memory)
         weighed = weigh(seen, gap)
-        xy, radius = weighed.xy, flow.radius90(gap, weighed)
-        for reach in reaches(gap):
-            judged, bar = self._judge(seen, crop, reach, weighed, radius)
-            bar = bar * np.where((gap.visibility_begin == 1) | (gap.visibility_end == 1), HIDDEN_FACTOR, 1.0)
-            share = np.where(reach.wanted, 1 - reach.distance / HORIZON, 0.0)
-            xy = np.where(share[..., None] > 0, share[..., None] * judged + (1 - share[..., None]) * xy, xy)
-            radius = np.where(share > 0, share * bar + (1 - share) * radius, radius)
-        radius = np.where(gap.closed, radius, _growing(radius, gap.steps, gap.size))
-        return gap.poses(xy, score_of(radius, gap.size), radius, keyframes).between(piece.start, piece.stop)
+        questions = [question for reach in reaches(gap) for question in self._ask(seen, crop, gap, reach, weighed)]
+        poses = self._answer(gap, crop, weighed, questions, keyframes, None)
+        if self._detect is not None:
+            poses = self._answer(gap, crop, weighed, questions, keyframes, self._detect(video, keyframes, poses))
+        return poses.between(piece.start, piece.stop)
 
-    def _judge(
-        self, seen: Seen, crop: Crop, reach: Reach, weighed: Weighed, radius: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Places ``(F, K, 2)`` and error bars ``(F, K)`` in frame pixels; flow's where labels are out of reach."""
+    def _ask(self, seen: Seen, crop: Crop, gap: Gap, reach: Reach, weighed: Weighed) -> Iterator[_Question]:
+        """The candidates of a gap's points that are within reach of their labels."""
         window, k = reach.window, reach.keypoints
         anchors = np.concatenate([window.before[window.has_before], window.after[window.has_after]])
         frames = np.union1d(window.times, anchors)
-        looks = self._look(seen, frames)
+        looks = Eye(self.network, self.version, mirrored=self._mirrored).look(seen, frames)
         rows = window.times - reach.origin
-        inside = np.flatnonzero(rows < len(radius))
+        inside = np.flatnonzero(rows < len(gap.frames))
         rows = rows[inside]
 
         interpolated = crop.to_crop(window.interpolate())
@@ -157,67 +192,64 @@ class StdPoseEngine:
         hints[:, inside] = crop.to_crop(weighed.places[:, rows][:, :, k])
         trust, bar = np.full(hints.shape[:-1], -1.0), np.ones(starts.shape[1:-1])
         trust[:, inside] = trust_of(weighed)[:, rows][:, :, k]
-        bar[inside] = radius[rows][:, k] * crop.scale.mean()
+        bar[inside] = flow.radius90(gap, weighed)[rows][:, k] * crop.scale.mean()
 
-        xy, found = weighed.xy, radius.copy()
         for group in np.array_split(np.arange(len(k)), -(-len(k) // MAX_KEYPOINTS)):
             part = window.select(group)
             part = replace(part, begin=crop.to_crop(part.begin), end=crop.to_crop(part.end))
-            given = (starts[:, :, group], hints[:, :, group], trust[:, :, group], bar[:, group])
-            estimate = self._estimate(looks, part, frames, *given)
-            place = crop.to_frame(estimate.xy[0].double().cpu().numpy())[inside]
-            median = np.exp(estimate.log_scale[0].double().cpu().numpy())[inside] / crop.scale.mean()
-            xy[rows[:, None], k[group]] = place
-            found[rows[:, None], k[group]] = RADIUS90 * median
-        return xy, found
+            batch = stack([part] * len(starts), frames).to(self._device)
+            hinted = [self._tensor(values[:, :, group]) for values in (hints, trust)]
+            shown = Hints(*(values.expand(len(starts), *values.shape) for values in hinted))
+            with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16):
+                candidates = collect(self.network, looks, batch, self._tensor(starts[:, :, group]), shown)
+            yield _Question(
+                reach, rows, inside, k[group], looks.maps, batch.first(), candidates, self._tensor(bar[:, group])
+            )
 
-    def _estimate(
+    def _answer(
         self,
-        looks: Looks,
-        window: Window,
-        frames: np.ndarray,
-        starts: np.ndarray,
-        hints: np.ndarray,
-        trust: np.ndarray,
-        bar: np.ndarray,
-    ) -> Estimate:
-        batch = stack([window] * len(starts), frames).to(self._device)
-        shown = Hints(*(self._tensor(values).expand(len(starts), *values.shape) for values in (hints, trust)))
+        gap: Gap,
+        crop: Crop,
+        weighed: Weighed,
+        questions: list[_Question],
+        keyframes: Track,
+        detected: Detected | None,
+    ) -> Track:
+        xy, radius = weighed.xy, flow.radius90(gap, weighed)
+        hidden = np.where((gap.visibility_begin == 1) | (gap.visibility_end == 1), HIDDEN_FACTOR, 1.0)
+        for question in questions:
+            k, rows = question.keypoints, question.rows
+            estimate = self._judge(question, crop, detected)
+            place = crop.to_frame(estimate.xy[0].double().cpu().numpy())[question.inside]
+            median = np.exp(estimate.log_scale[0].double().cpu().numpy())[question.inside] / crop.scale.mean()
+            at = (rows[:, None], k)
+            share = np.where(question.reach.wanted[at], 1 - question.reach.distance[at] / HORIZON, 0.0)
+            judged = share[..., None] * place + (1 - share[..., None]) * xy[at]
+            xy[at] = np.where(share[..., None] > 0, judged, xy[at])
+            radius[at] = np.where(
+                share > 0, share * RADIUS90 * median * hidden[k] + (1 - share) * radius[at], radius[at]
+            )
+        radius = np.where(gap.closed, radius, _growing(radius, gap.steps, gap.size))
+        return gap.poses(xy, score_of(radius, gap.size), radius, keyframes)
+
+    def _judge(self, question: _Question, crop: Crop, detected: Detected | None) -> Estimate:
+        candidates, k = question.candidates, question.keypoints
+        if detected is not None:
+            places = candidates.xy[0, -1].double().cpu().numpy()
+            mass = np.zeros(places.shape[:-1])
+            places[question.inside] = crop.to_crop(detected.xy[question.rows][:, k])
+            mass[question.inside] = detected.mass[question.rows][:, k]
+            candidates = with_detector(candidates, question.window, self._tensor(places), self._tensor(mass))
         absent = torch.tensor([source in self._choice.without for source in SOURCES], device=self._device)
+        candidates = candidates.without(absent)
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16):
-            candidates = collect(self.network, looks, batch, self._tensor(starts), shown).without(absent)
             if self._choice.judge == "consensus":
-                return consensus(candidates, self._tensor(bar))
-            estimate, _ = self.network.judge(looks.maps, batch.first(), candidates)
+                return consensus(candidates, question.bar)
+            estimate, _ = self.network.judge(question.maps, question.window, candidates)
         return estimate
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(values).float().to(self._device)
-
-    def _look(self, seen: Seen, frames: np.ndarray) -> Looks:
-        """Descriptions of crops, and of their mirror images, from memory where they were described before."""
-        wanted = frames.tolist()
-        known = {frame: seen.memory.get(self._key(seen, frame)) for frame in wanted}
-        missing = [frame for frame in wanted if known[frame] is None]
-        images = seen.colors(missing)
-        for begin in range(0, len(missing), _FRAMES_AT_ONCE):
-            batch = missing[begin : begin + _FRAMES_AT_ONCE]
-            pixels = torch.from_numpy(pad(np.stack([images[frame] for frame in batch]))).to(self._device)
-            pixels = pixels.permute(0, 3, 1, 2).float()
-            with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16):
-                views = [pixels, pixels.flip(-1)] if self._mirrored else [pixels]
-                described = [level.to(torch.bfloat16) for view in views for level in self.network.describe(view)]
-            for row, frame in enumerate(batch):
-                known[frame] = levels = [level[row] for level in described]
-                size = sum(level.nbytes for level in levels)
-                seen.memory.put(self._key(seen, frame), [level.clone() for level in levels], size)
-        maps = tuple(torch.stack(level) for level in zip(*(known[frame] for frame in wanted), strict=True))
-        count = len(maps) // 2 if self._mirrored else len(maps)
-        width = maps[0].shape[2] * STRIDES[0]
-        return Looks(maps[:count], maps[count:] if self._mirrored else None, width)
-
-    def _key(self, seen: Seen, frame: int) -> tuple[object, ...]:
-        return (seen.identity, seen.color, frame, self.version, self._mirrored)
 
 
 def _around(part: Gap, num_frames: int) -> Segment:

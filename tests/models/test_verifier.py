@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.candidates import SOURCES, Looks, collect
+from models.candidates import SOURCES, Looks, collect, with_detector
 from models.losses import choice
 from models.stdpose import Hints, StdPose
 from models.verifier import Candidates
@@ -50,14 +50,15 @@ def test_every_source_has_its_place(network: StdPose, images: Tensor, window: Wi
     candidates = collected(network, images, window)
     assert candidates.xy.shape == (1, len(SOURCES), _FRAMES, _POINTS, 2)
     assert not candidates.present[0, 2, 3].any()
-    assert candidates.present.sum() == candidates.present.numel() - _POINTS
+    assert not candidates.present[0, -1].any()
+    assert candidates.present.sum() == candidates.present.numel() - _POINTS - _FRAMES * _POINTS
     for frame, label in ((0, window.begin), (-1, window.end)):
         np.testing.assert_allclose(candidates.xy[0, :, frame], np.broadcast_to(label, (len(SOURCES), _POINTS, 2)))
 
 
 def test_without_a_mirror_there_are_no_mirrored_candidates(network: StdPose, images: Tensor, window: Window) -> None:
     candidates = collected(network, images, window, mirrored=False)
-    assert not candidates.present[0, -2:].any()
+    assert not candidates.present[0, -3:].any()
     assert torch.isfinite(candidates.xy).all()
 
 
@@ -76,7 +77,7 @@ def test_the_mirrored_candidates_are_those_of_the_mirrored_video(
     batch = stack([window] * 2, np.arange(_FRAMES)).mirrored(_WIDTH)
     with torch.inference_mode():
         refined = network(network.describe(images.flip(-1)), batch, turn(start), Hints(turn(others), trust))[-1]
-    torch.testing.assert_close(turn(refined.xy), straight.xy[0, -2:], atol=1e-3, rtol=0)
+    torch.testing.assert_close(turn(refined.xy), straight.xy[0, -3:-1], atol=1e-3, rtol=0)
 
 
 def test_the_result_lies_among_the_candidates(network: StdPose, images: Tensor, window: Window) -> None:
@@ -111,3 +112,14 @@ def test_choosing_the_best_candidate_costs_least(network: StdPose, images: Tenso
     losses = [float(choice(weight, candidates, batch, truth, torch.ones(1, _FRAMES, _POINTS))) for weight in weights]
     assert np.argmin(losses) == 3
     assert losses[3] == pytest.approx(0, abs=1e-5)
+
+
+def test_a_detector_has_a_say_where_it_found_something(network: StdPose, images: Tensor, window: Window) -> None:
+    batch, candidates = stack([window], np.arange(_FRAMES)), collected(network, images, window)
+    mass = torch.zeros(_FRAMES, _POINTS)
+    mass[2, 1] = mass[0, 0] = 0.8
+    found = with_detector(candidates, batch, torch.full((_FRAMES, _POINTS, 2), 20.0), mass)
+    assert found.present[0, -1].nonzero().tolist() == [[0, 0], [2, 1]]
+    np.testing.assert_allclose(found.xy[0, -1, 2, 1], 20)
+    np.testing.assert_allclose(found.xy[0, -1, 0, 0], window.begin[0], rtol=1e-6)
+    assert not candidates.present[0, -1].any()

@@ -1,0 +1,58 @@
+"""Describing crops of a video by a network, each once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from models.backbones import STRIDES, pad
+from models.candidates import Looks
+
+if TYPE_CHECKING:
+    from models.engines.seen import Seen
+    from models.stdpose import StdPose
+
+_FRAMES_AT_ONCE = 16
+
+
+class Eye:
+    """Describes frames, and their mirror images.
+
+    Args:
+        network: Describes.
+        name: Tells networks apart in a memory that is shared.
+        mirrored: Whether mirror images are described too.
+    """
+
+    def __init__(self, network: StdPose, name: str, *, mirrored: bool) -> None:
+        self._network = network
+        self._name = name
+        self._mirrored = mirrored
+
+    def look(self, seen: Seen, frames: np.ndarray) -> Looks:
+        """Descriptions of the colour crops of some frames, from memory where they were described before."""
+        wanted = frames.tolist()
+        known = {frame: seen.memory.get(self._key(seen, frame)) for frame in wanted}
+        missing = [frame for frame in wanted if known[frame] is None]
+        images = seen.colors(missing)
+        for begin in range(0, len(missing), _FRAMES_AT_ONCE):
+            batch = missing[begin : begin + _FRAMES_AT_ONCE]
+            for frame, levels in zip(batch, self._describe(np.stack([images[frame] for frame in batch])), strict=True):
+                known[frame] = levels
+                seen.memory.put(self._key(seen, frame), levels, sum(level.nbytes for level in levels))
+        maps = tuple(torch.stack(level) for level in zip(*(known[frame] for frame in wanted), strict=True))
+        count = len(maps) // 2 if self._mirrored else len(maps)
+        return Looks(maps[:count], maps[count:] if self._mirrored else None, maps[0].shape[2] * STRIDES[0])
+
+    def _describe(self, images: np.ndarray) -> list[list[torch.Tensor]]:
+        device = next(self._network.parameters()).device
+        pixels = torch.from_numpy(pad(images)).to(device).permute(0, 3, 1, 2).float()
+        views = [pixels, pixels.flip(-1)] if self._mirrored else [pixels]
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+            levels = [level.to(torch.bfloat16) for view in views for level in self._network.describe(view)]
+        return [[level[row].clone() for level in levels] for row in range(len(images))]
+
+    def _key(self, seen: Seen, frame: int) -> tuple[object, ...]:
+        return (seen.identity, seen.color, frame, self._name, self._mirrored)
