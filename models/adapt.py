@@ -13,7 +13,7 @@ the video; then the detector is trained for a fixed number of steps, so the work
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -173,7 +173,7 @@ def collect(video: FrameSource, subjects: Sequence[Subject], recipe: AdaptRecipe
     )
 
 
-def fit(detector: Detector, examples: Examples, recipe: AdaptRecipe) -> Iterator[Step]:
+def fit(detector: Detector, examples: Examples, recipe: AdaptRecipe) -> Generator[Step, None, None]:
     """Train a detector in place.
 
     On a CPU the same seed gives the same weights. A detector that is no longer iterated stays as it is.

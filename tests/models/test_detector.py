@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 
 from models.adapt import SIDE, AdaptRecipe, Subject, collect, detect, fit, untrained
 from models.detector import Detections, Detector, heatmap_loss, read
+from models.footage import Footage
 from models.patches import jitter, patch_around
 from models.stdpose import StdPose
 from pose.metrics import normalised_errors
@@ -20,29 +20,6 @@ from pose.track import Track, blank
 
 QUICK = AdaptRecipe(steps=3, images_per_step=2, pictures=6)
 LABELLED = (0, 10, 20, 30)
-
-
-@dataclass(frozen=True, eq=False)
-class Footage:
-    """Frames in memory, as an open video gives them."""
-
-    images: np.ndarray
-
-    @property
-    def num_frames(self) -> int:
-        return len(self.images)
-
-    @property
-    def height(self) -> int:
-        return self.images.shape[1]
-
-    @property
-    def width(self) -> int:
-        return self.images.shape[2]
-
-    def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
-        for image in self.images[start:stop]:
-            yield image.mean(axis=-1).astype(np.uint8) if gray else image
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +183,7 @@ def maps(*places: tuple[float, float]) -> Detections:
 
 def test_peaks_lie_where_the_heat_is() -> None:
     found = maps((40.0, 100.0), (81.3, 33.3), (1.5, 1.5))
-    np.testing.assert_allclose(found.xy[0, :2], [[40, 100], [81.3, 33.3]], atol=0.3)
+    np.testing.assert_allclose(found.xy[0, :2], np.array([[40, 100], [81.3, 33.3]]), atol=0.3)
     assert (found.mass > 0.75).all()
 
 

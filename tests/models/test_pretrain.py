@@ -15,7 +15,14 @@ from models.stdpose import StdPose, StdPoseConfig
 from models.validation import validate
 
 _RECIPE = Recipe(
-    seed=3, steps=3, features_until=0.3, refiner_until=0.6, half=False, scenes_per_group=1, clips_per_scene=2
+    seed=3,
+    steps=5,
+    features_until=0.2,
+    refiner_until=0.4,
+    joint_until=0.6,
+    half=False,
+    scenes_per_group=1,
+    clips_per_scene=2,
 )
 
 
@@ -28,17 +35,17 @@ def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
 def test_a_stopped_training_goes_on_as_if_nothing_had_happened(tmp_path: Path, small: StdPoseConfig) -> None:
     whole = Training(_RECIPE, small)
     stages = [report.stage for report in whole.run()]
-    assert stages == ["features", "refiner", "joint"]
+    assert stages == ["features", "refiner", "joint", "verifier", "verifier"]
 
     state = tmp_path / "state.safetensors"
     stopped = Training(_RECIPE, small, state)
     running = stopped.run()
-    for _ in range(2):
+    for _ in range(3):
         assert isinstance(next(running), Report)
     running.close()
     stopped.save()
     resumed = Training(_RECIPE, small, state)
-    assert [report.step for report in resumed.run()] == [3]
+    assert [report.step for report in resumed.run()] == [4, 5]
     assert same(whole.network, resumed.network)
     assert same(whole.average, resumed.average)
 
