@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.options import Json, UsageError
+from models.cuts import Cuts
 from models.engines.engine import Engine
 from models.propagate import PropagationError, plan_tracks, resolve
 from models.propagate import propagate as run
@@ -46,16 +47,20 @@ def propagate(
         chosen = resolve(engine)
     except PropagationError as error:
         raise UsageError(str(error)) from error
+    cuts = Cuts()
     with _opened(video) as frames:
         poses = _keyframes(keyframes, frames)
         try:
             with _replacing(output) as stream:
-                _write(stream, frames, video.stem, poses, chosen, as_json=as_json)
+                _write(stream, frames, video.stem, poses, chosen, cuts, as_json=as_json)
         except (VideoError, OSError) as error:
             typer.echo(f"{output} was not written: {_sentence(error)}", err=True)
             raise typer.Exit(1) from error
     if as_json:
-        typer.echo(json.dumps({"event": "done", "output": str(output)}))
+        typer.echo(json.dumps({"event": "done", "output": str(output), "cuts": cuts.frames}))
+    elif cuts.frames:
+        places = ", ".join(map(str, cuts.frames))
+        typer.echo(f"cut at frame{'s' * (len(cuts.frames) > 1)} {places}: poses are not carried across", err=True)
 
 
 @contextmanager
@@ -90,16 +95,18 @@ def _keyframes(path: Path, video: Video) -> CocoPoses:
     return poses
 
 
-def _write(stream: BinaryIO, video: Video, slug: str, poses: CocoPoses, engine: Engine, *, as_json: bool) -> None:
+def _write(
+    stream: BinaryIO, video: Video, slug: str, poses: CocoPoses, engine: Engine, cuts: Cuts, *, as_json: bool
+) -> None:
     about = VideoInfo(id=1, slug=slug, width=video.width, height=video.height, num_frames=video.num_frames)
     with _progress(as_json) as progress:
-        filled = _in_order(video, poses.tracks, engine, progress, as_json=as_json)
+        filled = _in_order(video, poses.tracks, engine, cuts, progress, as_json=as_json)
         info = {"description": f"poses propagated by Posetween from keyframes, engine {engine.name} {engine.version}"}
         write_coco(stream, poses.skeleton, [(about, filled)], info=info, every_frame=True)
 
 
 def _in_order(
-    video: Video, keyframes: dict[int, Track], engine: Engine, progress: Progress, *, as_json: bool
+    video: Video, keyframes: dict[int, Track], engine: Engine, cuts: Cuts, progress: Progress, *, as_json: bool
 ) -> Iterator[Instance]:
     """Instances by frame, then track. Segments come by their first frame: what lies before it is complete."""
     segments = plan_tracks(keyframes, 0, video.num_frames)
@@ -107,7 +114,7 @@ def _in_order(
     task = progress.add_task("propagating", total=total)
     waiting: dict[int, list[Track]] = {track_id: [] for track_id in keyframes}
     written = done = 0
-    for track_id, segment, poses in run(video, keyframes, engine=engine, segments=segments):
+    for track_id, segment, poses in run(video, keyframes, engine=engine, segments=segments, cuts=cuts):
         if segment.start > written:
             yield from _take(waiting, keyframes, written, segment.start)
             written = segment.start

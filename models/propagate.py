@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
+from models.cuts import Cuts
 from models.engines.engine import Engine, FrameSource
 from models.engines.flow import Flow
 from models.engines.linear import Linear
-from pose.segments import Segment, plan
-from pose.track import Track
+from pose.segments import Segment, anchors, plan, relevant
+from pose.track import Track, blank, join
 
 ENGINES: dict[str, Engine] = {"flow": Flow(), "linear": Linear()}
 
 #: Decoded frames kept for the next segment, in bytes.
 MAX_CACHED_BYTES = 128 * 2**20
+
+#: Frames beyond a segment that an engine may look at where no label stops it, and that are searched for a cut.
+CONTEXT = 256
 
 
 class PropagationError(ValueError):
@@ -58,8 +64,9 @@ def propagate(
     start: int = 0,
     stop: int | None = None,
     segments: Iterable[tuple[int, Segment]] | None = None,
+    cuts: Cuts | None = None,
 ) -> Iterator[tuple[int, Segment, Track]]:
-    """Carry labels to every frame of a video.
+    """Carry labels to every frame of a video, but not across a cut, see ``propagate_segment``.
 
     Results come segment by segment and nothing of earlier ones is kept, so memory does not grow with the video. A
     segment's result does not depend on which others are computed, nor on their order.
@@ -71,6 +78,7 @@ def propagate(
         start: First frame wanted.
         stop: The frame after the last wanted; the end of the video where None.
         segments: The pairs of track id and segment to compute, where not all of ``plan_tracks``.
+        cuts: What is known of the video's cuts; more is added to it as it is found.
 
     Yields:
         Track id, segment, and the poses on each of its frames.
@@ -90,7 +98,55 @@ def propagate(
             raise PropagationError(f"there are no keyframes of track {track_id}")
         if not 0 <= segment.start < segment.stop <= video.num_frames:
             raise PropagationError(f"frames {segment.start} to {segment.stop} of track {track_id} are not in the video")
-    return _run(resolve(engine) if isinstance(engine, str) else engine, RecentFrames(video), keyframes, wanted)
+    chosen = resolve(engine) if isinstance(engine, str) else engine
+    return _run(chosen, RecentFrames(video), keyframes, wanted, Cuts() if cuts is None else cuts)
+
+
+def propagate_segment(engine: Engine, video: FrameSource, keyframes: Track, segment: Segment, cuts: Cuts) -> Track:
+    """Poses on every frame of a segment, with nothing carried across a cut.
+
+    Each shot is propagated as a video of its own, from the labels on its frames. A keypoint that is labelled on no
+    frame of a shot is absent there: visibility, place, score and radius are 0. Cuts are looked for outward from the
+    segment, up to the labels around it, or ``CONTEXT`` frames far where there is none. So the result depends on the
+    frames and the labels next to the segment in time, as that of an engine does, and not on what ``cuts`` knows.
+
+    Args:
+        engine: What propagates within shots.
+        video: The frames.
+        keyframes: The labels of one subject.
+        segment: The frames wanted.
+        cuts: What is known of the video's cuts; more is added to it as it is found.
+    """
+    near = relevant(keyframes, segment)
+    parts = []
+    for start, stop in pairwise(_shot_edges(video, near, segment, cuts)):
+        piece = Segment(max(start, segment.start), min(stop, segment.stop))
+        labels = near.between(start, stop)
+        if len(labels):
+            shot = video if (start, stop) == (0, video.num_frames) else Shot(video, start, stop)
+            moved = replace(labels, frames=labels.frames - start)
+            poses = engine.propagate(shot, moved, Segment(piece.start - start, piece.stop - start))
+            parts.append(replace(poses, frames=piece.frames))
+        else:
+            parts.append(blank(piece.frames, keyframes.num_keypoints))
+    return join(parts)
+
+
+def _shot_edges(video: FrameSource, near: Track, segment: Segment, cuts: Cuts) -> list[int]:
+    """First frames of the shots that a segment lies in, and the frame after the last one.
+
+    Where no cut was found the video begins or ends.
+    """
+    rows = anchors(near, np.array([segment.start, segment.stop - 1]))
+    labelled = near.visibility.any(axis=0)
+    low, high = segment.start - CONTEXT, segment.stop + CONTEXT
+    if len(near):
+        low = min(int(near.frames[0]), segment.start if (rows.before[0, labelled] >= 0).all() else low)
+        high = max(int(near.frames[-1]) + 1, segment.stop if (rows.after[1, labelled] >= 0).all() else high)
+    before = cuts.shot_start(video, segment.start, max(low, 0))
+    after = cuts.shot_stop(video, segment.stop - 1, min(high, video.num_frames))
+    inside = cuts.within(video, segment.start + 1, segment.stop)
+    return [0 if before is None else before, *inside, video.num_frames if after is None else after]
 
 
 def _check(track_id: int, labels: Track, num_frames: int) -> None:
@@ -104,10 +160,10 @@ def _check(track_id: int, labels: Track, num_frames: int) -> None:
 
 
 def _run(
-    engine: Engine, video: FrameSource, keyframes: Mapping[int, Track], wanted: list[tuple[int, Segment]]
+    engine: Engine, video: FrameSource, keyframes: Mapping[int, Track], wanted: list[tuple[int, Segment]], cuts: Cuts
 ) -> Iterator[tuple[int, Segment, Track]]:
     for track_id, segment in wanted:
-        yield track_id, segment, engine.propagate(video, keyframes[track_id], segment)
+        yield track_id, segment, propagate_segment(engine, video, keyframes[track_id], segment, cuts)
 
 
 class RecentFrames:
@@ -125,6 +181,11 @@ class RecentFrames:
         self._video = video
         self._room = max_bytes
         self._frames: OrderedDict[tuple[bool, int], np.ndarray] = OrderedDict()
+
+    @property
+    def key(self) -> str | None:
+        """See ``FrameSource.key``."""
+        return _key(self._video)
 
     @property
     def num_frames(self) -> int:
@@ -163,3 +224,35 @@ class RecentFrames:
         while self._room < 0 and len(self._frames) > 2:
             _, oldest = self._frames.popitem(last=False)
             self._room += oldest.nbytes
+
+
+class Shot:
+    """Some frames of a video as a video of their own, counted from 0.
+
+    Args:
+        video: The whole video.
+        start: First frame.
+        stop: The frame after the last.
+    """
+
+    def __init__(self, video: FrameSource, start: int, stop: int) -> None:
+        self._video = video
+        self._start = start
+        self.num_frames = stop - start
+        self.width, self.height = video.width, video.height
+
+    @property
+    def key(self) -> str | None:
+        """See ``FrameSource.key``."""
+        key = _key(self._video)
+        return None if key is None else f"{key} from {self._start}"
+
+    def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
+        """See ``FrameSource.frames``."""
+        stop = self.num_frames if stop is None else stop
+        return self._video.frames(self._start + start, self._start + stop, gray=gray)
+
+
+def _key(video: FrameSource) -> str | None:
+    key: str | None = getattr(video, "key", None)
+    return key

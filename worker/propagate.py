@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sqlalchemy import insert, select, update
@@ -11,11 +13,14 @@ from sqlalchemy import insert, select, update
 from app.jobs import ledger
 from app.labels import history
 from app.projects import service as projects
+from app.runs.service import PROPAGATE
 from app.storage import Stored
 from app.tables import Job, JobSegment, Run, Video
 from app.videos.service import record_blob
-from models.engines.engine import Engine
-from models.propagate import RecentFrames, resolve
+from models import cuts as shots
+from models.cuts import Cuts
+from models.engines.engine import Engine, FrameSource
+from models.propagate import RecentFrames, propagate_segment, resolve
 from pose.formats import npy
 from pose.frame_table import FrameTable
 from pose.segments import Segment, plan, relevant
@@ -47,16 +52,55 @@ def propagate(context: Context) -> None:
     total = sum(len(piece.segment) for piece in pieces)
     done = sum(len(piece.segment) for piece in _write_down(context, engine, run, pieces))
     context.step(done / total, "propagating")
+    cuts = _known_cuts(context, video)
     table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
     with VideoReader(context.storage.file(video.proxy_sha256), table) as reader:
-        frames = RecentFrames(reader)
+        frames = RecentFrames(_Watched(reader, lambda: context.step(done / total, "propagating")))
         for piece in _open(context, pieces):
-            poses = engine.propagate(frames, piece.keyframes, piece.segment)
-            _record(context, piece, context.storage.put(npy.encode(poses)))
+            poses = propagate_segment(engine, frames, piece.keyframes, piece.segment, cuts)
+            _record(context, piece, context.storage.put(npy.encode(poses)), _result(run, cuts))
             done += len(piece.segment)
             context.step(done / total, "propagating")
     with context.writing() as session:
-        ledger.succeed(session, context.held, {"run_id": run.id})
+        ledger.succeed(session, context.held, _result(run, cuts))
+
+
+class _Watched:
+    """A video that says when a frame is read: looking for a cut can take long between two segments."""
+
+    def __init__(self, video: FrameSource, step: Callable[[], None]) -> None:
+        self._video = video
+        self._step = step
+        self.key = getattr(video, "key", None)
+        self.num_frames, self.width, self.height = video.num_frames, video.width, video.height
+
+    def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
+        """See ``FrameSource.frames``."""
+        for frame in self._video.frames(start, stop, gray=gray):
+            self._step()
+            yield frame
+
+
+def _result(run: Run, cuts: Cuts) -> dict[str, Any]:
+    found = {"version": shots.VERSION, "frames": cuts.frames, "scanned": cuts.scanned}
+    return {"run_id": run.id, "cuts": found}
+
+
+def _known_cuts(context: Context, video: Video) -> Cuts:
+    """What this job, before it was interrupted, or the propagation that ended last found."""
+    with context.database.session(readonly=True) as session:
+        ended = (
+            select(Job.id)
+            .where(Job.video_id == video.id, Job.kind == PROPAGATE, Job.state == ledger.SUCCEEDED)
+            .order_by(Job.finished_at.desc())
+            .limit(1)
+        )
+        for job_id in (context.held.job_id, session.scalar(ended)):
+            result = session.scalar(select(Job.result).where(Job.id == job_id))
+            found = (result or {}).get("cuts", {})
+            if found.get("version") == shots.VERSION:
+                return Cuts(found["frames"], found["scanned"])
+    return Cuts()
 
 
 def _pieces(context: Context, engine: Engine, job: Job, run: Run, video: Video) -> list[_Piece]:
@@ -77,7 +121,8 @@ def _pieces(context: Context, engine: Engine, job: Job, run: Run, video: Video) 
 
 def _digest(engine: Engine, video: Video, segment: Segment, keyframes: Track) -> str:
     """What a segment's poses depend on, as a digest: equal digests mean equal poses."""
-    digest = hashlib.sha256(f"{engine.name} {engine.version} {video.proxy_sha256} {segment}".encode())
+    made_by = f"{engine.name} {engine.version} cuts {shots.VERSION}"
+    digest = hashlib.sha256(f"{made_by} {video.proxy_sha256} {segment}".encode())
     digest.update(npy.encode(keyframes))
     return digest.hexdigest()
 
@@ -128,8 +173,9 @@ def _open(context: Context, pieces: list[_Piece]) -> list[_Piece]:
     return [piece for piece in pieces if (piece.track, piece.segment.start) in waiting]
 
 
-def _record(context: Context, piece: _Piece, stored: Stored) -> None:
+def _record(context: Context, piece: _Piece, stored: Stored, result: dict[str, Any]) -> None:
     with context.writing() as session:
+        session.execute(update(Job).where(Job.id == context.held.job_id).values(result=result))
         record_blob(session, stored)
         session.execute(
             update(JobSegment)

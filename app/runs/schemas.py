@@ -39,7 +39,10 @@ class PropagationIn(BaseModel):
 
 
 class RunOut(BaseModel):
-    """One propagation's output: which engine made it, from which labels, and how far it is."""
+    """One propagation's output: which engine made it, from which labels, and how far it is.
+
+    ``cuts`` are the first frames of shots, as far as the video has been looked through; no pose is carried across one.
+    """
 
     id: int
     video_id: int
@@ -53,6 +56,7 @@ class RunOut(BaseModel):
     tracks: list[int]
     start: int
     stop: int
+    cuts: list[int]
     segments: int
     segments_done: int
     hidden: bool

@@ -87,6 +87,7 @@ def show(session: Session, run: Run) -> RunOut:
             "tracks": job.params["tracks"],
             "start": job.params["start"],
             "stop": job.params["stop"],
+            "cuts": [frame for frame in _cuts(job) if job.params["start"] <= frame < job.params["stop"]],
             "segments": total,
             "segments_done": done,
             "hidden": run.hidden_at is not None,
@@ -103,6 +104,11 @@ def hide(run: Run) -> None:
 def restore(run: Run) -> None:
     """Show a hidden run again."""
     run.hidden_at = None
+
+
+def _cuts(job: Job) -> list[int]:
+    frames: list[int] = (job.result or {}).get("cuts", {}).get("frames", [])
+    return frames
 
 
 def _labelled_tracks(session: Session, video: Video, wanted: PropagationIn) -> list[int]:

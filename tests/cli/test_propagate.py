@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,25 @@ def test_json_lines_report_progress(files: Files, tmp_path: Path) -> None:
     assert [line["event"] for line in lines] == ["segment"] * 6 + ["done"]
     assert lines[-2]["progress"] == 1
     assert lines[-1]["output"] == str(tmp_path / "poses.json")
+    assert lines[-1]["cuts"] == []
+
+
+def test_cuts_are_told_and_not_crossed(files: Files, tmp_path: Path) -> None:
+    place = SceneSpec(seed=2, num_frames=15, width=160, height=120)
+    video = tmp_path / "two-shots.mp4"
+    with VideoWriter(video, 25, 160, 120) as writer:
+        for frame in Scene(replace(place, seed=6, kind="fly")).frames():
+            writer.write(frame)
+        for frame in Scene(place).frames():
+            writer.write(frame)
+    keyframes = files.write(tmp_path / "keyframes.json", {1: files.tracks[1].between(0, 1)}, num_frames=30)
+    output = tmp_path / "poses.json"
+    said = invoke(video, keyframes, "-o", output)
+    assert said.exit_code == 0, said.output
+    assert "cut at frame 15: poses are not carried across" in said.stderr
+    assert list(read_coco(output.read_bytes(), num_frames=30).tracks[1].frames) == list(range(15))
+    lines = invoke(video, keyframes, "-o", output, "--json").stdout.splitlines()
+    assert json.loads(lines[-1])["cuts"] == [15]
 
 
 def test_one_labelled_frame_is_enough(files: Files, tmp_path: Path) -> None:

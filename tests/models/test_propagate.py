@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from models.cuts import Cuts
 from models.engines.engine import Engine
 from models.engines.stdpose import StdPoseEngine
 from models.propagate import ENGINES, PropagationError, RecentFrames, plan_tracks, propagate, resolve
@@ -244,12 +245,75 @@ def test_tiny_frames_and_many_keypoints(engine: Engine) -> None:
 def test_a_bounded_part_of_a_long_gap_is_read(name: str, untrained: StdPoseEngine) -> None:
     long = Footage(np.broadcast_to(noise(1).gray, (3000, 120, 160)))
     keyframes = points([0, 2999], [[(40, 40), (100, 80)]] * 2)
-    poses = run(long, keyframes, untrained if name == "stdpose" else name)
+    engine = untrained if name == "stdpose" else ENGINES[name]
+    poses = join([engine.propagate(long, keyframes, segment) for segment in plan(keyframes, 0, 3000)])
     assert len(poses) == 3000
     assert long.read < 700
     beyond_reach = poses.xy if name == "flow" else poses.xy[1000:2000]
     assert np.abs(beyond_reach - keyframes.xy[0]).max() < 0.01
     assert poses.score[1500].max() < poses.score[1].max()
+
+
+def test_a_long_gap_is_searched_for_cuts_once() -> None:
+    long = Footage(np.broadcast_to(noise(1).gray, (3000, 120, 160)))
+    poses = run(long, points([0, 2999], [[(40, 40), (100, 80)]] * 2), "linear")
+    assert (poses.visibility == 2).all()
+    assert long.read == 3000
+
+
+@pytest.fixture(scope="module")
+def cut_at_twenty(scene: Scene) -> tuple[Footage, Track]:
+    """Two shots, 20 frames each, and one subject's truth in both."""
+    other = Scene(SceneSpec(seed=6, num_frames=20, width=320, height=240))
+    frames = [*list(scene.frames())[:20], *other.frames()]
+    moved = replace(other.tracks[1], frames=other.tracks[1].frames + 20)
+    gray = np.stack([frame.mean(axis=-1).astype(np.uint8) for frame in frames])
+    return Footage(gray), join([scene.tracks[1].between(0, 20), moved])
+
+
+def test_shots_are_propagated_as_videos_of_their_own(cut_at_twenty: tuple[Footage, Track], engine: Engine) -> None:
+    footage, truth = cut_at_twenty
+    keyframes = sparse(truth, 3, 14, 27, 39)
+    cuts = Cuts()
+    together = run(footage, keyframes, engine, cuts=cuts)
+    assert cuts.frames == [20]
+    first = run(Footage(footage.gray[:20]), keyframes.between(0, 20), engine)
+    late = keyframes.between(20, 40)
+    second = run(Footage(footage.gray[20:]), replace(late, frames=late.frames - 20), engine)
+    assert equal(together, join([first, replace(second, frames=second.frames + 20)]))
+
+
+def test_a_shot_without_a_label_is_left_empty(cut_at_twenty: tuple[Footage, Track], engine: Engine) -> None:
+    footage, truth = cut_at_twenty
+    for frame, empty, filled in ((12, slice(20, 40), slice(0, 20)), (20, slice(0, 20), slice(20, 40))):
+        poses = run(footage, sparse(truth, frame), engine)
+        for name in ("visibility", "xy", "score", "radius90"):
+            assert not getattr(poses, name)[empty].any()
+        assert (poses.visibility[filled] > 0).any(axis=1).all()
+
+
+def test_a_keypoint_is_known_only_in_shots_that_label_it(cut_at_twenty: tuple[Footage, Track], engine: Engine) -> None:
+    footage, truth = cut_at_twenty
+    keyframes = sparse(truth, 5, 15, 25, 35)
+    keyframes.visibility[2:, 4] = 0
+    keyframes.visibility[:2, 6] = 0
+    poses = run(footage, keyframes, engine)
+    assert (poses.visibility[:20, 4] > 0).all()
+    assert not poses.visibility[20:, 4].any()
+    assert not poses.visibility[:20, 6].any()
+    assert (poses.visibility[20:, 6] > 0).all()
+
+
+def test_what_is_known_of_cuts_changes_nothing(cut_at_twenty: tuple[Footage, Track], engine: Engine) -> None:
+    footage, truth = cut_at_twenty
+    keyframes = sparse(truth, 8, 33)
+    together = [poses for _, _, poses in propagate(footage, {1: keyframes}, engine=engine)]
+    for place, poses in zip(plan_tracks({1: keyframes}, 0, 40), together, strict=True):
+        alone = next(propagate(footage, {1: keyframes}, engine=engine, segments=[place]))[2]
+        assert equal(alone, poses)
+    windows = [(1, segment) for segment in plan(keyframes, 0, 40, longest=11)]
+    parts = [poses for _, _, poses in propagate(footage, {1: keyframes}, engine=engine, segments=windows)]
+    assert equal(join(parts), join(together))
 
 
 def test_recent_frames_are_decoded_once() -> None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+
+from app.settings import Settings
+from pose.skeleton import Skeleton
+from pose.synthetic import Scene, SceneSpec
+from pose.video_writer import VideoWriter
 
 BAD = [
     ({"engine": "magic"}, "/engine"),
@@ -60,7 +67,30 @@ def test_a_run_knows_where_it_comes_from(house, run):
     )
     assert (run["start"], run["stop"], run["tracks"]) == (3, 30, [1])
     assert run["segments"] == run["segments_done"] == 2
+    assert run["cuts"] == []
     assert house.http.get(f"{house.url}/runs").json()["items"] == [run]
+
+
+def test_a_run_names_the_cuts_in_its_range(serving, tmp_path):
+    """The next run knows them too, though it computes nothing anew."""
+    shots = [SceneSpec(seed=6, kind="fly", num_frames=12), SceneSpec(seed=2, num_frames=12)]
+    path = tmp_path / "shots.mp4"
+    with VideoWriter(path, 25, 160, 120) as writer:
+        for spec in shots:
+            for frame in Scene(replace(spec, width=160, height=120)).frames():
+                writer.write(frame)
+    service = serving(Settings(data_dir=tmp_path / "data", port=0))
+    video = service.upload(service.project(Skeleton(name="one", keypoints=("a",))), path)
+    service.track(video)
+    label = {"frame_index": 2, "track_id": 1, "keypoints": [[40, 50, 2]]}
+    assert service.http.put("/videos/1/labels", json={"labels": [label]}).status_code == 200
+    for start, stop, cuts in ((0, 24, [12]), (0, 24, [12]), (0, 12, []), (12, 24, [12])):
+        body = {"engine": "flow", "start": start, "stop": stop}
+        job = service.finished(service.http.post("/videos/1/propagations", json=body).json())
+        assert job["state"] == "succeeded", job
+        assert service.http.get(f"/runs/{job['result']['run_id']}").json()["cuts"] == cuts
+    labels = service.http.get("/videos/1/labels", params={"layer": "pseudo"}).json()["labels"]
+    assert [label["frame_index"] for label in labels if label["keypoints"][0][2]] == list(range(12))
 
 
 def test_hiding_and_restoring_can_be_repeated(house, run):
