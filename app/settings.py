@@ -32,6 +32,7 @@ class Settings(BaseSettings):
         lease_seconds: How long a claimed job stays a worker's without a heartbeat.
         poll_seconds: How often an idle worker looks for a job.
         max_attempts: How often a job is tried before it fails.
+        adapt_steps: Steps of fitting an engine to a video, where a propagation asks for it.
         open_videos: How many proxies the API keeps open to serve frames from.
     """
 
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=60, gt=0)
     poll_seconds: float = Field(default=0.2, gt=0)
     max_attempts: int = Field(default=3, gt=0)
+    adapt_steps: int = Field(default=200, gt=0)
     open_videos: int = Field(default=4, gt=0)
 
     @property

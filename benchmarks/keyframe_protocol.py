@@ -34,7 +34,8 @@ import numpy as np
 from benchmarks.labelled_videos import LabelledVideo, find, frames
 from models.engines.engine import Engine, FrameSource
 from models.engines.posewarper import PoseWarperEngine
-from models.propagate import ENGINES, propagate
+from models.propagate import propagate
+from models.registry import NAMES, resolve
 from pose import boxes
 from pose.formats.coco import read_coco
 from pose.formats.posetrack import PoseTrackVideo, find_posetrack
@@ -231,12 +232,12 @@ def main() -> None:
     parser.add_argument("--posetrack", type=Path, help="folder of PoseTrack18 or PoseTrack21")
     parser.add_argument("--split", default="val", help="of PoseTrack")
     parser.add_argument("--intervals", default="4,7", help="frames from one label to the next")
-    parser.add_argument("--engines", default=",".join(sorted(ENGINES)))
+    parser.add_argument("--engines", default=",".join(NAMES))
     parser.add_argument("--posewarper", type=Path, help="checkpoint of the baseline")
     wish = parser.parse_args()
     if wish.data is None and wish.posetrack is None:
         parser.error("nothing to measure: give --data, --posetrack or both")
-    engines: list[Engine] = [ENGINES[name] for name in wish.engines.split(",")]
+    engines: list[Engine] = [resolve(name) for name in wish.engines.split(",")]
     if wish.posewarper is not None:
         engines.append(PoseWarperEngine.from_checkpoint(wish.posewarper))
     clips = [labelled_clip(video) for video in find(wish.data)] if wish.data else []

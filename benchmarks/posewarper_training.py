@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.clip_inputs import as_input
-from models.clip_stream import Position, stream
-from models.clips import Clip, true_weight
 from models.posewarper import PoseWarper, PoseWarperConfig, backbone_of, decode, heatmap_loss, save
-from models.validation import validation_clips
+from models.pretraining.clip_inputs import as_input
+from models.pretraining.clip_stream import Position, stream
+from models.pretraining.clips import Clip, true_weight
+from models.pretraining.validation import validation_clips
 
 #: Frames from the labelled one, at most. Rendered subjects move less from frame to frame than those of PoseTrack.
 FARTHEST = 6

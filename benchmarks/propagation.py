@@ -25,7 +25,10 @@ import cv2
 import numpy as np
 
 from benchmarks.labelled_videos import LabelledVideo, find, keyframes
-from models.propagate import ENGINES, propagate
+from benchmarks.variants import ABLATIONS, NAMES, build
+from models.engines.stdpose import StdPoseEngine
+from models.propagate import RecentFrames, propagate
+from models.weights import TINY
 from pose.frame_table import scan
 from pose.metrics import Summary, normalised_errors, summarise
 from pose.track import Track, blank, join
@@ -53,6 +56,7 @@ class Measured:
         scores: ``(P,)``.
         held: ``(P,)`` whether the truth lies within ``radius90``.
         frames_per_second: Frames of the video over the seconds that propagating all tracks took, decoding included.
+        fitting: Seconds that it took to fit the engine to the video.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Measured:
     scores: np.ndarray
     held: np.ndarray
     frames_per_second: float
+    fitting: float
 
     @property
     def summary(self) -> Summary:
@@ -68,15 +73,18 @@ class Measured:
         return summarise(self.errors, self.present)
 
 
-def measure(clip: LabelledVideo, engine: str, every: int) -> Measured:
+def measure(clip: LabelledVideo, engine: str, every: int, checkpoint: Path | None = None) -> Measured:
     """Hide labels, propagate, compare."""
     truth = clip.tracks()
     given = keyframes(truth, every)
     table = scan(clip.video)
     with Video(clip.video, table) as video:
         began = time.perf_counter()
+        fitted = build(engine, RecentFrames(video), given, checkpoint)
+        fitting = time.perf_counter() - began
+        began = time.perf_counter()
         parts: dict[int, list[Track]] = {number: [] for number in given}
-        for number, _, poses in propagate(video, given, engine=engine):
+        for number, _, poses in propagate(video, given, engine=fitted):
             parts[number].append(poses)
         seconds = time.perf_counter() - began
     none = Track.empty(next(iter(truth.values())).num_keypoints)
@@ -86,7 +94,7 @@ def measure(clip: LabelledVideo, engine: str, every: int) -> Measured:
     }
     columns = [compare(track, guess[number], given.get(number, none)) for number, track in truth.items()]
     errors, present, scores, held = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return Measured(clip.name, errors, present, scores, held, table.num_frames / seconds)
+    return Measured(clip.name, errors, present, scores, held, table.num_frames / seconds, fitting)
 
 
 def compare(truth: Track, guess: Track, given: Track) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -99,16 +107,20 @@ def compare(truth: Track, guess: Track, given: Track) -> tuple[np.ndarray, np.nd
     return found.errors[known], found.present[known], guess.score[made][known], held[known]
 
 
-def measure_all(clips: Sequence[LabelledVideo], engine: str, every: int) -> tuple[list[Measured], float]:
+def measure_all(
+    clips: Sequence[LabelledVideo], engine: str, every: int, checkpoint: Path | None = None
+) -> tuple[list[Measured], float]:
     """Measure clips one after the other; also gives this process's peak memory in MB."""
-    results = [measure(clip, engine, every) for clip in clips]
+    results = [measure(clip, engine, every, checkpoint) for clip in clips]
     return results, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def apart(clips: Sequence[LabelledVideo], engine: str, every: int) -> tuple[list[Measured], float]:
+def apart(
+    clips: Sequence[LabelledVideo], engine: str, every: int, checkpoint: Path | None = None
+) -> tuple[list[Measured], float]:
     """``measure_all`` in a process of its own, so that peak memory is that of one engine on one group."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(measure_all, clips, engine, every).result()
+        return pool.submit(measure_all, clips, engine, every, checkpoint).result()
 
 
 def auroc(score: np.ndarray, positive: np.ndarray) -> float:
@@ -147,6 +159,7 @@ def row(engine: str, results: Sequence[Measured], baseline: Sequence[Measured], 
         f"{held.mean():.1%}",
         f"{min(r.summary.coverage for r in results):.0%}",
         f"{np.median([r.frames_per_second for r in results]):.0f}",
+        f"{np.median([r.fitting for r in results]):.0f}",
         f"{memory:.0f}",
     )
     return "| " + " | ".join(cells) + " |"
@@ -154,18 +167,26 @@ def row(engine: str, results: Sequence[Measured], baseline: Sequence[Measured], 
 
 HEADER = (
     "| engine | mean error | median | PCK@0.05 | PCK@0.1 | ratio to linear | ratio of means | clips worse | AUROC "
-    "| radius90 holds | coverage | frames/s | peak MB |\n|" + "---|" * 13
+    "| radius90 holds | coverage | frames/s | fitting s | peak MB |\n|" + "---|" * 14
 )
 
 LEGEND = """Errors are distances over the truth's box diagonal. `ratio to linear` is the mean over clips of mean error
 over that of linear interpolation, `ratio of means` the mean error of all clips over linear's; brackets are bootstrap
 95 % intervals over clips. `clips worse` counts those whose mean error exceeds linear's by more than 2 %. `AUROC` is the
 probability that a point off by more than 5 % has a lower score than one that is not. `frames/s` is the median over
-clips, all tracks, decoding included; `peak MB` is the peak memory of a process that does this group only.
+clips, all tracks, decoding included, after `fitting s`, the median of the seconds that fitting the engine to the video
+took (reading the weights, and stage B where there is one); `peak MB` is the peak memory of a process that does this
+group only.
 """
 
 
-def report(clips: Sequence[LabelledVideo], gaps: Sequence[int], engines: Sequence[str], detail: bool) -> None:
+def report(
+    clips: Sequence[LabelledVideo],
+    gaps: Sequence[int],
+    engines: Sequence[str],
+    detail: bool,
+    checkpoint: Path | None = None,
+) -> None:
     """Measure and print a table for each group and gap."""
     for group, members in groupby(clips, key=lambda clip: clip.group):
         together = list(members)
@@ -173,7 +194,7 @@ def report(clips: Sequence[LabelledVideo], gaps: Sequence[int], engines: Sequenc
             baseline, memory = apart(together, BASELINE, every)
             print(f"\n## {group}, a keyframe every {every} frames\n\n{HEADER}", flush=True)
             for engine in engines:
-                results, peak = (baseline, memory) if engine == BASELINE else apart(together, engine, every)
+                results, peak = (baseline, memory) if engine == BASELINE else apart(together, engine, every, checkpoint)
                 print(row(engine, results, baseline, peak), flush=True)
                 if detail and engine != BASELINE and len(together) > 1:
                     pairs = zip(results, baseline, strict=True)
@@ -186,17 +207,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of clips with truth")
     parser.add_argument("--gaps", default="10,20", help="frames from one keyframe to the next")
-    parser.add_argument("--engines", default=",".join(sorted(ENGINES, key=lambda name: name != BASELINE)))
+    parser.add_argument("--engines", default="linear,flow,stdpose,stdpose adapted", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--checkpoint", type=Path, help="weights of stdpose, where not those of the package")
     parser.add_argument("--detail", action="store_true", help="also print each clip's ratio to standard error")
     wish = parser.parse_args()
     gaps, engines = [int(gap) for gap in wish.gaps.split(",")], wish.engines.split(",")
-    print(f"# Propagation: {', '.join(f'{name} {ENGINES[name].version}' for name in engines)}\n")
-    print(f"Command: `python -m benchmarks.propagation --data DIR --gaps {wish.gaps} --engines {wish.engines}`\n")
+    version = StdPoseEngine.from_checkpoint(wish.checkpoint or TINY).version
+    print(f"# Propagation: {', '.join(engines)} (stdpose {version})\n")
+    print(f'Command: `python -m benchmarks.propagation --data DIR --gaps {wish.gaps} --engines "{wish.engines}"`\n')
+    print("".join(f"* {name}: {ABLATIONS[name]}\n" for name in engines if name in ABLATIONS))
     print(
         f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, NumPy {np.__version__}, "
         f"OpenCV {cv2.__version__}, {sys.platform}; the machine was shared, so rates are lower bounds.\n\n{LEGEND}"
     )
-    report(list(find(wish.data)), gaps, engines, wish.detail)
+    report(list(find(wish.data)), gaps, engines, wish.detail, wish.checkpoint)
 
 
 if __name__ == "__main__":

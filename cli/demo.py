@@ -35,7 +35,7 @@ from pose.video_writer import VideoWriter
 #: Label this frame, the one as many later, and so on, and the last.
 EVERY = 20
 
-ENGINES = ("linear", "flow")
+ENGINES = ("linear", "flow", "stdpose")
 
 _SCENE = SceneSpec(seed=8, kind="person", num_frames=121, width=640, height=360, action="walk")
 _SHEET_FRAMES = 12
@@ -128,7 +128,7 @@ def _loop(client: Client, video: Path, skeleton: Skeleton, keyframes: dict[int, 
             labels += _labels(subject["id"], track)
         client.put(f"{url}/labels", {"labels": labels})
     with _step(f"{engine}: propagate"):
-        job = client.post(f"{url}/propagations", {"engine": engine})
+        job = client.post(f"{url}/propagations", {"engine": engine, "adapt": engine == "stdpose"})
         client.wait(job["id"], _quiet)
     with _step(f"{engine}: export COCO"):
         job = client.wait(client.post(f"/projects/{project['id']}/exports", {"format": "coco"})["id"], _quiet)

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from cli.options import UsageError
 
 if TYPE_CHECKING:
-    from models.pretrain import Report, Training
+    from models.pretraining.training import Report, Training
 
 _LINE_EVERY = 25
 _VALIDATE_EVERY = 500
@@ -28,8 +28,9 @@ def pretrain(
     steps: Annotated[int, typer.Option(min=0, help="Steps to take instead: repeats bit for bit on one machine.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on where a training in this folder was stopped.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
-    backbone: Annotated[
-        Path | None, typer.Option(help="Checkpoint whose backbone is taken over, in place of the stage that trains it.")
+    begin: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint to go on from; begins with the stage that trains all but the verifier."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 1,
     threads: Annotated[int, typer.Option(min=0, help="Of the trainer; 0 leaves it to PyTorch.")] = 0,
@@ -41,9 +42,9 @@ def pretrain(
     import torch
 
     from models import checkpoints
-    from models.pretrain import Recipe, Training
+    from models.pretraining.training import Recipe, Training
+    from models.pretraining.validation import validate, validation_clips
     from models.stdpose import StdPoseConfig
-    from models.validation import validate, validation_clips
 
     state = output / "state.safetensors"
     if state.exists() and not resume:
@@ -55,8 +56,8 @@ def pretrain(
         torch.set_num_threads(threads)
     recipe = Recipe(seed=seed, minutes=minutes, steps=steps, workers=workers)
     begun = None
-    if backbone is not None:
-        recipe, begun = replace(recipe, features_until=0.0, refiner_until=0.3), checkpoints.load(backbone)
+    if begin is not None:
+        recipe, begun = replace(recipe, features_until=0.0, refiner_until=0.0), checkpoints.load(begin)
     training = Training(recipe, StdPoseConfig(), state, begun)
     held_out = validation_clips(_VALIDATION_CLIPS)
     validated = training.at.step
@@ -70,7 +71,7 @@ def pretrain(
                 print(f"step {training.at.step} validation {told}", file=log, flush=True)
                 about = {
                     "recipe": vars(recipe),
-                    "backbone": checkpoints.digest(backbone) if backbone is not None else None,
+                    "begun from": checkpoints.digest(begin) if begin is not None else None,
                     "steps": training.at.step,
                     "minutes": round(training.at.seconds / 60, 1),
                     "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}",
@@ -122,7 +123,7 @@ def _real(checkpoint: Path, data: Path) -> Iterator[str]:
         truth = read_coco(truth_file.read_bytes()).tracks
         given = {number: track.select(_every(len(track), 20)) for number, track in truth.items()}
         with Video(files[0], scan(files[0])) as video:
-            engines: dict[str, Engine] = {"linear": Linear(), "stdpose": StdPoseEngine(checkpoint=checkpoint)}
+            engines: dict[str, Engine] = {"linear": Linear(), "stdpose": StdPoseEngine.from_checkpoint(checkpoint)}
             results = {}
             for name, engine in engines.items():
                 parts: dict[int, list[Track]] = {number: [] for number in given}

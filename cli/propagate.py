@@ -17,40 +17,42 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.options import Json, UsageError
 from models.cuts import Cuts
 from models.engines.engine import Engine
-from models.propagate import PropagationError, plan_tracks, resolve
+from models.propagate import RecentFrames, plan_tracks
 from models.propagate import propagate as run
+from models.registry import PropagationError, adaptable, resolve
 from pose.decoder import VideoError
 from pose.formats.coco import CocoError, CocoPoses, Instance, VideoInfo, instances, read_coco, write_coco
 from pose.track import Track, join
 from pose.video import Video
-
-_NOT_YET = "is not there yet; flow and linear are"
 
 
 def propagate(
     video: Annotated[Path, typer.Argument(help="The video.", show_default=False)],
     keyframes: Annotated[Path, typer.Argument(help="COCO file with the labelled frames.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="COCO file to write.", show_default=False)],
-    engine: Annotated[str, typer.Option(help="What propagates: auto, flow or linear.")] = "auto",
-    adapt: Annotated[bool, typer.Option("--adapt/--no-adapt", hidden=True)] = False,
-    checkpoint: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    engine: Annotated[str, typer.Option(help="What propagates: auto, stdpose, flow or linear.")] = "auto",
+    adapt: Annotated[
+        bool | None,
+        typer.Option("--adapt/--no-adapt", help="Fit stdpose to this video first: better, up to a minute slower."),
+    ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Other weights for stdpose.", show_default=False)] = None,
     as_json: Json = False,
 ) -> None:
     """Fill in the poses of every frame from those of a few keyframes, which come back unchanged."""
-    if engine == "stdpose":
-        raise UsageError(f"the engine stdpose {_NOT_YET}")
-    if adapt or checkpoint is not None:
-        raise UsageError(f"{'--adapt' if adapt else '--checkpoint'} belongs to the engine stdpose, which {_NOT_YET}")
     if not output.absolute().parent.is_dir() or output.is_dir():
         raise UsageError(f"{output}: this is not a place for a file")
     try:
-        chosen = resolve(engine)
+        chosen = resolve(engine, checkpoint, adapt=adapt is not False)
     except PropagationError as error:
         raise UsageError(str(error)) from error
+    if adapt and not adaptable(chosen):
+        raise UsageError(f"--adapt: the engine {chosen.name} cannot be fitted to a video")
     cuts = Cuts()
     with _opened(video) as frames:
         poses = _keyframes(keyframes, frames)
         try:
+            if adapt is not False and adaptable(chosen):
+                chosen = _adapted(chosen, frames, poses.tracks, cuts, as_json=as_json)
             with _replacing(output) as stream:
                 _write(stream, frames, video.stem, poses, chosen, cuts, as_json=as_json)
         except (VideoError, OSError) as error:
@@ -93,6 +95,20 @@ def _keyframes(path: Path, video: Video) -> CocoPoses:
             err=True,
         )
     return poses
+
+
+def _adapted(engine: Engine, video: Video, keyframes: dict[int, Track], cuts: Cuts, *, as_json: bool) -> Engine:
+    from models.adaptation.adaptation import Adaptation  # loads PyTorch, which other engines do without
+
+    assert adaptable(engine)
+    fitting = Adaptation(engine, RecentFrames(video), keyframes, cuts=cuts)
+    with _progress(as_json) as progress:
+        task = progress.add_task("adapting", total=None)
+        for step in fitting:
+            progress.update(task, completed=step.number, total=step.total)
+            if as_json and step.number % 10 == 0:
+                typer.echo(json.dumps({"event": "adapting", "progress": round(step.number / step.total, 4)}))
+    return fitting.engine
 
 
 def _write(

@@ -11,35 +11,15 @@ import numpy as np
 
 from models.cuts import Cuts
 from models.engines.engine import Engine, FrameSource
-from models.engines.flow import Flow
-from models.engines.linear import Linear
+from models.registry import PropagationError, resolve
 from pose.segments import Segment, anchors, plan, relevant
 from pose.track import Track, blank, join
-
-ENGINES: dict[str, Engine] = {"flow": Flow(), "linear": Linear()}
 
 #: Decoded frames kept for the next segment, in bytes.
 MAX_CACHED_BYTES = 128 * 2**20
 
 #: Frames beyond a segment that an engine may look at where no label stops it, and that are searched for a cut.
 CONTEXT = 256
-
-
-class PropagationError(ValueError):
-    """A propagation that cannot be done as asked."""
-
-
-def resolve(name: str) -> Engine:
-    """The engine of a name; ``auto`` is the best there is.
-
-    Raises:
-        PropagationError: There is no such engine.
-    """
-    if name == "auto":
-        return ENGINES["flow"]
-    if name not in ENGINES:
-        raise PropagationError(f"there is no engine {name!r}; there are auto, {', '.join(ENGINES)}")
-    return ENGINES[name]
 
 
 def plan_tracks(keyframes: Mapping[int, Track], start: int, stop: int) -> list[tuple[int, Segment]]:
@@ -74,7 +54,7 @@ def propagate(
     Args:
         video: The frames, an open ``pose.video.Video``.
         keyframes: Labels by track id; a keyframe may carry some keypoints only.
-        engine: ``auto``, the name of one of ``ENGINES``, or an engine.
+        engine: ``auto``, one of ``models.registry.NAMES``, or an engine.
         start: First frame wanted.
         stop: The frame after the last wanted; the end of the video where None.
         segments: The pairs of track id and segment to compute, where not all of ``plan_tracks``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,9 @@ from pose.synthetic import Scene, SceneSpec
 from pose.track import Track
 from pose.video_writer import VideoWriter
 from worker.loop import work
+
+# Tests run side by side, one process a core; PyTorch reads this when it is first imported, also in child processes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @dataclass(frozen=True, eq=False)

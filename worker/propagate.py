@@ -20,13 +20,14 @@ from app.videos.service import record_blob
 from models import cuts as shots
 from models.cuts import Cuts
 from models.engines.engine import Engine, FrameSource
-from models.propagate import RecentFrames, propagate_segment, resolve
+from models.propagate import RecentFrames, propagate_segment
+from models.registry import PropagationError, adaptable, resolve
 from pose.formats import npy
 from pose.frame_table import FrameTable
 from pose.segments import Segment, plan, relevant
 from pose.track import Track
 from pose.video import Video as VideoReader
-from worker.context import Context
+from worker.context import Context, JobFailed
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,22 +48,57 @@ def propagate(context: Context) -> None:
         video = session.get_one(Video, run.video_id)
     assert video.proxy_sha256 is not None
     assert video.proxy_table_sha256 is not None
-    engine = resolve(job.params["engine"])
-    pieces = _pieces(context, engine, job, run, video)
+    wanted_fit = bool(job.params.get("adapt"))
+    engine, labels = _engine(job.params["engine"], adapt=wanted_fit), _labels(context, job, run, video)
+    adapts = wanted_fit and adaptable(engine)
+    steps = context.settings.adapt_steps
+    version = _version(engine, labels, steps) if adapts else engine.version
+    pieces = _pieces(f"{engine.name} {version}", labels, job, video)
     total = sum(len(piece.segment) for piece in pieces)
     done = sum(len(piece.segment) for piece in _write_down(context, engine, run, pieces))
     context.step(done / total, "propagating")
     cuts = _known_cuts(context, video)
     table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
-    with VideoReader(context.storage.file(video.proxy_sha256), table) as reader:
+    with VideoReader(context.storage.file(video.proxy_sha256), table, key=video.proxy_sha256) as reader:
         frames = RecentFrames(_Watched(reader, lambda: context.step(done / total, "propagating")))
-        for piece in _open(context, pieces):
+        waiting = _open(context, pieces)
+        if adapts and waiting:
+            engine = _adapted(engine, frames, labels, steps, cuts, lambda: context.step(done / total, "adapting"))
+        for piece in waiting:
             poses = propagate_segment(engine, frames, piece.keyframes, piece.segment, cuts)
             _record(context, piece, context.storage.put(npy.encode(poses)), _result(run, cuts))
             done += len(piece.segment)
             context.step(done / total, "propagating")
     with context.writing() as session:
         ledger.succeed(session, context.held, _result(run, cuts))
+
+
+def _engine(name: str, *, adapt: bool) -> Engine:
+    try:
+        return resolve(name, adapt=adapt)
+    except PropagationError as error:
+        raise JobFailed(str(error)) from error
+
+
+def _version(engine: Engine, labels: dict[int, Track], steps: int) -> str:
+    from models.adaptation.adaptation import version_of
+    from models.adaptation.fitting import AdaptRecipe  # loads PyTorch, which other engines do without
+
+    assert adaptable(engine)
+    return version_of(engine, labels, AdaptRecipe(steps=steps))
+
+
+def _adapted(
+    engine: Engine, video: FrameSource, labels: dict[int, Track], steps: int, cuts: Cuts, step: Callable[[], None]
+) -> Engine:
+    from models.adaptation.adaptation import Adaptation
+    from models.adaptation.fitting import AdaptRecipe
+
+    assert adaptable(engine)
+    fitting = Adaptation(engine, video, labels, cuts=cuts, recipe=AdaptRecipe(steps=steps))
+    for _ in fitting:
+        step()
+    return fitting.engine
 
 
 class _Watched:
@@ -103,26 +139,29 @@ def _known_cuts(context: Context, video: Video) -> Cuts:
     return Cuts()
 
 
-def _pieces(context: Context, engine: Engine, job: Job, run: Run, video: Video) -> list[_Piece]:
+def _labels(context: Context, job: Job, run: Run, video: Video) -> dict[int, Track]:
     wanted = job.params
     with context.database.session(readonly=True) as session:
         size = projects.skeleton(session, video.project_id, run.skeleton_version).size
         labels = history.read(session, video.id, size, revision=run.label_revision, tracks=wanted["tracks"])
+    tracks = {number: labels.track(number) for number in wanted["tracks"]}
+    if wanted["keyframes"] is None:
+        return tracks
+    return {number: track.select(np.isin(track.frames, wanted["keyframes"])) for number, track in tracks.items()}
+
+
+def _pieces(made_by: str, labels: dict[int, Track], job: Job, video: Video) -> list[_Piece]:
     pieces = []
-    for number in wanted["tracks"]:
-        keyframes = labels.track(number)
-        if wanted["keyframes"] is not None:
-            keyframes = keyframes.select(np.isin(keyframes.frames, wanted["keyframes"]))
-        for segment in plan(keyframes, wanted["start"], wanted["stop"]):
+    for number, keyframes in labels.items():
+        for segment in plan(keyframes, job.params["start"], job.params["stop"]):
             near = relevant(keyframes, segment)
-            pieces.append(_Piece(number, segment, near, _digest(engine, video, segment, near)))
+            pieces.append(_Piece(number, segment, near, _digest(made_by, video, segment, near)))
     return sorted(pieces, key=lambda piece: (piece.segment, piece.track))
 
 
-def _digest(engine: Engine, video: Video, segment: Segment, keyframes: Track) -> str:
+def _digest(made_by: str, video: Video, segment: Segment, keyframes: Track) -> str:
     """What a segment's poses depend on, as a digest: equal digests mean equal poses."""
-    made_by = f"{engine.name} {engine.version} cuts {shots.VERSION}"
-    digest = hashlib.sha256(f"{made_by} {video.proxy_sha256} {segment}".encode())
+    digest = hashlib.sha256(f"{made_by} cuts {shots.VERSION} {video.proxy_sha256} {segment}".encode())
     digest.update(npy.encode(keyframes))
     return digest.hexdigest()
 
@@ -130,7 +169,8 @@ def _digest(engine: Engine, video: Video, segment: Segment, keyframes: Track) ->
 def _write_down(context: Context, engine: Engine, run: Run, pieces: list[_Piece]) -> list[_Piece]:
     """Put the segments on the ledger, those that were computed before as done; give the ones done."""
     with context.writing() as session:
-        session.execute(update(Run).where(Run.id == run.id).values(engine=engine.name))
+        weights = getattr(engine, "checkpoint_sha256", None)
+        session.execute(update(Run).where(Run.id == run.id).values(engine=engine.name, checkpoint_sha256=weights))
         held = {
             (row.track_number, row.start): row.sha256
             for row in session.scalars(select(JobSegment).where(JobSegment.job_id == context.held.job_id))

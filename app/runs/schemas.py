@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from app.jobs.schemas import State
 
-Engine = Literal["auto", "flow", "linear"]
+Engine = Literal["auto", "stdpose", "flow", "linear"]
 Frame = Annotated[int, Field(ge=0, le=2**53)]
 TrackId = Annotated[int, Field(ge=1, le=2**53)]
 
@@ -18,13 +18,14 @@ class PropagationIn(BaseModel):
     """What to propagate.
 
     Args:
-        engine: What propagates; ``auto`` takes the best there is.
+        engine: What propagates; ``auto`` takes ``stdpose`` with ``adapt``, else ``flow``.
         tracks: Only these tracks; all that have labels where left out.
         start: First frame.
         stop: Frame after the last.
         keyframes: Use only the labels on these frames; all where left out.
-        adapt: Fit a detector to the video first; no engine here does.
-        checkpoint_id: Weights to use; no engine here has any.
+        adapt: Fit ``stdpose`` to the video's labels first: better, and a minute or so slower. All segments then depend
+            on all labels. ``flow`` and ``linear`` refuse it.
+        checkpoint_id: Weights to use; there are none but those of the package.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -34,7 +35,7 @@ class PropagationIn(BaseModel):
     start: Frame = 0
     stop: Frame | None = None
     keyframes: list[Frame] | None = Field(default=None, min_length=1, max_length=100_000)
-    adapt: Literal[False] | None = None
+    adapt: StrictBool | None = None
     checkpoint_id: None = None
 
 

@@ -36,6 +36,8 @@ def start(session: Session, settings: Settings, video: Video, wanted: Propagatio
         raise invalid("/stop", f"the video has {video.num_frames} frames")
     if wanted.start >= stop:
         raise invalid("/start", f"no frame lies between start {wanted.start} and stop {stop}")
+    if wanted.adapt and wanted.engine in ("flow", "linear"):
+        raise invalid("/adapt", f"the engine {wanted.engine} cannot be fitted to a video")
     project = session.get_one(Project, video.project_id)
     numbers = _labelled_tracks(session, video, wanted)
     job = ledger.enqueue(
@@ -44,6 +46,7 @@ def start(session: Session, settings: Settings, video: Video, wanted: Propagatio
         PROPAGATE,
         {
             "engine": wanted.engine,
+            "adapt": bool(wanted.adapt),
             "tracks": numbers,
             "start": wanted.start,
             "stop": stop,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,9 +30,6 @@ from models.verifier import Candidates
 from models.windows import WindowBatch, stack
 from pose.segments import Segment
 from pose.track import Track, join
-
-#: The checkpoint that comes with the package.
-SHIPPED = Path(__file__).parents[1] / "weights" / "stdpose-tiny.safetensors"
 
 #: Subjects are scaled to this box diagonal in pixels, about that of the training clips.
 SUBJECT_SIZE = 120.0
@@ -105,8 +101,8 @@ class StdPoseEngine:
     open, and towards the horizon ``flow`` takes over, which there is linear interpolation.
 
     Args:
-        network: The network; the checkpoint's where None.
-        checkpoint: Read when first needed.
+        network: The network.
+        weights: What identifies its weights, part of the engine's version.
         device: ``auto`` takes a GPU if there is one.
         choice: How candidates become a result.
         detect: A detector fitted to the video, whose findings are candidates too.
@@ -116,35 +112,35 @@ class StdPoseEngine:
 
     def __init__(
         self,
-        network: StdPose | None = None,
-        checkpoint: Path = SHIPPED,
+        network: StdPose,
+        weights: str = "",
         device: str = "auto",
         choice: Choice | None = None,
         detect: Detect | None = None,
     ) -> None:
-        self._checkpoint = checkpoint
         cuda = device == "auto" and torch.cuda.is_available()
         self._device = torch.device("cuda" if cuda else "cpu" if device == "auto" else device)
-        self._network = network.to(self._device).eval() if network is not None else None
+        self.network = network.to(self._device).eval()
+        self.checkpoint_sha256 = weights or None
         self._choice = choice or Choice()
         self._detect = detect
         self._memory = Memory()
-        self._mirrored = not any(name.endswith("mirrored") for name in self._choice.without)
-        self.version = _VERSION
-        if network is None and checkpoint.with_suffix(".json").exists():
-            self.version += f"-{json.loads(checkpoint.with_suffix('.json').read_text())['sha256'][:12]}"
+        self.mirrored = not any(name.endswith("mirrored") for name in self._choice.without)
+        self.version = f"{_VERSION}-{weights[:12]}" if weights else _VERSION
 
-    @property
-    def network(self) -> StdPose:
-        """The network, read from the checkpoint when first asked for."""
-        if self._network is None:
-            self._network = checkpoints.load(self._checkpoint).to(self._device)
-        return self._network
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Path, *, device: str = "auto", choice: Choice | None = None) -> StdPoseEngine:
+        """The engine with the network of a checkpoint.
 
-    def with_detector(self, detect: Detect, name: str) -> StdPoseEngine:
-        """The same engine with a detector, which ``name`` identifies."""
-        adapted = StdPoseEngine(self.network, self._checkpoint, str(self._device), self._choice, detect)
-        adapted.version = f"{self.version}-{name}"
+        Raises:
+            CheckpointError: See ``models.checkpoints.load``.
+        """
+        return cls(checkpoints.load(checkpoint), checkpoints.digest(checkpoint), device, choice)
+
+    def with_detector(self, detect: Detect, version: str) -> StdPoseEngine:
+        """The same engine with a detector; ``version`` tells it from others."""
+        adapted = StdPoseEngine(self.network, self.checkpoint_sha256 or "", str(self._device), self._choice, detect)
+        adapted.version = version
         return adapted
 
     def propagate(self, video: FrameSource, keyframes: Track, segment: Segment) -> Track:
@@ -181,7 +177,7 @@ class StdPoseEngine:
         window, k = reach.window, reach.keypoints
         anchors = np.concatenate([window.before[window.has_before], window.after[window.has_after]])
         frames = np.union1d(window.times, anchors)
-        looks = Eye(self.network, self.version, mirrored=self._mirrored).look(seen, frames)
+        looks = Eye(self.network, self.version, mirrored=self.mirrored).look(seen, frames)
         rows = window.times - reach.origin
         inside = np.flatnonzero(rows < len(gap.frames))
         rows = rows[inside]

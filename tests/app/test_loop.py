@@ -92,3 +92,14 @@ def test_a_hidden_run_restores_the_previous_read(service, labelled):
     assert service.http.get(f"{url}/labels", params={"layer": "merged"}).json() == before
     service.http.post(f"{run}/restore")
     assert service.http.get(f"{url}/labels", params={"layer": "merged"}).json() == filled
+
+
+def test_fitting_to_the_video_is_on_the_record(service, labelled):
+    service.settings = service.settings.model_copy(update={"adapt_steps": 2})
+    url = f"/videos/{labelled['id']}/propagations"
+    plain = service.finished(service.http.post(url, json={"engine": "stdpose"}).json())
+    fitted = service.finished(service.http.post(url, json={"engine": "stdpose", "adapt": True}).json())
+    assert (plain["state"], fitted["state"]) == ("succeeded", "succeeded"), fitted["error"]
+    runs = [service.http.get(f"/runs/{job['result']['run_id']}").json() for job in (plain, fitted)]
+    assert {run["engine"] for run in runs} == {"stdpose"}
+    assert {len(run["checkpoint_sha256"]) for run in runs} == {64}

@@ -22,6 +22,7 @@ from pose.track import Track
 from pose.video_writer import VideoWriter
 
 FRAMES = 25
+FLOW = ("--engine", "flow")
 
 
 class Files:
@@ -75,7 +76,7 @@ def test_every_frame_and_track_gets_a_pose(files: Files, tmp_path: Path, engine:
 
 def test_keyframes_come_back_unchanged(files: Files, tmp_path: Path) -> None:
     output = tmp_path / "poses.json"
-    assert invoke(files.video, files.keyframes, "-o", output).exit_code == 0
+    assert invoke(files.video, files.keyframes, "-o", output, *FLOW).exit_code == 0
     given, made = (json.loads(path.read_bytes()) for path in (files.keyframes, output))
 
     def places(document: dict[str, Any]) -> dict[tuple[int, int], dict[str, Any]]:
@@ -93,12 +94,12 @@ def test_keyframes_come_back_unchanged(files: Files, tmp_path: Path) -> None:
 def test_the_same_input_gives_the_same_bytes(files: Files, tmp_path: Path) -> None:
     outputs = [tmp_path / name for name in ("a.json", "b.json")]
     for output in outputs:
-        assert invoke(files.video, files.keyframes, "-o", output).exit_code == 0
+        assert invoke(files.video, files.keyframes, "-o", output, *FLOW).exit_code == 0
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
 
 
 def test_json_lines_report_progress(files: Files, tmp_path: Path) -> None:
-    result = invoke(files.video, files.keyframes, "-o", tmp_path / "poses.json", "--json")
+    result = invoke(files.video, files.keyframes, "-o", tmp_path / "poses.json", "--json", *FLOW)
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line["event"] for line in lines] == ["segment"] * 6 + ["done"]
     assert lines[-2]["progress"] == 1
@@ -116,18 +117,18 @@ def test_cuts_are_told_and_not_crossed(files: Files, tmp_path: Path) -> None:
             writer.write(frame)
     keyframes = files.write(tmp_path / "keyframes.json", {1: files.tracks[1].between(0, 1)}, num_frames=30)
     output = tmp_path / "poses.json"
-    said = invoke(video, keyframes, "-o", output)
+    said = invoke(video, keyframes, "-o", output, *FLOW)
     assert said.exit_code == 0, said.output
     assert "cut at frame 15: poses are not carried across" in said.stderr
     assert list(read_coco(output.read_bytes(), num_frames=30).tracks[1].frames) == list(range(15))
-    lines = invoke(video, keyframes, "-o", output, "--json").stdout.splitlines()
+    lines = invoke(video, keyframes, "-o", output, "--json", *FLOW).stdout.splitlines()
     assert json.loads(lines[-1])["cuts"] == [15]
 
 
 def test_one_labelled_frame_is_enough(files: Files, tmp_path: Path) -> None:
     single = files.write(tmp_path / "one.json", {1: files.tracks[1].between(12, 13)})
     output = tmp_path / "poses.json"
-    assert invoke(files.video, single, "-o", output).exit_code == 0
+    assert invoke(files.video, single, "-o", output, *FLOW).exit_code == 0
     made = read_coco(output.read_bytes()).tracks[1]
     assert len(made) == FRAMES
     labelled = made.visibility[12] > 0
@@ -153,13 +154,13 @@ def refused(result: Result, folder: Path, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--engine", "stdpose"], "the engine stdpose is not there yet"),
         (["--engine", "magic"], "there is no engine 'magic'"),
-        (["--adapt"], "--adapt belongs to the engine stdpose"),
-        (["--checkpoint", "weights"], "--checkpoint belongs to the engine stdpose"),
+        (["--engine", "flow", "--adapt"], "--adapt: the engine flow cannot be fitted to a video"),
+        (["--engine", "flow", "--checkpoint", "weights"], "a checkpoint is for the engine stdpose"),
+        (["--checkpoint", "weights.safetensors"], "weights.json cannot be read"),
     ],
 )
-def test_engines_that_are_not_there_are_refused(
+def test_engines_that_cannot_do_that_are_refused(
     files: Files, tmp_path: Path, options: list[str], sentence: str
 ) -> None:
     refused(invoke(files.video, files.keyframes, "-o", tmp_path / "x.json", *options), tmp_path, sentence)
@@ -205,9 +206,27 @@ def test_a_full_disk_leaves_nothing_behind(files: Files, tmp_path: Path) -> None
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
     try:
-        result = invoke(files.video, files.keyframes, "-o", tmp_path / "x.json")
+        result = invoke(files.video, files.keyframes, "-o", tmp_path / "x.json", *FLOW)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert result.exit_code == 1
     assert "x.json was not written: File too large" in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_stdpose_fits_itself_to_the_video_unless_told_not_to(
+    files: Files, tmp_path: Path, small_checkpoint: Path
+) -> None:
+    output = tmp_path / "poses.json"
+    options = ("--engine", "stdpose", "--checkpoint", small_checkpoint, "--json")
+    plain = invoke(files.video, files.keyframes, "-o", output, *options, "--no-adapt")
+    assert plain.exit_code == 0, plain.output
+    assert "adapting" not in plain.stdout
+    without = output.read_bytes()
+    fitted = invoke(files.video, files.keyframes, "-o", output, *options)
+    assert fitted.exit_code == 0, fitted.output
+    assert '{"event": "adapting", "progress": 1.0}' in fitted.stdout
+    assert output.read_bytes() != without
+    for data in (without, output.read_bytes()):
+        assert not [finding for finding in check_coco(data) if finding.severity == "error"]

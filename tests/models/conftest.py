@@ -14,12 +14,6 @@ SMALL = StdPoseConfig(
 )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Tests run side by side, one process a core."""
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="session")
 def small() -> StdPoseConfig:
     return SMALL

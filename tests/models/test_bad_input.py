@@ -12,7 +12,8 @@ import pytest
 
 from models.engines.engine import Engine
 from models.engines.stdpose import StdPoseEngine
-from models.propagate import ENGINES, plan_tracks, propagate
+from models.propagate import plan_tracks, propagate
+from models.registry import CLASSICAL
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track, join
 from pose.video import Video
@@ -24,9 +25,9 @@ FIELDS = ("frames", "xy", "visibility", "score", "radius90")
 UNKNOWN = 0.3
 
 
-@pytest.fixture(params=[*ENGINES, "stdpose"])
+@pytest.fixture(params=[*CLASSICAL, "stdpose"])
 def engine(request: pytest.FixtureRequest, untrained: StdPoseEngine) -> Engine:
-    return untrained if request.param == "stdpose" else ENGINES[request.param]
+    return untrained if request.param == "stdpose" else CLASSICAL[request.param]
 
 
 @pytest.fixture(scope="module")

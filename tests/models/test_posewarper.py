@@ -14,8 +14,8 @@ from torch import Tensor
 from models import checkpoints
 from models.backbones import BackboneConfig
 from models.engines.posewarper import PoseWarperEngine
-from models.footage import Footage
 from models.posewarper import PoseWarper, PoseWarperConfig, backbone_of, decode, gaussians, heatmap_loss, load, save
+from models.pretraining.footage import Footage
 from models.propagate import plan_tracks, propagate
 from models.stdpose import StdPose, StdPoseConfig
 from pose.track import Track, join

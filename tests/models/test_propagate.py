@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from models.cuts import Cuts
 from models.engines.engine import Engine
 from models.engines.stdpose import StdPoseEngine
-from models.propagate import ENGINES, PropagationError, RecentFrames, plan_tracks, propagate, resolve
+from models.propagate import RecentFrames, plan_tracks, propagate
+from models.registry import CLASSICAL, PropagationError, resolve
 from pose.metrics import evaluate
 from pose.segments import Segment, plan
 from pose.synthetic import Scene, SceneSpec
@@ -53,9 +55,9 @@ def footage(scene: Scene) -> Footage:
     return Footage(np.stack([frame.mean(axis=-1).astype(np.uint8) for frame in scene.frames()]))
 
 
-@pytest.fixture(params=[*ENGINES, "stdpose"])
+@pytest.fixture(params=[*CLASSICAL, "stdpose"])
 def engine(request: pytest.FixtureRequest, untrained: StdPoseEngine) -> Engine:
-    return untrained if request.param == "stdpose" else ENGINES[request.param]
+    return untrained if request.param == "stdpose" else CLASSICAL[request.param]
 
 
 def sparse(track: Track, *frames: int) -> Track:
@@ -245,7 +247,7 @@ def test_tiny_frames_and_many_keypoints(engine: Engine) -> None:
 def test_a_bounded_part_of_a_long_gap_is_read(name: str, untrained: StdPoseEngine) -> None:
     long = Footage(np.broadcast_to(noise(1).gray, (3000, 120, 160)))
     keyframes = points([0, 2999], [[(40, 40), (100, 80)]] * 2)
-    engine = untrained if name == "stdpose" else ENGINES[name]
+    engine = untrained if name == "stdpose" else CLASSICAL[name]
     poses = join([engine.propagate(long, keyframes, segment) for segment in plan(keyframes, 0, 3000)])
     assert len(poses) == 3000
     assert long.read < 700
@@ -346,8 +348,13 @@ def test_tracks_advance_together() -> None:
     ]
 
 
-def test_auto_is_flow() -> None:
-    assert resolve("auto") is ENGINES["flow"]
+def test_auto_is_the_best_that_is_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert resolve("auto", adapt=True) is resolve("stdpose")
+    assert resolve("auto") is CLASSICAL["flow"]
+    monkeypatch.setattr("models.registry.TINY", tmp_path / "none.safetensors")
+    assert resolve("auto", adapt=True) is CLASSICAL["flow"]
+    with pytest.raises(PropagationError, match=r"none\.json cannot be read"):
+        resolve("stdpose")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.candidates import SOURCES, Looks, collect, with_detector
-from models.losses import choice
+from models.pretraining.losses import choice
 from models.stdpose import Hints, StdPose
 from models.verifier import Candidates
 from models.windows import Window, stack

@@ -33,6 +33,7 @@ BAD = [
     ({"keyframes": [45]}, "/keyframes/0"),
     ({"keyframes": [-1]}, "/keyframes/0"),
     ({"adapt": "yes"}, "/adapt"),
+    ({"engine": "flow", "adapt": True}, "/adapt"),
     ({"surprise": 1}, "/surprise"),
 ]
 

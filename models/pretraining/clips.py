@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from models.augment import augment
 from models.backbones import pad
 from models.crops import crop_around
 from models.engines.flow import crop_of, weigh
 from models.engines.gap import gaps
 from models.engines.memory import Memory
 from models.engines.seen import Seen
-from models.footage import Footage
 from models.hints import trust_of
+from models.pretraining.augment import augment
+from models.pretraining.footage import Footage
 from models.windows import Window
 from pose.segments import Segment
 from pose.synthetic import Scene, SceneSpec
@@ -235,6 +235,9 @@ def _labels(rng: np.random.Generator, xy: np.ndarray, visibility: np.ndarray, pl
 
 
 def true_weight(clip: Clip) -> np.ndarray:
-    """``(T, K)`` how much each place counts: hidden points less than visible ones, those outside the picture not."""
-    weights: np.ndarray = np.array([0.0, 0.3, 1.0], dtype=np.float32)[clip.visibility]
+    """``(T, K)`` how much each place counts: hidden points like visible ones, those outside the picture not.
+
+    People label hidden joints too, and mean errors count them like others.
+    """
+    weights: np.ndarray = np.array([0.0, 1.0, 1.0], dtype=np.float32)[clip.visibility]
     return weights

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from models.candidates import SOURCES, collect
-from models.clip_inputs import first_guesses, hints_of, look
-from models.clips import Clip, clips
+from models.pretraining.clip_inputs import first_guesses, hints_of, look
+from models.pretraining.clips import Clip, clips
 from models.stdpose import StdPose
 from models.windows import WindowBatch, stack
 

@@ -12,7 +12,7 @@ from itertools import count
 import cv2
 import numpy as np
 
-from models.clips import Clip, clips
+from models.pretraining.clips import Clip, clips
 
 _SHUFFLE = 0x5817
 

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from models.detector import Detections, Detector, heatmap_loss, read
+from models.adaptation.detector import Detections, Detector, heatmap_loss, read
+from models.adaptation.patches import Patch, jitter, patch_around
 from models.engines.engine import FrameSource
 from models.engines.gap import LEAST_SIZE, LONE_POINT_SIZE
 from models.engines.linear import Linear
-from models.patches import Patch, jitter, patch_around
 from models.stdpose import StdPose
 from pose import boxes
 from pose.segments import Segment
@@ -47,7 +47,8 @@ class AdaptRecipe:
 
     Args:
         seed: Everything random follows from it.
-        steps: Of the optimiser.
+        steps: Of the optimiser, in all rounds together.
+        rounds: How often pseudo-labels are made anew, with what the detector has learnt so far.
         images_per_step: Of which each step sees this many.
         pictures: Frames to learn from that are held in memory, at most, of all subjects together; 2 or more.
         pseudo_share: Of the images, those that show frames without a label.
@@ -62,6 +63,7 @@ class AdaptRecipe:
 
     seed: int = 0
     steps: int = 200
+    rounds: int = 2
     images_per_step: int = 8
     pictures: int = 128
     pseudo_share: float = 0.6

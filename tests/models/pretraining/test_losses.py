@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.losses import contrastive, refinement
+from models.pretraining.losses import contrastive, refinement
 from models.stdpose import Estimate
 from models.windows import Window, stack
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.steadying import steady
+from models.adaptation.steadying import steady
 
 _FRAMES, _POINTS = 40, 3
 _SIZE = np.full(_FRAMES, 100.0)

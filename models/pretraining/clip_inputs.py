@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from models.candidates import Looks
-from models.clips import Clip
+from models.pretraining.clips import Clip
 from models.stdpose import Hints, StdPose
 
 

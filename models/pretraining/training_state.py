@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.checkpoints import CheckpointError
-from models.clip_stream import Position
+from models.pretraining.clip_stream import Position
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.adaptation.patches import Patch
 from models.backbones import GROUPS, STRIDES
-from models.patches import Patch
 from models.stdpose import StdPose
 
 #: Input pixels per cell of a heat map.

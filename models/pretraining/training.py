@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models import training_state
 from models.candidates import SOURCES, collect, with_detector
-from models.clip_inputs import as_input, first_guesses, hints_of, look
-from models.clip_stream import stream
-from models.clips import Clip, true_weight
-from models.losses import choice, contrastive, refinement
-from models.starts import disturb, pretend_detector
+from models.pretraining import training_state
+from models.pretraining.clip_inputs import as_input, first_guesses, hints_of, look
+from models.pretraining.clip_stream import stream
+from models.pretraining.clips import Clip, true_weight
+from models.pretraining.losses import VERIFIER_KNEE, choice, contrastive, refinement
+from models.pretraining.starts import disturb, pretend_detector
+from models.pretraining.training_state import Progress
+from models.pretraining.validation import error_of
 from models.stdpose import StdPose, StdPoseConfig
-from models.training_state import Progress
-from models.validation import error_of
 from models.windows import stack
 
 Stage = Literal["features", "refiner", "joint", "verifier"]
@@ -48,6 +48,7 @@ class Recipe:
         verifier_rate: Peak learning rate of the last stage.
         backbone_rate: The backbone's in the joint stage, relative to ``rate``.
         contrastive_weight: Of the contrastive loss in the joint stage.
+        choice_weight: How much the verifier is drawn to choosing one candidate.
         weight_decay: Of AdamW.
         workers: Processes that render.
         scenes_per_group: Clips are shuffled within the clips of this many scenes.
@@ -71,6 +72,7 @@ class Recipe:
     verifier_rate: float = 1e-3
     backbone_rate: float = 0.3
     contrastive_weight: float = 0.3
+    choice_weight: float = 0.2
     weight_decay: float = 1e-3
     workers: int = 1
     scenes_per_group: int = 8
@@ -109,7 +111,7 @@ class Training:
         recipe: How.
         config: Of a new network.
         state: Where the training is saved, and read from if it is there.
-        backbone: A trained network of the same configuration whose backbone a new network begins with.
+        begin: A network of the same configuration whose weights a new training begins with.
 
     Attributes:
         network: What learns.
@@ -118,14 +120,14 @@ class Training:
     """
 
     def __init__(
-        self, recipe: Recipe, config: StdPoseConfig, state: Path | None = None, backbone: StdPose | None = None
+        self, recipe: Recipe, config: StdPoseConfig, state: Path | None = None, begin: StdPose | None = None
     ) -> None:
         self.recipe = recipe
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(recipe.seed)
             self.network = StdPose(config)
-        if backbone is not None:
-            self.network.backbone.load_state_dict(backbone.backbone.state_dict())
+        if begin is not None:
+            self.network.load_state_dict(begin.state_dict())
         self.average = deepcopy(self.network).eval()
         self._backbone = list(self.network.backbone.parameters())
         self._verifier = list(self.network.verifier.parameters())
@@ -218,7 +220,8 @@ class Training:
         if learning:
             templates = self.network.templates(maps, stack([clip.window], np.arange(len(clip.images))))
             filled = tuple(level[clip.window.times] for level in maps)
-            loss = loss + self.recipe.contrastive_weight * contrastive(filled, templates, xy[0], weight[0] == 1)
+            seen = torch.from_numpy(clip.visibility == 2)
+            loss = loss + self.recipe.contrastive_weight * contrastive(filled, templates, xy[0], seen)
         (loss / self.recipe.clips_per_step).backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             error, start_error = (error_of(guess, clip, batch) for guess in (estimates[-1].xy, start))
@@ -240,8 +243,8 @@ class Training:
             candidates = candidates.without(unseen)
             estimate, weight = self.network.judge(looks.maps, batch.first(), candidates)
         xy, counted = torch.from_numpy(clip.xy)[None], torch.from_numpy(true_weight(clip))[None]
-        loss = refinement([estimate], batch.first(), xy, counted)
-        loss = loss + choice(weight, candidates, batch.first(), xy, counted)
+        loss = refinement([estimate], batch.first(), xy, counted, VERIFIER_KNEE)
+        loss = loss + self.recipe.choice_weight * choice(weight, candidates, batch.first(), xy, counted)
         (loss / self.recipe.clips_per_step).backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             error, start_error = (error_of(guess, clip, batch) for guess in (estimate.xy, starts[1:]))

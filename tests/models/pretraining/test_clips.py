@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.augment import augment
-from models.clips import Clip, clips
+from models.pretraining.augment import augment
+from models.pretraining.clips import Clip, clips
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,10 @@ from models.verifier import Candidates
 from models.windows import WindowBatch
 
 _SHARPNESS = 20.0  # of the contrastive softmax over the cells of a map
-_KNEE = 12.0  # pixels from which errors count by their logarithm
+#: Pixels from which errors count by their logarithm: a refinement that cannot find a point is not to learn from it,
+REFINER_KNEE = 12.0
+#: a verifier is to keep out of its way, as far as the mean error that it is measured by does.
+VERIFIER_KNEE = 80.0
 _SOFTENING = 0.5  # pixels below which errors are noise
 _FADING = 0.8  # weight of a round relative to the next
 _SCALE_WEIGHT = 0.15
@@ -59,7 +62,9 @@ def _cells(xy: Tensor, stride: int, height: int, width: int) -> tuple[Tensor, Te
     return index, share, ((place >= -0.5) & (place < limit)).all(dim=-1)
 
 
-def refinement(estimates: Sequence[Estimate], window: WindowBatch, xy: Tensor, weight: Tensor) -> Tensor:
+def refinement(
+    estimates: Sequence[Estimate], window: WindowBatch, xy: Tensor, weight: Tensor, knee: float = REFINER_KNEE
+) -> Tensor:
     """Robust distance of every round from the truth, and how well its error bar foretells that distance.
 
     Distances are compressed by a logarithm. The error bar is the median of a log-logistic distribution (see
@@ -70,6 +75,7 @@ def refinement(estimates: Sequence[Estimate], window: WindowBatch, xy: Tensor, w
         window: Labelled frames and those outside a keypoint's labels do not count.
         xy: ``(B, T, K, 2)`` true places in input pixels.
         weight: ``(B, T, K)``.
+        knee: Pixels from which distances are compressed.
     """
     weight = weight * (window.valid & ~window.anchored)
     total = xy.new_zeros(())
@@ -77,13 +83,13 @@ def refinement(estimates: Sequence[Estimate], window: WindowBatch, xy: Tensor, w
         distance = torch.sqrt((estimate.xy - xy).square().sum(dim=-1) + _SOFTENING**2)
         z = SHAPE * (distance.detach().log() - estimate.log_scale)
         unlikely = 2 * F.softplus(z) - z
-        per_point = _KNEE / 4 * torch.log1p(distance / _KNEE) + _SCALE_WEIGHT * unlikely
+        per_point = knee / 4 * torch.log1p(distance / knee) + _SCALE_WEIGHT * unlikely
         total = total + _FADING**number * (per_point * weight).sum()
     return total / weight.sum().clamp(min=1)
 
 
 def choice(weight: Tensor, candidates: Candidates, window: WindowBatch, xy: Tensor, visible: Tensor) -> Tensor:
-    """Expected robust distance of a candidate drawn by its weight: what makes a verifier choose, not average.
+    """Expected distance of a candidate drawn by its weight: what makes a verifier choose, not average.
 
     Args:
         weight: ``(B, C, T, K)``.
@@ -94,5 +100,5 @@ def choice(weight: Tensor, candidates: Candidates, window: WindowBatch, xy: Tens
     """
     counted = visible * (window.valid & ~window.anchored)
     distance = (candidates.xy - xy[:, None]).norm(dim=-1)
-    expected = (weight * _KNEE / 4 * torch.log1p(distance / _KNEE)).sum(dim=1)
+    expected = (weight * VERIFIER_KNEE / 4 * torch.log1p(distance / VERIFIER_KNEE)).sum(dim=1)
     return (expected * counted).sum() / counted.sum().clamp(min=1)

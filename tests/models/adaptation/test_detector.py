@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.adapt import SIDE, AdaptRecipe, Subject, collect, detect, fit, untrained
-from models.detector import Detections, Detector, heatmap_loss, read
-from models.footage import Footage
-from models.patches import jitter, patch_around
+from models.adaptation.detector import Detections, Detector, heatmap_loss, read
+from models.adaptation.fitting import SIDE, AdaptRecipe, Subject, collect, detect, fit, untrained
+from models.adaptation.patches import jitter, patch_around
+from models.pretraining.footage import Footage
 from models.stdpose import StdPose
 from pose.metrics import normalised_errors
 from pose.synthetic import Scene, SceneSpec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.clips import Clip
+from models.pretraining.clips import Clip
 
 
 def pretend_detector(rng: np.random.Generator, clip: Clip) -> tuple[np.ndarray, np.ndarray]:

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from models import checkpoints
-from models.clips import clips
-from models.pretrain import Recipe, Report, Training
+from models.pretraining.clips import clips
+from models.pretraining.training import Recipe, Report, Training
+from models.pretraining.validation import validate
 from models.stdpose import StdPose, StdPoseConfig
-from models.validation import validate
 
 _RECIPE = Recipe(
     seed=3,

@@ -1,0 +1,86 @@
+"""The engines that benchmarks compare: those of the product, and ``stdpose`` with a part taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from models import checkpoints
+from models.adaptation.adaptation import Adaptation
+from models.candidates import SOURCES
+from models.engines.engine import Engine, FrameSource
+from models.engines.flow import PARTS, Flow
+from models.engines.linear import Linear
+from models.engines.stdpose import Choice, StdPoseEngine
+from models.stdpose import StdPose
+from models.weights import TINY
+from pose.track import Track
+
+_MIRRORED = frozenset(name for name in SOURCES if name.endswith("mirrored"))
+
+#: What each variant of ``stdpose`` leaves out; the network is trained with all of it.
+ABLATIONS = {
+    "mask off": "the dynamic-aware mask lets everything through",
+    "synthesis off": "heat maps are not mixed over time",
+    "consensus": "candidates that agree are averaged, by their own error bars, in place of the verifier",
+    "fusion off": "the refinement of flow is the result",
+    "linear off": "linear interpolation is no candidate, nor is its refinement",
+    "mirror off": "no pass over mirrored frames",
+    "flow off": "neither flow nor its parts are candidates, its refinement is",
+}
+
+NAMES = ("linear", "flow", "stdpose", "stdpose adapted", *ABLATIONS)
+
+
+def build(name: str, video: FrameSource, keyframes: Mapping[int, Track], checkpoint: Path | None = None) -> Engine:
+    """An engine by its name in ``NAMES``; the adapted one is fitted to the video and the labels.
+
+    Raises:
+        KeyError: There is no such engine.
+    """
+    path = checkpoint or TINY
+    match name:
+        case "linear":
+            return Linear()
+        case "flow":
+            return Flow()
+        case "stdpose":
+            return StdPoseEngine.from_checkpoint(path)
+        case "stdpose adapted":
+            return _adapted(StdPoseEngine.from_checkpoint(path), video, keyframes)
+        case "mask off" | "synthesis off":
+            return StdPoseEngine(_without(checkpoints.load(path), name.removesuffix(" off")))
+    return StdPoseEngine.from_checkpoint(path, choice=_CHOICES[name])
+
+
+_CHOICES = {
+    "consensus": Choice(judge="consensus"),
+    "fusion off": Choice(without=frozenset(SOURCES) - {"from_flow"}),
+    "linear off": Choice(without=frozenset({"linear", "from_linear", "from_linear_mirrored"})),
+    "mirror off": Choice(without=_MIRRORED),
+    "flow off": Choice(without=frozenset({*PARTS[1:], "flow"})),
+}
+
+
+def _adapted(engine: StdPoseEngine, video: FrameSource, keyframes: Mapping[int, Track]) -> Engine:
+    fitting = Adaptation(engine, video, keyframes)
+    for _ in fitting:
+        pass
+    return fitting.engine
+
+
+def _without(network: StdPose, part: str) -> StdPose:
+    if part == "mask":
+        network.mask = _Open()  # type: ignore[assignment]
+    else:
+        for parameter in network.synthesis.second.parameters():
+            nn.init.zeros_(parameter)
+    return network
+
+
+class _Open(nn.Module):
+    def forward(self, residuals: Tensor) -> Tensor:
+        return torch.ones_like(residuals)

@@ -1,0 +1,1 @@
+"""Stage B of propagation: a detector fitted to one video."""

@@ -1,0 +1,1 @@
+"""Training STDPose on rendered videos."""

@@ -1,0 +1,69 @@
+"""The engines by name."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeGuard
+
+from models.engines.engine import Engine
+from models.engines.flow import Flow
+from models.engines.linear import Linear
+from models.weights import TINY
+
+if TYPE_CHECKING:
+    from models.engines.stdpose import StdPoseEngine
+
+#: Those that need no weights.
+CLASSICAL: dict[str, Engine] = {"flow": Flow(), "linear": Linear()}
+
+NAMES = ("stdpose", *CLASSICAL)
+
+
+class PropagationError(ValueError):
+    """A propagation that cannot be done as asked."""
+
+
+def resolve(name: str = "auto", checkpoint: Path | None = None, *, adapt: bool = False) -> Engine:
+    """The engine of a name.
+
+    ``auto`` is ``stdpose`` where it will be fitted to the video, else ``flow``: with the weights that there are
+    now, ``stdpose`` is the better of the two only when fitted. PyTorch is imported only for ``stdpose``, whose weights
+    are read once.
+
+    Args:
+        name: ``auto`` or one of ``NAMES``.
+        checkpoint: Other weights than those of the package, for ``stdpose``.
+        adapt: Whether the engine will be fitted to the video, see ``models.adaptation``, if it can be.
+
+    Raises:
+        PropagationError: There is no such engine, or what it needs is not here.
+    """
+    if name == "auto":
+        name = "stdpose" if checkpoint is not None or (adapt and TINY.exists() and find_spec("torch")) else "flow"
+    if name not in NAMES:
+        raise PropagationError(f"there is no engine {name!r}; there are auto, {', '.join(NAMES)}")
+    if name in CLASSICAL:
+        if checkpoint is not None:
+            raise PropagationError(f"a checkpoint is for the engine stdpose; {name} has no weights")
+        return CLASSICAL[name]
+    return _stdpose(checkpoint or TINY)
+
+
+def adaptable(engine: Engine) -> TypeGuard[StdPoseEngine]:
+    """Whether an engine can be fitted to a video, see ``models.adaptation.adaptation``."""
+    return engine.name == "stdpose"
+
+
+@cache
+def _stdpose(checkpoint: Path) -> Engine:
+    if find_spec("torch") is None:
+        raise PropagationError("the engine stdpose needs PyTorch: pip install 'posetween[worker]'")
+    from models.checkpoints import CheckpointError
+    from models.engines.stdpose import StdPoseEngine
+
+    try:
+        return StdPoseEngine.from_checkpoint(checkpoint)
+    except CheckpointError as error:
+        raise PropagationError(str(error)) from error

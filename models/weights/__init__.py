@@ -1,0 +1,8 @@
+"""Weights that come with the package; README.md beside them says where they come from and what they earned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+#: The preset ``tiny``, trained on rendered videos.
+TINY = Path(__file__).parent / "stdpose-tiny.safetensors"
