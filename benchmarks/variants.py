@@ -19,8 +19,6 @@ from models.stdpose import StdPose
 from models.weights import TINY
 from pose.track import Track
 
-_MIRRORED = frozenset(name for name in SOURCES if name.endswith("mirrored"))
-
 #: What each variant of ``stdpose`` leaves out; the network is trained with all of it.
 ABLATIONS = {
     "mask off": "the dynamic-aware mask lets everything through",
@@ -28,7 +26,7 @@ ABLATIONS = {
     "consensus": "candidates that agree are averaged, by their own error bars, in place of the verifier",
     "fusion off": "the refinement of flow is the result",
     "linear off": "linear interpolation is no candidate, nor is its refinement",
-    "mirror off": "no pass over mirrored frames",
+    "mirror on": "mirrored frames are refined too, which are candidates of their own",
     "flow off": "neither flow nor its parts are candidates, its refinement is",
 }
 
@@ -60,7 +58,7 @@ _CHOICES = {
     "consensus": Choice(judge="consensus"),
     "fusion off": Choice(without=frozenset(SOURCES) - {"from_flow"}),
     "linear off": Choice(without=frozenset({"linear", "from_linear", "from_linear_mirrored"})),
-    "mirror off": Choice(without=_MIRRORED),
+    "mirror on": Choice(mirrored=True),
     "flow off": Choice(without=frozenset({*PARTS[1:], "flow"})),
 }
 

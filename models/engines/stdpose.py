@@ -43,7 +43,7 @@ RADIUS90 = 9 ** (1 / SHAPE)
 _MARGIN = 0.4
 _LONGEST_SIDE = 224
 _LEAST_GROWTH = 1e-3  # of an open error bar per frame, share of the subject's size
-_VERSION = "2"
+_VERSION = "3"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +53,12 @@ class Choice:
     Args:
         judge: The verifier, or the mean of those that agree, by their own error bars.
         without: Members of ``SOURCES`` that are left out.
+        mirrored: Whether mirrored frames are looked at too: twice the work for little.
     """
 
     judge: Literal["verifier", "consensus"] = "verifier"
     without: frozenset[str] = frozenset()
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +95,9 @@ class _Question:
 class StdPoseEngine:
     """Propagates by :class:`models.stdpose.StdPose`.
 
-    A gap is cut out once and its frames are described once, as they are and mirrored. The network refines two first
-    guesses, linear interpolation and what the engine ``flow`` makes of it; its verifier then weighs the refinements,
-    the guesses and the chains of optical flow per keypoint and frame, and says how far off the result may be.
+    A gap is cut out once and its frames are described once. The network refines two first guesses, linear interpolation
+    and what the engine ``flow`` makes of it; its verifier then weighs the refinements, the guesses and the chains of
+    optical flow per keypoint and frame, and says how far off the result may be.
 
     The network sees frames at most ``HORIZON`` frames from a label. Where labels are farther apart, each side counts as
     open, and towards the horizon ``flow`` takes over, which there is linear interpolation.
@@ -125,7 +127,7 @@ class StdPoseEngine:
         self._choice = choice or Choice()
         self._detect = detect
         self._memory = Memory()
-        self.mirrored = not any(name.endswith("mirrored") for name in self._choice.without)
+        self.mirrored = self._choice.mirrored
         self.version = f"{_VERSION}-{weights[:12]}" if weights else _VERSION
 
     @classmethod
