@@ -23,6 +23,7 @@ from pose.track import Track
 ABLATIONS = {
     "mask off": "the dynamic-aware mask lets everything through",
     "synthesis off": "heat maps are not mixed over time",
+    "hedge off": "flow has no share in the result but what the verifier gives it",
     "consensus": "candidates that agree are averaged, by their own error bars, in place of the verifier",
     "fusion off": "the refinement of flow is the result",
     "linear off": "linear interpolation is no candidate, nor is its refinement",
@@ -55,11 +56,12 @@ def build(name: str, video: FrameSource, keyframes: Mapping[int, Track], checkpo
 
 
 _CHOICES = {
-    "consensus": Choice(judge="consensus"),
-    "fusion off": Choice(without=frozenset(SOURCES) - {"from_flow"}),
+    "hedge off": Choice(hedged=False),
+    "consensus": Choice(judge="consensus", hedged=False),
+    "fusion off": Choice(without=frozenset(SOURCES) - {"from_flow"}, hedged=False),
     "linear off": Choice(without=frozenset({"linear", "from_linear", "from_linear_mirrored"})),
     "mirror on": Choice(mirrored=True),
-    "flow off": Choice(without=frozenset({*PARTS[1:], "flow"})),
+    "flow off": Choice(without=frozenset({*PARTS[1:], "flow"}), hedged=False),
 }
 
 
