@@ -24,7 +24,6 @@ import torch
 from benchmarks.flow_speed import EVERY, SPEC, rate, render
 from models.adaptation.adaptation import Adaptation
 from models.candidates import collect
-from models.crops import crop_around
 from models.engines import flow, stdpose
 from models.engines.eye import Eye
 from models.engines.gap import gaps
@@ -58,16 +57,7 @@ def parts(engine: StdPoseEngine, path: Path, keyframes: dict[int, Track]) -> dic
     crops, windows = [], []
     for _, segment in plan_tracks(keyframes, 0, SPEC.num_frames):
         (gap,) = gaps(labels, segment, footage.width, footage.height)
-        crop = crop_around(
-            gap.subject,
-            gap.size,
-            footage.width,
-            footage.height,
-            scaled_size=stdpose.SUBJECT_SIZE,
-            margin=0.4,
-            longest=224,
-            also=gap.labels,
-        )
+        crop = stdpose.crop_of(footage, gap)
         seen = Seen(footage, flow.crop_of(footage, gap), crop, Memory())
         crops.append((seen, gap.frames))
         for reach in reaches(gap):

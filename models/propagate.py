@@ -165,7 +165,7 @@ class RecentFrames:
     @property
     def key(self) -> str | None:
         """See ``FrameSource.key``."""
-        return _key(self._video)
+        return self._video.key
 
     @property
     def num_frames(self) -> int:
@@ -224,15 +224,10 @@ class Shot:
     @property
     def key(self) -> str | None:
         """See ``FrameSource.key``."""
-        key = _key(self._video)
+        key = self._video.key
         return None if key is None else f"{key} from {self._start}"
 
     def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
         """See ``FrameSource.frames``."""
         stop = self.num_frames if stop is None else stop
         return self._video.frames(self._start + start, self._start + stop, gray=gray)
-
-
-def _key(video: FrameSource) -> str | None:
-    key: str | None = getattr(video, "key", None)
-    return key

@@ -107,7 +107,7 @@ class _Watched:
     def __init__(self, video: FrameSource, step: Callable[[], None]) -> None:
         self._video = video
         self._step = step
-        self.key = getattr(video, "key", None)
+        self.key = video.key
         self.num_frames, self.width, self.height = video.num_frames, video.width, video.height
 
     def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:

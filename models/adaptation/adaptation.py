@@ -35,7 +35,7 @@ class Adaptation:
     Args:
         engine: Stage A, without a detector.
         video: The frames.
-        keyframes: Labels by track id, of one skeleton, each with a known point.
+        keyframes: Labels by track id, of one skeleton, some with a known point; those without teach nothing.
         cuts: What is known of the video's cuts; more is added to it as it is found.
         recipe: How.
     """
@@ -52,6 +52,7 @@ class Adaptation:
         self._stage_a = engine
         self._video = video
         self._keyframes = keyframes
+        self._labelled = [labels for labels in keyframes.values() if labels.visibility.any()]
         self._cuts = Cuts() if cuts is None else cuts
         self._recipe = recipe or AdaptRecipe()
         self._detector: Detector | None = None
@@ -59,10 +60,10 @@ class Adaptation:
     def __iter__(self) -> Iterator[Step]:
         """Fit; a report after each step of the optimiser."""
         recipe, engine = self._recipe, self._stage_a
-        detector = untrained(engine.network, next(iter(self._keyframes.values())).num_keypoints, recipe)
+        detector = untrained(engine.network, self._labelled[0].num_keypoints, recipe)
         ends = [recipe.steps * number // recipe.rounds for number in range(recipe.rounds + 1)]
         for number, (begin, end) in enumerate(pairwise(ends)):
-            subjects = [Subject(labels, self._pseudo(engine, labels)) for labels in self._keyframes.values()]
+            subjects = [Subject(labels, self._pseudo(engine, labels)) for labels in self._labelled]
             part = replace(recipe, seed=recipe.seed + number, steps=end - begin)
             for step in fit(detector, collect(self._video, subjects, part), part):
                 yield Step(begin + step.number, recipe.steps, step.loss)
@@ -82,7 +83,7 @@ class Adaptation:
         pieces = [piece for piece in plan(labels, first, last + 1, longest=_LONGEST) if len(piece) > 1]
         if not pieces:
             return blank(np.zeros(0, dtype=np.int64), labels.num_keypoints)
-        total = sum(len(piece) for piece in pieces) * len(self._keyframes)
+        total = sum(len(piece) for piece in pieces) * len(self._labelled)
         count = min(len(pieces), max(1, round(FRAMES * len(pieces) / total)))
         chosen = np.unique(np.linspace(0, len(pieces) - 1, count).round().astype(int))
         made = [propagate_segment(engine, self._video, labels, pieces[row], self._cuts) for row in chosen]

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.crops import Crop, crop_around
+from models.crops import Crop
 from models.engines import linear
 from models.engines.confidence import HIDDEN_FACTOR, score_of
 from models.engines.engine import FrameSource
 from models.engines.gap import Gap, gaps
+from models.engines.gap import crop_of as gap_crop
 from models.engines.lucas_kanade import Chains, follow
 from models.engines.memory import Memory
 from models.engines.seen import Seen
@@ -25,7 +26,6 @@ HORIZON = 128
 #: Subjects are scaled to this box diagonal in pixels, the grain that the tracker's windows were chosen for.
 SUBJECT_SIZE = 160.0
 
-_MARGIN = 0.4
 _LONGEST_SIDE = 640
 _EPSILON = 1e-3  # share of the subject's size below which evidence is noise
 
@@ -38,6 +38,7 @@ _LINEAR_MOVE, _LINEAR_MIDDLE = -1.6, -1.25
 _OPEN_RESIDUAL, _OPEN_GROWTH = 0.01, 0.5
 _HELD_MOVE = 0.012
 
+_HIGHEST = 10.0  # logarithm of a weight that is trusted entirely
 
 #: What is weighed, in this order: linear interpolation, then forward and backward chains, raw and bent.
 PARTS = ("linear", "forward", "forward_bent", "backward", "backward_bent")
@@ -98,6 +99,12 @@ class Weighed:
         weight: np.ndarray = np.exp(self.log_weight - self.log_weight.max(axis=0))
         weight /= weight.sum(axis=0)
         return weight
+
+    @property
+    def trust(self) -> np.ndarray:
+        """``(5, F, K)`` how far each is trusted, as networks are shown it: from -1, where it is not there, to 1."""
+        trust: np.ndarray = np.clip(self.log_weight / _HIGHEST, -1, 1)
+        return trust
 
     @property
     def xy(self) -> np.ndarray:
@@ -213,16 +220,7 @@ def _followed(seen: Seen, gap: Gap) -> list[tuple[slice, Weighed]]:
 
 def crop_of(video: FrameSource, gap: Gap) -> Crop:
     """The part of the frames in which the gap's points are followed."""
-    return crop_around(
-        gap.subject,
-        gap.size,
-        video.width,
-        video.height,
-        scaled_size=SUBJECT_SIZE,
-        margin=_MARGIN,
-        longest=_LONGEST_SIDE,
-        also=gap.labels,
-    )
+    return gap_crop(gap, video.width, video.height, scaled_size=SUBJECT_SIZE, longest=_LONGEST_SIDE)
 
 
 def _key(seen: Seen, way: _Direction, k: int) -> tuple[object, ...]:

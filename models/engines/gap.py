@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.crops import Crop, crop_around
 from pose.segments import Segment, anchors, plan
 from pose.track import Track, blank
 
@@ -119,6 +120,22 @@ class Gap:
         track.score[frame, column] = 1
         track.radius90[frame, column] = 0
         return track
+
+
+def crop_of(gap: Gap, width: int, height: int, *, scaled_size: float, longest: int, margin: float = 0.4) -> Crop:
+    """The part of the image around a gap's subject, see ``models.crops.crop_around``.
+
+    Args:
+        gap: With the subject.
+        width: Of the image in pixels.
+        height: Of the image in pixels.
+        scaled_size: The subject's size in crop pixels.
+        longest: Largest side of the crop in its pixels.
+        margin: Room on all four sides, as a share of the subject's size.
+    """
+    return crop_around(
+        gap.subject, gap.size, width, height, scaled_size=scaled_size, margin=margin, longest=longest, also=gap.labels
+    )
 
 
 def gaps(keyframes: Track, segment: Segment, width: int, height: int) -> Iterator[Gap]:

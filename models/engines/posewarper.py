@@ -12,10 +12,10 @@ from torch import Tensor
 
 from models.backbones import pad
 from models.checkpoints import digest
-from models.crops import Crop, crop_around
+from models.crops import Crop
 from models.engines.confidence import SHAPE, TOLERANCE
 from models.engines.engine import FrameSource
-from models.engines.gap import Gap, gaps
+from models.engines.gap import Gap, crop_of, gaps
 from models.posewarper import PoseWarper, decode, load
 from pose.segments import Segment
 from pose.track import Track, join
@@ -107,12 +107,4 @@ class PoseWarperEngine:
 
 
 def _crop(video: FrameSource, gap: Gap) -> Crop:
-    return crop_around(
-        np.concatenate([gap.begin[gap.known], gap.end[gap.known]]),
-        gap.size,
-        video.width,
-        video.height,
-        scaled_size=SUBJECT_SIZE,
-        margin=_MARGIN,
-        longest=_LONGEST_SIDE,
-    )
+    return crop_of(gap, video.width, video.height, scaled_size=SUBJECT_SIZE, longest=_LONGEST_SIDE, margin=_MARGIN)

@@ -30,7 +30,7 @@ class Seen:
     @property
     def identity(self) -> object:
         """Tells videos apart in a memory that is shared."""
-        return getattr(self._video, "key", None)
+        return self._video.key
 
     def grays(self, frames: Sequence[int]) -> dict[int, np.ndarray]:
         """The gray crops of some frames."""

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from models.backbones import pad
-from models.crops import crop_around
 from models.engines.flow import crop_of, weigh
+from models.engines.gap import crop_of as gap_crop
 from models.engines.gap import gaps
 from models.engines.memory import Memory
 from models.engines.seen import Seen
-from models.hints import trust_of
 from models.pretraining.augment import augment
 from models.pretraining.footage import Footage
 from models.windows import Window
@@ -45,7 +44,7 @@ class Clip:
         window: Labels, and which ``T`` of the frames are to be filled.
         flow: ``(T, K, 2)`` what the engine flow makes of the labels: a first guess.
         hints: ``(G, T, K, 2)`` what flow makes it of, see ``models.engines.flow.PARTS``.
-        trust: ``(G, T, K)`` see ``trust_of``.
+        trust: ``(G, T, K)`` see ``Weighed.trust``.
         xy: ``(T, K, 2)`` float32 truth.
         visibility: ``(T, K)`` uint8, COCO's: 0 outside the picture.
         size: The subject's size, see ``Gap.size``.
@@ -147,15 +146,13 @@ def _clip(rng: np.random.Generator, images: np.ndarray, scene: Scene, longest: i
     if not (gap.steps > 0).any():
         return None
     known = gap.known
-    crop = crop_around(
-        gap.subject,
-        gap.size,
+    crop = gap_crop(
+        gap,
         images.shape[2],
         images.shape[1],
         scaled_size=144.0 if plain else float(rng.uniform(90, 150)),
         margin=0.4 if plain else float(rng.uniform(0.3, 0.5)),
         longest=longest,
-        also=gap.labels,
     )
     cut = np.stack([crop.cut(image) for image in images[frames]])
     xy = crop.to_crop(xy[:, known])
@@ -178,7 +175,7 @@ def _clip(rng: np.random.Generator, images: np.ndarray, scene: Scene, longest: i
     ]
     flow = np.concatenate([part.xy for part in weighed])
     hints = np.concatenate([part.places for part in weighed], axis=1)
-    trust = np.concatenate([trust_of(part) for part in weighed], axis=1)
+    trust = np.concatenate([part.trust for part in weighed], axis=1)
     times = np.arange(length)
     if not plain and rng.random() < 0.12:
         low, high = np.sort(rng.choice(length + 1, 2, replace=False))

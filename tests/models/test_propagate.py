@@ -26,6 +26,7 @@ class Footage:
 
     gray: np.ndarray
     read: int = 0
+    key: str | None = None
 
     @property
     def num_frames(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
@@ -13,25 +12,6 @@ from models.stdpose import Hints, StdPose
 from models.windows import Window, stack
 
 _FRAMES, _POINTS = 7, 3
-
-
-@pytest.fixture
-def window() -> Window:
-    rng = np.random.default_rng(0)
-    return Window(
-        times=np.arange(_FRAMES),
-        before=np.zeros(_POINTS, dtype=int),
-        after=np.full(_POINTS, _FRAMES - 1),
-        has_before=np.ones(_POINTS, dtype=bool),
-        has_after=np.ones(_POINTS, dtype=bool),
-        begin=rng.uniform(10, 50, (_POINTS, 2)),
-        end=rng.uniform(10, 50, (_POINTS, 2)),
-    )
-
-
-@pytest.fixture(scope="module")
-def images() -> Tensor:
-    return 255 * torch.rand(_FRAMES, 3, 64, 48, generator=torch.Generator().manual_seed(3))
 
 
 def refine(network: StdPose, images: Tensor, windows: list[Window], starts: list[np.ndarray]) -> Tensor:

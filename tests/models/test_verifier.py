@@ -13,26 +13,7 @@ from models.stdpose import Hints, StdPose
 from models.verifier import Candidates
 from models.windows import Window, stack
 
-_FRAMES, _POINTS, _WIDTH = 6, 3, 48
-
-
-@pytest.fixture
-def window() -> Window:
-    rng = np.random.default_rng(2)
-    return Window(
-        times=np.arange(_FRAMES),
-        before=np.zeros(_POINTS, dtype=int),
-        after=np.full(_POINTS, _FRAMES - 1),
-        has_before=np.ones(_POINTS, dtype=bool),
-        has_after=np.ones(_POINTS, dtype=bool),
-        begin=rng.uniform(10, 40, (_POINTS, 2)),
-        end=rng.uniform(10, 40, (_POINTS, 2)),
-    )
-
-
-@pytest.fixture(scope="module")
-def images() -> Tensor:
-    return 255 * torch.rand(_FRAMES, 3, 64, _WIDTH, generator=torch.Generator().manual_seed(3))
+_FRAMES, _POINTS, _WIDTH = 7, 3, 48
 
 
 def collected(network: StdPose, images: Tensor, window: Window, *, mirrored: bool = True) -> Candidates:
