@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -15,25 +15,37 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from cli.options import UsageError
 
 if TYPE_CHECKING:
-    from models.pretraining.training import Report, Training
+    from models.pretraining.training import Recipe, Report, Training
+    from models.stdpose import StdPose
 
 _LINE_EVERY = 25
 _VALIDATE_EVERY = 500
-_VALIDATION_CLIPS = 24
 
 
 def pretrain(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for checkpoint, state and log.")],
-    minutes: Annotated[float, typer.Option(min=0.1, help="Time to spend, in all sessions together.")] = 120.0,
-    steps: Annotated[int, typer.Option(min=0, help="Steps to take instead: repeats bit for bit on one machine.")] = 0,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Time to spend, in all sessions together; 120 unless told.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=0, help="Steps to take instead: repeats bit for bit on one machine.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on where a training in this folder was stopped.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
+    seed: Annotated[int | None, typer.Option(min=0, help="Everything random follows from it; 0 unless told.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Size: tiny (unless told), small, base, large, huge; all but tiny want a GPU.")
+    ] = None,
+    pretrained: Annotated[
+        str | None, typer.Option(help="Folder with ViTPose's published weights for the backbone of these presets.")
+    ] = None,
     begin: Annotated[
         Path | None,
         typer.Option(help="Checkpoint to go on from; begins with the stage that trains all but the verifier."),
     ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 1,
     threads: Annotated[int, typer.Option(min=0, help="Of the trainer; 0 leaves it to PyTorch.")] = 0,
+    validation: Annotated[int, typer.Option(min=1, help="Rendered clips to validate on.")] = 24,
     data: Annotated[
         Path | None, typer.Option(help="Folder of folders with video.* and truth.json, to validate on in the end.")
     ] = None,
@@ -42,24 +54,27 @@ def pretrain(
     import torch
 
     from models import checkpoints
-    from models.pretraining.training import Recipe, Training
+    from models.pretraining.training import Training
     from models.pretraining.validation import validate, validation_clips
-    from models.stdpose import StdPoseConfig
 
     state = output / "state.safetensors"
     if state.exists() and not resume:
         raise UsageError(f"{output} holds a training; go on with --resume or choose another folder")
     if resume and not state.exists():
         raise UsageError(f"{output} holds no training to resume")
-    output.mkdir(parents=True, exist_ok=True)
-    if threads:
-        torch.set_num_threads(threads)
-    recipe = Recipe(seed=seed, minutes=minutes, steps=steps, workers=workers)
-    begun = None
-    if begin is not None:
-        recipe, begun = replace(recipe, features_until=0.0, refiner_until=0.0), checkpoints.load(begin)
-    training = Training(recipe, StdPoseConfig(), state, begun)
-    held_out = validation_clips(_VALIDATION_CLIPS)
+    told = {"seed": seed, "minutes": minutes, "steps": steps, "workers": workers}
+    try:
+        if resume:
+            recipe, network, origin = _resumed(state, told, begun=bool(begin or preset or pretrained))
+        else:
+            recipe, network, origin = _begun(told, begin, preset, pretrained)
+        output.mkdir(parents=True, exist_ok=True)
+        if threads:
+            torch.set_num_threads(threads)
+        training = Training(recipe, network, state, device, origin)
+    except (ValueError, ImportError) as error:
+        raise UsageError(str(error)) from error
+    held_out = validation_clips(validation)
     validated = training.at.step
     with (output / "log.txt").open("a") as log:
         for line in _follow(training):
@@ -67,11 +82,11 @@ def pretrain(
             if training.at.step >= validated + _VALIDATE_EVERY or training.progress >= 1:
                 validated = training.at.step
                 figures = validate(training.average, held_out)
-                told = " ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
-                print(f"step {training.at.step} validation {told}", file=log, flush=True)
+                listed = " ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
+                print(f"step {training.at.step} validation {listed}", file=log, flush=True)
                 about = {
+                    **origin,
                     "recipe": vars(recipe),
-                    "begun from": checkpoints.digest(begin) if begin is not None else None,
                     "steps": training.at.step,
                     "minutes": round(training.at.seconds / 60, 1),
                     "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}",
@@ -83,6 +98,38 @@ def pretrain(
             for line in _real(output / "stdpose.safetensors", data):
                 print(line, file=log, flush=True)
                 typer.echo(line)
+
+
+def _begun(
+    told: dict[str, Any], begin: Path | None, preset: str | None, pretrained: str | None
+) -> tuple[Recipe, StdPose, dict[str, Any]]:
+    from models import checkpoints, presets
+    from models.pretraining.training import Recipe
+
+    recipe = Recipe(**{name: value for name, value in {"minutes": 120.0, **told}.items() if value is not None})
+    if begin is None:
+        network = presets.build(preset or "tiny", seed=recipe.seed, pretrained=pretrained)
+        return recipe, network, {"preset": preset or "tiny", "pretrained": pretrained is not None}
+    if preset or pretrained:
+        raise UsageError("--begin names a whole network; leave out --preset and --pretrained")
+    skipped = replace(recipe, features_until=0.0, refiner_until=0.0)
+    return skipped, checkpoints.load(begin), {"begun_from": checkpoints.digest(begin)}
+
+
+def _resumed(state: Path, told: dict[str, Any], *, begun: bool) -> tuple[Recipe, StdPose, dict[str, Any]]:
+    from models import checkpoints
+    from models.pretraining.training import Recipe
+    from models.pretraining.training_state import read_about
+    from models.stdpose import StdPose
+
+    about = read_about(state)
+    kept, config = about.pop("recipe"), checkpoints.from_json(about.pop("config"))
+    if begun:
+        raise UsageError("--begin, --preset and --pretrained are for new trainings; this one has begun")
+    if told["seed"] not in (None, kept["seed"]):
+        raise UsageError(f"this training was begun with --seed {kept['seed']}, which cannot be changed")
+    recipe = Recipe(**{**kept, **{name: value for name, value in told.items() if value is not None}})
+    return recipe, StdPose(config), about
 
 
 def _follow(training: Training) -> Iterator[str]:

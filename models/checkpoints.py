@@ -42,7 +42,7 @@ def save(path: Path, weights: Mapping[str, Tensor], config: StdPoseConfig, recip
     halves = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in weights.items()}
     unfinished = path.with_suffix(".part")
     save_file(halves, unfinished)
-    about = {"network": "stdpose", "config": _to_json(config), "sha256": digest(unfinished), **recipe}
+    about = {"network": "stdpose", "config": to_json(config), "sha256": digest(unfinished), **recipe}
     path.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n")
     unfinished.replace(path)
 
@@ -55,7 +55,7 @@ def load(path: Path) -> StdPose:
     """
     recipe = path.with_suffix(".json")
     try:
-        network = StdPose(_from_json(json.loads(recipe.read_text())["config"]))
+        network = StdPose(from_json(json.loads(recipe.read_text())["config"]))
         network.load_state_dict(load_file(path))
     except OSError as error:
         raise CheckpointError(f"a checkpoint is a pair of files; {error.filename} cannot be read") from error
@@ -72,12 +72,18 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _to_json(config: StdPoseConfig) -> dict[str, Any]:
+def to_json(config: StdPoseConfig) -> dict[str, Any]:
+    """A network's size as it is kept in files."""
     kind = next(name for name, made in _BACKBONES.items() if isinstance(config.backbone, made))
     return {**asdict(config), "backbone": {"kind": kind, **asdict(config.backbone)}}
 
 
-def _from_json(entries: Mapping[str, Any]) -> StdPoseConfig:
+def from_json(entries: Mapping[str, Any]) -> StdPoseConfig:
+    """What :func:`to_json` gave.
+
+    Raises:
+        KeyError, TypeError, ValueError: The entries are not those of a network.
+    """
     backbone = dict(entries["backbone"])
     kind = backbone.pop("kind", "convolutional")  # unnamed where it was the only one
     if kind not in _BACKBONES:

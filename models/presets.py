@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from types import MappingProxyType
 
+import torch
+
 from models.backbones import BackboneConfig, VitPyramidConfig
 from models.checkpoints import CheckpointError
 from models.stdpose import StdPose, StdPoseConfig
@@ -34,11 +36,12 @@ PRESETS = MappingProxyType(
 )
 
 
-def build(name: str, *, pretrained: str | Path | None = None) -> StdPose:
+def build(name: str, *, seed: int = 0, pretrained: str | Path | None = None) -> StdPose:
     """A network of a preset, untrained but for its backbone where ``pretrained`` names weights.
 
     Args:
         name: Of the preset.
+        seed: Of the random weights.
         pretrained: Where ViTPose's weights are, see ``VitPyramid.from_pretrained``; ``None`` for random ones.
 
     Raises:
@@ -48,7 +51,9 @@ def build(name: str, *, pretrained: str | Path | None = None) -> StdPose:
     """
     if name not in PRESETS:
         raise ValueError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
-    network = StdPose(PRESETS[name])
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        network = StdPose(PRESETS[name])
     if pretrained is None:
         return network
     backbone = PRESETS[name].backbone

@@ -14,6 +14,7 @@ from torch import Tensor
 from models import checkpoints
 from models.candidates import SOURCES, collect, with_detector
 from models.crops import Crop
+from models.devices import pick
 from models.engines import flow
 from models.engines.confidence import HIDDEN_FACTOR, SHAPE, score_of
 from models.engines.engine import FrameSource
@@ -109,7 +110,7 @@ class StdPoseEngine:
     Args:
         network: The network.
         weights: What identifies its weights, part of the engine's version.
-        device: ``auto`` takes a GPU if there is one.
+        device: See ``models.devices.pick``.
         choice: How candidates become a result.
         detect: A detector fitted to the video, whose findings are candidates too.
     """
@@ -124,8 +125,7 @@ class StdPoseEngine:
         choice: Choice | None = None,
         detect: Detect | None = None,
     ) -> None:
-        cuda = device == "auto" and torch.cuda.is_available()
-        self._device = torch.device("cuda" if cuda else "cpu" if device == "auto" else device)
+        self._device = pick(device)
         self.network = network.to(self._device).eval()
         self.checkpoint_sha256 = weights or None
         self._choice = choice or Choice()

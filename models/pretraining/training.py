@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models import checkpoints
 from models.candidates import SOURCES, collect, with_detector
+from models.devices import pick
 from models.pretraining import training_state
 from models.pretraining.clip_inputs import as_input, first_guesses, hints_of, look
 from models.pretraining.clip_stream import stream
@@ -22,7 +24,7 @@ from models.pretraining.losses import VERIFIER_KNEE, choice, contrastive, refine
 from models.pretraining.starts import disturb, pretend_detector
 from models.pretraining.training_state import Progress
 from models.pretraining.validation import error_of
-from models.stdpose import StdPose, StdPoseConfig
+from models.stdpose import StdPose
 from models.windows import stack
 
 Stage = Literal["features", "refiner", "joint", "verifier"]
@@ -109,9 +111,10 @@ class Training:
 
     Args:
         recipe: How.
-        config: Of a new network.
+        network: What learns, in place.
         state: Where the training is saved, and read from if it is there.
-        begin: A network of the same configuration whose weights a new training begins with.
+        device: Where it runs, see ``models.devices.pick``.
+        about: Where the network came from, for the saved state, see ``training_state.read_about``.
 
     Attributes:
         network: What learns.
@@ -120,14 +123,16 @@ class Training:
     """
 
     def __init__(
-        self, recipe: Recipe, config: StdPoseConfig, state: Path | None = None, begin: StdPose | None = None
+        self,
+        recipe: Recipe,
+        network: StdPose,
+        state: Path | None = None,
+        device: str = "auto",
+        about: Mapping[str, Any] | None = None,
     ) -> None:
         self.recipe = recipe
-        with torch.random.fork_rng(devices=()):
-            torch.manual_seed(recipe.seed)
-            self.network = StdPose(config)
-        if begin is not None:
-            self.network.load_state_dict(begin.state_dict())
+        self._device = pick(device)
+        self.network = network.to(self._device).train()
         self.average = deepcopy(self.network).eval()
         self._backbone = list(self.network.backbone.parameters())
         self._verifier = list(self.network.verifier.parameters())
@@ -140,6 +145,7 @@ class Training:
             weight_decay=recipe.weight_decay,
         )
         self._state = state
+        self._about = {**(about or {}), "recipe": asdict(recipe), "config": checkpoints.to_json(network.config)}
         self.at = Progress(recipe.seed)
         if state is not None and state.exists():
             self.at = training_state.restore(state, self.network, self.average, self._optimizer)
@@ -147,7 +153,7 @@ class Training:
     def save(self) -> None:
         """Write the state, if there is a place for it."""
         if self._state is not None:
-            training_state.save(self._state, self.network, self.average, self._optimizer, self.at)
+            training_state.save(self._state, self.network, self.average, self._optimizer, self.at, self._about)
 
     @property
     def progress(self) -> float:
@@ -204,23 +210,23 @@ class Training:
         if stage == "verifier":
             return self._judge(clip, rng)
         learning = stage == "joint" and self.at.step % self.recipe.backbone_every == 0
-        xy, weight = torch.from_numpy(clip.xy)[None], torch.from_numpy(true_weight(clip))[None]
+        xy, weight = self._truth(clip)
         linear = clip.window.interpolate()
         from_linear = bool(rng.random() < self.recipe.from_linear)
         guess = disturb(rng, linear if from_linear else clip.flow, clip, strongly=from_linear)
-        start = torch.from_numpy(guess[None]).float()
-        batch = stack([clip.window], np.arange(len(clip.images)))
-        hints = hints_of(clip, 1, shown=bool(rng.random() > self.recipe.without_hints))
+        start = torch.from_numpy(guess[None]).float().to(self._device)
+        batch = stack([clip.window], np.arange(len(clip.images))).to(self._device)
+        hints = hints_of(clip, 1, self._device, shown=bool(rng.random() > self.recipe.without_hints))
         rounds = int(rng.integers(2, self.network.config.rounds + 1))
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.half):
+        with self._half():
             with torch.set_grad_enabled(learning):
-                maps = self.network.describe(as_input(clip.images))
+                maps = self.network.describe(as_input(clip.images, self._device))
             estimates = self.network(maps, batch, start, hints, rounds)
         loss = refinement(estimates, batch, xy.expand_as(start), weight.expand(start.shape[:3]))
         if learning:
-            templates = self.network.templates(maps, stack([clip.window], np.arange(len(clip.images))))
+            templates = self.network.templates(maps, batch)
             filled = tuple(level[clip.window.times] for level in maps)
-            seen = torch.from_numpy(clip.visibility == 2)
+            seen = torch.from_numpy(clip.visibility == 2).to(self._device)
             loss = loss + self.recipe.contrastive_weight * contrastive(filled, templates, xy[0], seen)
         (loss / self.recipe.clips_per_step).backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
@@ -230,19 +236,20 @@ class Training:
     def _judge(self, clip: Clip, rng: np.random.Generator) -> tuple[float, float, float]:
         if self._verifier[0] not in self._optimizer.state:
             self.network.load_state_dict(self.average.state_dict())
-        batch, starts = stack([clip.window] * 2, np.arange(len(clip.images))), first_guesses(clip)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.half):
+        batch = stack([clip.window] * 2, np.arange(len(clip.images))).to(self._device)
+        starts = first_guesses(clip, self._device)
+        with self._half():
             with torch.no_grad():
                 looks = look(self.network, clip, mirrored=bool(rng.random() < 0.6))
-                candidates = collect(self.network, looks, batch, starts, hints_of(clip, 2))
+                candidates = collect(self.network, looks, batch, starts, hints_of(clip, 2, self._device))
             if rng.random() < 0.5:
-                found = (torch.from_numpy(values).float() for values in pretend_detector(rng, clip))
+                found = (torch.from_numpy(values).float().to(self._device) for values in pretend_detector(rng, clip))
                 candidates = with_detector(candidates, batch.first(), *found)
             unseen = torch.from_numpy(rng.random(len(SOURCES)) < 0.12)
             unseen[0] = False
-            candidates = candidates.without(unseen)
+            candidates = candidates.without(unseen.to(self._device))
             estimate, weight = self.network.judge(looks.maps, batch.first(), candidates)
-        xy, counted = torch.from_numpy(clip.xy)[None], torch.from_numpy(true_weight(clip))[None]
+        xy, counted = self._truth(clip)
         loss = refinement([estimate], batch.first(), xy, counted, VERIFIER_KNEE)
         loss = loss + self.recipe.choice_weight * choice(weight, candidates, batch.first(), xy, counted)
         (loss / self.recipe.clips_per_step).backward()  # type: ignore[no-untyped-call]
@@ -256,12 +263,19 @@ class Training:
         others = np.setdiff1d(window.times, anchors)
         frames = np.union1d(anchors, rng.permutation(others)[:8])
         shown = np.intersect1d(frames, window.times)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.half):
-            maps = self.network.describe(as_input(clip.images[frames]))
-        templates = self.network.templates(maps, stack([window], frames))
+        with self._half():
+            maps = self.network.describe(as_input(clip.images[frames], self._device))
+        templates = self.network.templates(maps, stack([window], frames).to(self._device))
         rows, filled = shown - window.times[0], tuple(level[np.searchsorted(frames, shown)] for level in maps)
-        seen = torch.from_numpy(clip.visibility[rows] == 2)
-        return contrastive(filled, templates, torch.from_numpy(clip.xy[rows]), seen)
+        seen = torch.from_numpy(clip.visibility[rows] == 2).to(self._device)
+        return contrastive(filled, templates, torch.from_numpy(clip.xy[rows]).to(self._device), seen)
+
+    def _truth(self, clip: Clip) -> tuple[Tensor, Tensor]:
+        xy, weight = (torch.from_numpy(values)[None].to(self._device) for values in (clip.xy, true_weight(clip)))
+        return xy, weight
+
+    def _half(self) -> torch.autocast:
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self.recipe.half)
 
     def _update(self, stage: Stage) -> None:
         recipe, done = self.recipe, self.progress

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -32,8 +34,15 @@ class Progress:
     position: Position = field(default_factory=Position)
 
 
-def save(path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, at: Progress) -> None:
-    """Write network, average of its past, optimiser and progress."""
+def save(
+    path: Path,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    at: Progress,
+    about: Mapping[str, Any],
+) -> None:
+    """Write network, average of its past, optimiser, progress, and what ``about`` tells, see :func:`read_about`."""
     tensors = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
     for index, entries in optimizer.state_dict()["state"].items():
@@ -43,9 +52,23 @@ def save(path: Path, network: nn.Module, average: nn.Module, optimizer: torch.op
     save_file(
         {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()},
         unfinished,
-        metadata={"progress": json.dumps(asdict(at))},
+        metadata={"progress": json.dumps(asdict(at)), "about": json.dumps(about)},
     )
     unfinished.replace(path)
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """What :func:`save` was given as ``about``.
+
+    Raises:
+        CheckpointError: The file is not a state of a training.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            about: dict[str, Any] = json.loads(file.metadata()["about"])
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is not the state of a training: {error}") from error
+    return about
 
 
 def restore(path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:

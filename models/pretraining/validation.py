@@ -30,12 +30,12 @@ def validation_clips(count: int) -> list[Clip]:
 @torch.inference_mode()
 def validate(network: StdPose, held_out: Sequence[Clip]) -> dict[str, float]:
     """Mean errors on clips, in shares of the subject's size: of each candidate, and of the verifier's choice."""
-    rows = []
+    rows, device = [], next(network.parameters()).device
     for clip in held_out:
-        batch = stack([clip.window] * 2, np.arange(len(clip.images)))
-        with torch.autocast("cpu", torch.bfloat16):
+        batch = stack([clip.window] * 2, np.arange(len(clip.images))).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
             looks = look(network, clip)
-            candidates = collect(network, looks, batch, first_guesses(clip), hints_of(clip, 2))
+            candidates = collect(network, looks, batch, first_guesses(clip, device), hints_of(clip, 2, device))
             estimate, _ = network.judge(looks.maps, batch.first(), candidates)
         places = torch.cat([candidates.xy[0, :-1], estimate.xy])
         rows.append([error_of(place[None], clip, batch) for place in places])
@@ -44,6 +44,6 @@ def validate(network: StdPose, held_out: Sequence[Clip]) -> dict[str, float]:
 
 def error_of(guess: Tensor, clip: Clip, batch: WindowBatch) -> float:
     """Mean distance of ``(B, T, K, 2)`` guesses from the truth in shares of the subject's size, where there is any."""
-    counted = (batch.valid & ~batch.anchored)[: len(guess)] & torch.from_numpy(clip.visibility > 0)
-    distance = (guess - torch.from_numpy(clip.xy)).norm(dim=-1)
+    counted = (batch.valid & ~batch.anchored)[: len(guess)].cpu() & torch.from_numpy(clip.visibility > 0)
+    distance = (guess.cpu() - torch.from_numpy(clip.xy)).norm(dim=-1)
     return float(distance[counted].mean() / clip.size) if bool(counted.any()) else 0.0

@@ -26,6 +26,11 @@ _RECIPE = Recipe(
 )
 
 
+def fresh(config: StdPoseConfig) -> StdPose:
+    torch.manual_seed(_RECIPE.seed)
+    return StdPose(config)
+
+
 def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
     pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)
@@ -33,18 +38,18 @@ def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
 
 @pytest.mark.slow
 def test_a_stopped_training_goes_on_as_if_nothing_had_happened(tmp_path: Path, small: StdPoseConfig) -> None:
-    whole = Training(_RECIPE, small)
+    whole = Training(_RECIPE, fresh(small))
     stages = [report.stage for report in whole.run()]
     assert stages == ["features", "refiner", "joint", "verifier", "verifier"]
 
     state = tmp_path / "state.safetensors"
-    stopped = Training(_RECIPE, small, state)
+    stopped = Training(_RECIPE, fresh(small), state)
     running = stopped.run()
     for _ in range(3):
         assert isinstance(next(running), Report)
     running.close()
     stopped.save()
-    resumed = Training(_RECIPE, small, state)
+    resumed = Training(_RECIPE, fresh(small), state)
     assert [report.step for report in resumed.run()] == [4, 5]
     assert same(whole.network, resumed.network)
     assert same(whole.average, resumed.average)
