@@ -14,6 +14,7 @@ from models.engines.engine import Engine
 from models.engines.stdpose import StdPoseEngine
 from models.propagate import RecentFrames, plan_tracks, propagate
 from models.registry import CLASSICAL, PropagationError, resolve
+from models.weights import TINY
 from pose.metrics import evaluate
 from pose.segments import Segment, plan
 from pose.synthetic import Scene, SceneSpec
@@ -81,6 +82,11 @@ def equal(a: Track, b: Track) -> bool:
     )
 
 
+def mirrored(track: Track, right: int) -> Track:
+    known = (track.visibility > 0)[..., None]
+    return replace(track, xy=np.where(known, track.xy * np.float32([-1, 1]) + np.float32([right, 0]), track.xy))
+
+
 def noise(count: int, height: int = 120, width: int = 160) -> Footage:
     texture = np.random.default_rng(0).integers(0, 256, (height // 4, width // 4), dtype=np.uint8)
     return Footage(np.repeat(texture.repeat(4, 0).repeat(4, 1)[None], count, axis=0))
@@ -139,6 +145,30 @@ def test_a_segment_alone_equals_the_segment_among_others(scene: Scene, footage: 
     backwards = [*reversed(plan_tracks({1: keyframes}, 0, 41))]
     alone = [next(propagate(footage, {1: keyframes}, engine=engine, segments=[place]))[2] for place in backwards]
     assert all(equal(a, b) for a, b in zip(together, reversed(alone), strict=True))
+
+
+def test_tracks_together_equal_tracks_alone(scene: Scene, footage: Footage, engine: Engine) -> None:
+    near, far = sparse(scene.tracks[1], 0, 20), sparse(scene.tracks[1], 5, 17, 40)
+    moved = replace(far, xy=far.xy + np.float32(9))
+    both: dict[int, list[Track]] = {1: [], 2: []}
+    for number, _, poses in propagate(footage, {1: near, 2: moved}, engine=engine):
+        both[number].append(poses)
+    for number, keyframes in ((1, near), (2, moved)):
+        assert equal(join(both[number]), run(footage, keyframes, engine))
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [("linear", 1e-6), ("flow", 0.01), ("stdpose", 0.01)])
+def test_a_mirrored_video_gives_mirrored_poses(scene: Scene, footage: Footage, name: str, tolerance: float) -> None:
+    engine = CLASSICAL[name] if name in CLASSICAL else StdPoseEngine.from_checkpoint(TINY)
+    keyframes = sparse(scene.tracks[1], 0, 20)
+    right = footage.width - 1
+    turned = Footage(np.ascontiguousarray(footage.gray[:21, :, ::-1]))
+    straight = run(Footage(footage.gray[:21]), keyframes, engine)
+    back = mirrored(run(turned, mirrored(keyframes, right), engine), right)
+    known = (keyframes.visibility > 0).all(axis=0)
+    apart = np.linalg.norm(straight.xy - back.xy, axis=-1)[:, known]
+    size = np.linalg.norm(np.ptp(keyframes.xy[0, known], axis=0))
+    assert apart.mean() < tolerance * size
 
 
 def test_labels_farther_away_change_nothing(scene: Scene, footage: Footage, engine: Engine) -> None:
