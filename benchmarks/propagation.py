@@ -18,11 +18,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from benchmarks.labelled_videos import LabelledVideo, find, keyframes
 from benchmarks.variants import ABLATIONS, NAMES, build
@@ -107,20 +109,31 @@ def compare(truth: Track, guess: Track, given: Track) -> tuple[np.ndarray, np.nd
     return found.errors[known], found.present[known], guess.score[made][known], held[known]
 
 
-def measure_all(
-    clips: Sequence[LabelledVideo], engine: str, every: int, checkpoint: Path | None = None
-) -> tuple[list[Measured], float]:
-    """Measure clips one after the other; also gives this process's peak memory in MB."""
-    results = [measure(clip, engine, every, checkpoint) for clip in clips]
-    return results, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def measure_alone(
+    clip: LabelledVideo, engine: str, every: int, checkpoint: Path | None, threads: int
+) -> tuple[Measured, float]:
+    """``measure``, and the peak memory of this process in MB."""
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    measured = measure(clip, engine, every, checkpoint)
+    return measured, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def apart(
-    clips: Sequence[LabelledVideo], engine: str, every: int, checkpoint: Path | None = None
+    clips: Sequence[LabelledVideo], engine: str, every: int, checkpoint: Path | None, at_once: int
 ) -> tuple[list[Measured], float]:
-    """``measure_all`` in a process of its own, so that peak memory is that of one engine on one group."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(measure_all, clips, engine, every, checkpoint).result()
+    """Measure clips in processes of their own, so that the largest peak memory is that of one engine on one clip."""
+    work = partial(
+        measure_alone,
+        engine=engine,
+        every=every,
+        checkpoint=checkpoint,
+        threads=max(1, (os.cpu_count() or 1) // at_once),
+    )
+    alone = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(at_once, mp_context=alone, max_tasks_per_child=1) as pool:
+        results, memory = zip(*pool.map(work, clips), strict=True)
+    return list(results), max(memory)
 
 
 def auroc(score: np.ndarray, positive: np.ndarray) -> float:
@@ -175,8 +188,8 @@ over that of linear interpolation, `ratio of means` the mean error of all clips 
 95 % intervals over clips. `clips worse` counts those whose mean error exceeds linear's by more than 2 %. `AUROC` is the
 probability that a point off by more than 5 % has a lower score than one that is not. `frames/s` is the median over
 clips, all tracks, decoding included, after `fitting s`, the median of the seconds that fitting the engine to the video
-took (reading the weights, and stage B where there is one); `peak MB` is the peak memory of a process that does this
-group only.
+took (reading the weights, and stage B where there is one); `peak MB` is the largest peak memory of processes that do
+one clip each.
 """
 
 
@@ -185,16 +198,18 @@ def report(
     gaps: Sequence[int],
     engines: Sequence[str],
     detail: bool,
-    checkpoint: Path | None = None,
+    checkpoint: Path | None,
+    at_once: int,
 ) -> None:
     """Measure and print a table for each group and gap."""
     for group, members in groupby(clips, key=lambda clip: clip.group):
         together = list(members)
         for every in gaps:
-            baseline, memory = apart(together, BASELINE, every)
+            measure_each = partial(apart, together, every=every, checkpoint=checkpoint, at_once=at_once)
+            baseline, memory = measure_each(engine=BASELINE)
             print(f"\n## {group}, a keyframe every {every} frames\n\n{HEADER}", flush=True)
             for engine in engines:
-                results, peak = (baseline, memory) if engine == BASELINE else apart(together, engine, every, checkpoint)
+                results, peak = (baseline, memory) if engine == BASELINE else measure_each(engine=engine)
                 print(row(engine, results, baseline, peak), flush=True)
                 if detail and engine != BASELINE and len(together) > 1:
                     pairs = zip(results, baseline, strict=True)
@@ -209,6 +224,7 @@ def main() -> None:
     parser.add_argument("--gaps", default="10,20", help="frames from one keyframe to the next")
     parser.add_argument("--engines", default="linear,flow,stdpose,stdpose adapted", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--checkpoint", type=Path, help="weights of stdpose, where not those of the package")
+    parser.add_argument("--at-once", type=int, default=1, help="clips at a time, which share the cores")
     parser.add_argument("--detail", action="store_true", help="also print each clip's ratio to standard error")
     wish = parser.parse_args()
     gaps, engines = [int(gap) for gap in wish.gaps.split(",")], wish.engines.split(",")
@@ -218,9 +234,10 @@ def main() -> None:
     print("".join(f"* {name}: {ABLATIONS[name]}\n" for name in engines if name in ABLATIONS))
     print(
         f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"OpenCV {cv2.__version__}, {sys.platform}; the machine was shared, so rates are lower bounds.\n\n{LEGEND}"
+        f"OpenCV {cv2.__version__}, {sys.platform}; {wish.at_once} clips at a time share the cores, "
+        f"and the machine was shared, so rates are lower bounds.\n\n{LEGEND}"
     )
-    report(list(find(wish.data)), gaps, engines, wish.detail, wish.checkpoint)
+    report(list(find(wish.data)), gaps, engines, wish.detail, wish.checkpoint, wish.at_once)
 
 
 if __name__ == "__main__":
