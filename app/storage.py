@@ -132,8 +132,9 @@ class Storage:
             return self.keep(incoming)
 
     def discard(self, sha256: str) -> None:
-        """Remove an object that nothing refers to."""
-        obstore.delete(self._store, _key(sha256))
+        """Remove an object that nothing refers to, where it is there."""
+        with suppress(FileNotFoundError):
+            obstore.delete(self._store, _key(sha256))
 
     def has(self, sha256: str) -> bool:
         """Whether an object is there."""
