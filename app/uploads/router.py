@@ -27,9 +27,8 @@ _MOST = 2**63 - 1
 
 Count = Annotated[int | None, Header(ge=0, le=_MOST)]
 UploadChecksum = Annotated[str | None, Header(max_length=200, description="An algorithm and the Base64 of a digest")]
+# Bodies are not in the schema: tools that make requests up from it know no media type of tus.
 ContentType = Annotated[str | None, Header(max_length=200, include_in_schema=False)]
-
-_BYTES = {"requestBody": {"content": {protocol.CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}}}}
 
 
 def _intake(request: Request) -> Intake:
@@ -73,7 +72,6 @@ def options(caller: CallerDep, settings: SettingsDep) -> Response:
     response_model=UploadOut,
     dependencies=[require(Role.ANNOTATOR), Depends(protocol.speaks_tus)],
     responses=problem_responses(408, 409, 412, 413, 460, 507),
-    openapi_extra=_BYTES,
 )
 @router.post("/", include_in_schema=False, dependencies=[require(Role.ANNOTATOR), Depends(protocol.speaks_tus)])
 async def create_upload(
@@ -90,7 +88,10 @@ async def create_upload(
     content_type: ContentType = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Begin an upload; `Location` says where its bytes go. The first of them may come as the body."""
+    """Begin an upload; `Location` says where its bytes go.
+
+    The first of them may come as the body, of type `application/offset+octet-stream`.
+    """
     protocol.check_length(upload_length, upload_defer_length)
     described = protocol.read_metadata(upload_metadata)
     checksum = protocol.read_checksum(upload_checksum)
@@ -118,7 +119,6 @@ async def get_offset(upload: UploadDep, intake: IntakeDep) -> Response:
     status_code=204,
     dependencies=[require(Role.ANNOTATOR)],
     responses=problem_responses(408, 409, 410, 412, 413, 415, 423, 460, 507),
-    openapi_extra=_BYTES,
 )
 async def append(
     request: Request,
@@ -130,7 +130,10 @@ async def append(
     upload_checksum: UploadChecksum = None,
     content_type: ContentType = None,
 ) -> Response:
-    """Bring the bytes from an offset on. What arrives before a connection breaks off is kept."""
+    """Bring the bytes from an offset on, as a body of type `application/offset+octet-stream`.
+
+    What arrives before a connection breaks off is kept, unless a checksum was promised.
+    """
     lift(request)
     protocol.check_type(content_type)
     checksum = protocol.read_checksum(upload_checksum)

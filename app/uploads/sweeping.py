@@ -7,7 +7,6 @@ import logging
 from datetime import UTC, datetime
 
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import ServiceError
 from app.tables import Upload
@@ -27,8 +26,9 @@ async def keep_swept(intake: Intake) -> None:
     while True:
         try:
             await sweep(intake)
-        except SQLAlchemyError:
-            log.warning("uploads could not be swept", exc_info=True)
+        except Exception:
+            # A full disk, a database that does not answer, a storage that is away: the next round may do better.
+            log.exception("uploads could not be swept")
         await asyncio.sleep(min(_SWEEP_SECONDS, intake.settings.upload_expiry_hours * 3600 / 4))
 
 

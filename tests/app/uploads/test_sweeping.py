@@ -78,7 +78,8 @@ def test_who_is_still_writing_is_left_alone(yard, make_video):
     url = yard.tus.begin(SIZE)
     with yard.tus.pushing(url, 0, SIZE) as connection:
         connection.sendall(data[:1000])
-        while yard.tus.offset(url) < 1000:
+        deadline = time.monotonic() + 10
+        while yard.tus.offset(url) < 1000 and time.monotonic() < deadline:
             time.sleep(0.01)
         age(yard, url)
         swept(yard)
