@@ -106,7 +106,7 @@ async def create_upload(
     return JSONResponse(shown.model_dump(mode="json"), 201, headers)
 
 
-@router.head("/{upload_id}", responses=problem_responses(410, 412, 423))
+@router.head("/{upload_id}", responses=problem_responses(410, 412, 423, 507))
 async def get_offset(upload: UploadDep, intake: IntakeDep) -> Response:
     """How many bytes have arrived, and the video once there is one."""
     said = {"Upload-Metadata": upload.description} if upload.description else {}
@@ -123,7 +123,6 @@ async def get_offset(upload: UploadDep, intake: IntakeDep) -> Response:
 async def append(
     request: Request,
     upload: UploadDep,
-    caller: CallerDep,
     intake: IntakeDep,
     upload_offset: Annotated[int, Header(ge=0, le=_MOST)],
     upload_length: Count = None,
@@ -143,7 +142,7 @@ async def append(
         return Response(status_code=204, headers=_headers(upload, offset))
     async with steps.hold(intake, upload) as part:
         _check_offset(upload_offset, part.size)
-        if upload_length is not None:
+        if upload_length is not None and upload_length != upload.length:
             async with intake.turns.writing:
                 await run_in_threadpool(_set_length, intake, upload.id, upload_length, part.size)
             upload.length = upload_length
