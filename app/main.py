@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 
 from anyio import Semaphore
@@ -24,6 +25,11 @@ from app.runs.router import router as runs
 from app.settings import Settings
 from app.storage import Storage
 from app.tracks.router import router as tracks
+from app.uploads.intake import Intake
+from app.uploads.manners import TusManners
+from app.uploads.parts import Parts
+from app.uploads.router import router as uploads
+from app.uploads.sweeping import keep_swept
 from app.version import VERSION
 from app.videos.frames import FrameReaders
 from app.videos.router import router as videos
@@ -41,11 +47,17 @@ def create_app(settings: Settings) -> FastAPI:
         raise ValueError(f"refusing to serve on {settings.host} without authentication; bind 127.0.0.1 or turn auth on")
     database = connect(settings.database)
     storage = Storage(settings.storage, settings.scratch_dir)
+    turns = Turns(reading=Semaphore(database.readers), writing=Semaphore(database.writers))
+    intake = Intake(settings, database, storage, turns, Parts(settings.scratch_dir / "uploads"))
     frame_readers = FrameReaders(storage, settings.open_videos)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(keep_swept(intake))
         yield
+        sweeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeping
         frame_readers.close()
         database.dispose()
 
@@ -59,13 +71,15 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
-    app.state.turns = Turns(reading=Semaphore(database.readers), writing=Semaphore(database.writers))
+    app.state.turns = turns
     app.state.storage = storage
+    app.state.intake = intake
     app.state.frame_readers = frame_readers
     app.add_middleware(BodyLimit, max_bytes=settings.max_json_bytes)
+    app.add_middleware(TusManners, path=f"{PREFIX}/uploads")
     errors.install(app)
     api = APIRouter(prefix=PREFIX, responses=problem_responses(400, 401, 403, 404, 422))
-    for router in (keys, projects, videos, tracks, labels, runs, jobs, exports):
+    for router in (keys, projects, uploads, videos, tracks, labels, runs, jobs, exports):
         api.include_router(router)
     app.include_router(api)
     app.include_router(home.router)

@@ -23,6 +23,8 @@ class Settings(BaseSettings):
         port: Port to bind; 0 takes a free one.
         auth: Whether requests need an API key. Off, every request acts as the local admin.
         max_upload_bytes: Largest video.
+        upload_expiry_hours: How long an unfinished upload waits for its next bytes.
+        upload_silence_seconds: How long a connection may stand still while it brings bytes of an upload.
         max_json_bytes: Largest JSON body.
         max_pixels: Most pixels in a frame.
         max_frames: Most frames in a video.
@@ -45,6 +47,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     auth: bool = True
     max_upload_bytes: int = Field(default=64 * 1024 * MIB, gt=0)
+    upload_expiry_hours: float = Field(default=24, gt=0)
+    upload_silence_seconds: float = Field(default=30, gt=0)
     max_json_bytes: int = Field(default=64 * MIB, gt=0)
     max_pixels: int = Field(default=7680 * 4320, gt=0)
     max_frames: int = Field(default=5_000_000, gt=0)

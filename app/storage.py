@@ -51,10 +51,13 @@ class Incoming:
         Raises:
             NoSpace: The disk is full.
         """
-        with _space():
-            self._file.write(piece)
-        self._digest.update(piece)
-        self.size += len(piece)
+        rest = memoryview(piece)
+        while rest:
+            with room():
+                written = self._file.write(rest)  # fewer bytes than asked for, where the disk is about to be full
+            self._digest.update(rest[:written])
+            self.size += written
+            rest = rest[written:]
 
     def sync(self) -> None:
         """See what has arrived safely to disk, which can take a while.
@@ -62,7 +65,7 @@ class Incoming:
         Raises:
             NoSpace: The disk is full.
         """
-        with _space():
+        with room():
             os.fsync(self._file.fileno())
 
     def digest(self) -> bytes:
@@ -92,7 +95,7 @@ class Storage:
         Raises:
             NoSpace: The disk is full.
         """
-        with self.scratch_file() as path, _space(), path.open("xb", buffering=0) as file:
+        with self.scratch_file() as path, room(), path.open("xb", buffering=0) as file:
             yield Incoming(path, file)
 
     @contextmanager
@@ -115,10 +118,11 @@ class Storage:
         """Store what has arrived, durably."""
         return self._adopt(incoming.path, Stored(incoming.digest().hex(), incoming.size))
 
-    def adopt(self, path: Path) -> Stored:
-        """Store a finished scratch file, durably; it is gone from scratch."""
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    def adopt(self, path: Path, sha256: str | None = None) -> Stored:
+        """Store a finished scratch file, durably, by its digest if that is known; a local store takes the file away."""
+        if sha256 is None:
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return self._adopt(path, Stored(sha256, path.stat().st_size))
 
     def put(self, data: bytes) -> Stored:
@@ -128,8 +132,17 @@ class Storage:
             return self.keep(incoming)
 
     def discard(self, sha256: str) -> None:
-        """Remove an object that nothing refers to."""
-        obstore.delete(self._store, _key(sha256))
+        """Remove an object that nothing refers to, where it is there."""
+        with suppress(FileNotFoundError):
+            obstore.delete(self._store, _key(sha256))
+
+    def has(self, sha256: str) -> bool:
+        """Whether an object is there."""
+        try:
+            obstore.head(self._store, _key(sha256))
+        except FileNotFoundError:
+            return False
+        return True
 
     def get(self, sha256: str) -> bytes:
         """Read a whole object."""
@@ -148,7 +161,7 @@ class Storage:
         return cached
 
     def _adopt(self, path: Path, stored: Stored) -> Stored:
-        with _space():
+        with room():
             if self._root:
                 target = self._root / _key(stored.sha256)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +186,12 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def _space() -> Iterator[None]:
+def room() -> Iterator[None]:
+    """Tell a full disk or bucket by its name.
+
+    Raises:
+        NoSpace: What the block wrote did not fit.
+    """
     try:
         yield
     except OSError as error:

@@ -161,6 +161,30 @@ class Video(Table):
     created_at: Mapped[datetime] = mapped_column(default=_now)
 
 
+class Upload(Table):
+    """A file that arrives in pieces. Its bytes are in scratch until it is whole and becomes a video.
+
+    ``sha256`` is known once all bytes are there, just before they go into storage; nothing may remove that object while
+    the upload is open.
+    """
+
+    __tablename__ = "upload"
+    __table_args__ = (Index("ix_upload_state_expires_at", "state", "expires_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    lab_id: Mapped[int] = mapped_column(ForeignKey("lab.id"), index=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("project.id"), index=True)
+    filename: Mapped[str]
+    description: Mapped[str]
+    length: Mapped[int | None]
+    state: Mapped[str] = mapped_column(default="open")
+    reason: Mapped[str | None]
+    sha256: Mapped[str | None]
+    video_id: Mapped[int | None] = mapped_column(ForeignKey("video.id"))
+    created_at: Mapped[datetime] = mapped_column(default=_now)
+    expires_at: Mapped[datetime]
+
+
 class TrackRow(Table):
     """One subject of a video. Its number is what COCO files call ``track_id``."""
 

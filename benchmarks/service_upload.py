@@ -21,9 +21,9 @@ ROUNDS = 3
 _POLL_SECONDS = 0.02
 
 
-def enlarge(clip: Path) -> None:
-    """Bring an MP4 to ``SIZE`` with a box that players skip."""
-    gap = SIZE - clip.stat().st_size
+def enlarge(clip: Path, size: int = SIZE) -> None:
+    """Bring an MP4 to a size with a box that players skip."""
+    gap = size - clip.stat().st_size
     with clip.open("ab") as file:
         file.write(gap.to_bytes(4, "big") + b"free")
         for done in range(8, gap, MIB):

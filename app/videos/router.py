@@ -33,7 +33,7 @@ from app.keys.service import Caller, Role
 from app.pagination import Page, PageDep
 from app.settings import Settings
 from app.storage import Incoming, Storage
-from app.tables import Blob, Video
+from app.tables import Video
 from app.videos import service, upload
 from app.videos.frames import Format, FrameReaders, encode
 from app.videos.probe import probe
@@ -126,12 +126,7 @@ def _add(
             once = Once(session, caller.lab_id, key, f"POST videos of {project_id} {filename} {stored.sha256}")
             answer = once(make, status=201)
     except Exception:
-        # With one writer at a time nobody else can be about to refer to the file; otherwise it stays, unused.
-        if database.writers == 1:
-            with database.session(readonly=True) as session:
-                unknown = session.get(Blob, stored.sha256) is None
-            if unknown:
-                storage.discard(stored.sha256)
+        service.drop_unused(database, storage, stored.sha256)
         raise
     return answer if isinstance(answer, JSONResponse) else JSONResponse(answer.model_dump(mode="json"), status)
 

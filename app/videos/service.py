@@ -8,11 +8,12 @@ import unicodedata
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.database import Database
 from app.errors import Conflict, FieldProblem, NotFound
 from app.jobs import ledger
 from app.settings import Settings
-from app.storage import Stored
-from app.tables import Blob, Job, Project, Video
+from app.storage import Storage, Stored
+from app.tables import Blob, Job, Project, Upload, Video
 from app.videos.schemas import VideoOut
 
 INGEST = "ingest"
@@ -56,6 +57,20 @@ def record_blob(session: Session, stored: Stored) -> None:
     if session.get(Blob, stored.sha256) is None:
         session.merge(Blob(sha256=stored.sha256, size=stored.size))
         session.flush()
+
+
+def drop_unused(database: Database, storage: Storage, sha256: str) -> None:
+    """Remove an object that was stored for a row which then was not written.
+
+    With one writer at a time nobody else can be about to refer to it; otherwise it stays, unused.
+    """
+    if database.writers > 1:
+        return
+    waiting = select(Upload.id).where(Upload.sha256 == sha256, Upload.state == "open").limit(1)
+    with database.session(readonly=True) as session:
+        unused = session.get(Blob, sha256) is None and session.scalar(waiting) is None
+    if unused:
+        storage.discard(sha256)
 
 
 def show(session: Session, video: Video) -> VideoOut:

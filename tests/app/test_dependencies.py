@@ -44,7 +44,7 @@ def call(client, method, path):
     query = {"frame_index": 0, "track_id": 1} if method == "DELETE" and path.endswith("labels") else None
     body = BODIES.get(path, {}) if method in ("PUT", "POST", "PATCH") else None
     number = path.replace("{index}", "0").replace("{key_id}", "1")
-    for name in ("project_id", "video_id", "run_id", "job_id", "export_id"):
+    for name in ("project_id", "video_id", "run_id", "job_id", "export_id", "upload_id"):
         number = number.replace(f"{{{name}}}", "1")
     assert "{" not in number, f"an id this test does not know: {path}"
     return client.request(method, number, params=query, json=body)

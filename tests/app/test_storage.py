@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 import subprocess
@@ -139,6 +140,33 @@ def test_a_file_for_which_the_database_has_no_room_is_not_kept(cramped, small_di
     cramped.work()
 
 
+def tus(service, method, url, content=None, **headers):
+    named = {name.replace("_", "-"): str(value) for name, value in headers.items()}
+    root = str(service.http.base_url).partition("/api/")[0]
+    return service.http.request(method, root + url, content=content, headers={"Tus-Resumable": "1.0.0", **named})
+
+
+def test_an_upload_goes_on_where_the_disk_was_full(cramped, small_disk, refused):
+    data = noise(14)
+    begun = tus(cramped, "POST", "/api/v1/uploads", Upload_Length=len(data), Upload_Metadata="project_id MQ==")
+    assert begun.status_code == 201
+    url, kind = begun.headers["location"], "application/offset+octet-stream"
+    with full(small_disk, spare=len(data) // 2):
+        refused(tus(cramped, "PATCH", url, data, Upload_Offset=0, Content_Type=kind), 507)
+        metadata = {"Upload-Length": len(data), "Upload-Metadata": "project_id MQ=="}
+        refused(tus(cramped, "POST", "/api/v1/uploads", **metadata), 507)
+        offset = int(tus(cramped, "HEAD", url).headers["upload-offset"])
+        assert len(data) // 4 < offset < len(data)
+    assert tus(cramped, "PATCH", url, data[:0], Upload_Offset=offset, Content_Type=kind).status_code == 204
+    shrink_log(cramped)
+    with full(small_disk, spare=len(data) - offset + 12_288):
+        refused(tus(cramped, "PATCH", url, data[offset:], Upload_Offset=offset, Content_Type=kind), 507)
+        assert tus(cramped, "HEAD", url).status_code == 507
+    number = tus(cramped, "HEAD", url).headers["posetween-video"]
+    assert cramped.http.get(f"/videos/{number}/content", params={"original": 1}).content == data
+    cramped.work()
+
+
 def test_labels_that_do_not_fit(cramped, small_disk, everything, refused):
     assert put(cramped, range(5)).status_code == 200
     before, shown = everything(cramped), cramped.http.get("/videos/1/labels").content
@@ -206,8 +234,11 @@ def test_what_was_put_is_found_under_its_digest(storage):
     assert storage.get(stored.sha256) == storage.file(stored.sha256).read_bytes() == b"hello"
     assert storage.put(b"hello") == stored
     assert len(files(storage)) == 1
-    storage.discard(stored.sha256)
-    assert files(storage) == []
+    assert storage.has(stored.sha256)
+    for _ in range(2):
+        storage.discard(stored.sha256)
+        assert files(storage) == []
+        assert not storage.has(stored.sha256)
 
 
 def test_what_is_not_kept_leaves_nothing(storage):
@@ -226,6 +257,17 @@ def test_no_room_is_an_error_of_its_own(small_disk, tmp_path):
     with full(small_disk), pytest.raises(NoSpace):
         storage.put(bytes(2**20))
     assert len(files(storage)) == before
+
+
+def test_what_a_full_disk_still_took_is_counted(small_disk):
+    storage = Storage((small_disk / "objects").as_uri(), small_disk / "scratch")
+    data = os.urandom(2**20)
+    with full(small_disk, spare=2**19), storage.receive() as incoming:
+        with pytest.raises(NoSpace):
+            incoming.write(data)
+        kept = incoming.path.read_bytes()
+        assert 0 < len(kept) == incoming.size < len(data)
+        assert incoming.digest() == hashlib.sha256(kept).digest()
 
 
 def test_what_a_killed_process_left_is_swept_a_day_later(tmp_path):

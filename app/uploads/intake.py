@@ -1,0 +1,233 @@
+"""From bytes that arrive to a video: the steps of an upload."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+
+from app.database import Database
+from app.dependencies import Turns
+from app.errors import Conflict, NoSpace, TooLarge, invalid
+from app.settings import Settings
+from app.storage import Incoming, Storage, Stored
+from app.tables import Upload
+from app.uploads import service
+from app.uploads.parts import Missing, Part, Parts, Taken
+from app.uploads.protocol import Checksum, ChecksumMismatch, Gone, Locked, Silence
+from app.videos import service as videos
+from app.videos.probe import probe
+
+#: A request waits so long for the one before it, whose connection may be gone without the server knowing yet.
+PATIENCE_SECONDS = 1.0
+
+_LOCKED = "another request is writing to this upload; ask for its offset and try again"
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What taking in uploads needs."""
+
+    settings: Settings
+    database: Database
+    storage: Storage
+    turns: Turns
+    parts: Parts
+
+
+@asynccontextmanager
+async def hold(intake: Intake, upload: Upload) -> AsyncIterator[Part]:
+    """The part of an upload, for one request at a time.
+
+    Raises:
+        Locked: Another request has it.
+        Conflict: The one before this brought the last bytes.
+        Gone: It is not there.
+    """
+    try:
+        async with intake.parts.hold(upload.id, PATIENCE_SECONDS) as part:
+            yield part
+    except Taken as error:
+        raise Locked(_LOCKED) from error
+    except Missing:
+        whole = await recover(intake, upload)
+        raise Conflict("all bytes of this upload are here", offset=whole.length) from None
+
+
+def check_room(intake: Intake, length: int) -> None:
+    """Refuse an upload for which the disk has no room.
+
+    Raises:
+        NoSpace: It has not.
+    """
+    free = shutil.disk_usage(intake.parts.folder).free
+    if length > free:
+        raise NoSpace(f"the server has room for {free} bytes, the upload has {length}")
+
+
+async def standing(intake: Intake, upload: Upload) -> tuple[Upload, int]:
+    """An upload as it is, and how many of its bytes are safely here.
+
+    One that a crash left whole becomes a video now: clients take an upload whose bytes are all there for finished.
+
+    Raises:
+        Locked: Another request is about to make it a video.
+        Invalid: It is no video; the upload has ended.
+        Gone: It is not there.
+    """
+    if upload.state == service.FINISHED:
+        return upload, upload.length or 0
+    try:
+        offset = await run_in_threadpool(intake.parts.offset, upload.id)
+        if offset != upload.length:
+            return upload, offset
+        async with intake.parts.hold(upload.id, PATIENCE_SECONDS) as part:
+            return await finish(intake, upload, part), offset
+    except Taken as error:
+        raise Locked(_LOCKED) from error
+    except Missing:
+        whole = await recover(intake, upload)
+        return whole, whole.length or 0
+
+
+async def receive(
+    intake: Intake, request: Request, part: Part, *, length: int | None, checksum: Checksum | None
+) -> None:
+    """Append the body of a request; what arrived before a connection breaks off stays, unless a checksum was promised.
+
+    Raises:
+        TooLarge: The body goes beyond the end; nothing of it is kept.
+        ChecksumMismatch: Other bytes arrived; nothing of them is kept.
+        NoSpace: The disk is full; what there was room for is kept.
+        Silence: No bytes came for too long.
+    """
+    room = (length if length is not None else intake.settings.max_upload_bytes) - part.size
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > room:
+        raise _beyond(room)
+    body = _pieces(request, intake.settings.upload_silence_seconds)
+    if checksum is None:
+        before = part.mark()
+        try:
+            await _write(body, part, room)
+        except TooLarge:
+            part.cut(before)
+            raise
+    else:
+        hashed = hashlib.new(checksum.algorithm)
+        with part.aside() as aside:
+            await _write(body, aside, room, hashed)
+            if hashed.digest() != checksum.digest:
+                raise ChecksumMismatch("the bytes that arrived have another checksum; send them again")
+            await run_in_threadpool(part.append, aside)
+    await run_in_threadpool(part.sync)
+
+
+async def finish(intake: Intake, upload: Upload, part: Part) -> Upload:
+    """Make an upload whose bytes are all there a video; doing it again gives the same video.
+
+    Raises:
+        Invalid: It is no video; the upload has ended.
+        NoSpace: There is no room for it in storage or in the database; it can be tried again.
+    """
+    sha256 = upload.sha256 or await _judge(intake, upload, part)
+    # Storing belongs into the turn, see ``videos.service.drop_unused``.
+    async with intake.turns.writing:
+        await run_in_threadpool(intake.storage.adopt, part.path, sha256)
+        return await run_in_threadpool(_become_video, intake, upload, sha256)
+
+
+async def recover(intake: Intake, upload: Upload) -> Upload:
+    """An upload that has no part here: it is a video, or a crash came after its bytes went into storage.
+
+    Raises:
+        Gone: Neither.
+    """
+    upload = await run_in_threadpool(_again, intake, upload)
+    if upload.state == service.FINISHED:
+        return upload
+    if upload.sha256 is None or not await run_in_threadpool(intake.storage.has, upload.sha256):
+        raise Gone("the bytes of this upload are not on this server any more; begin again")
+    async with intake.turns.writing:
+        return await run_in_threadpool(_become_video, intake, upload, upload.sha256)
+
+
+async def end(intake: Intake, upload: Upload, state: str, reason: str) -> None:
+    """End an upload without a video; nothing of its bytes stays."""
+    async with intake.turns.writing:
+        await run_in_threadpool(_end, intake, upload, state, reason)
+
+
+async def _judge(intake: Intake, upload: Upload, part: Part) -> str:
+    """Digest of all bytes of an upload, written down; unless they are no video, which ends it."""
+    settings = intake.settings
+    fault, sha256 = await asyncio.gather(
+        run_in_threadpool(probe, part.path, settings.limits, settings.ingest_memory_bytes),
+        run_in_threadpool(part.sha256),
+    )
+    if fault is not None:
+        await end(intake, upload, service.REFUSED, fault)
+        raise invalid("", fault)
+    async with intake.turns.writing:
+        await run_in_threadpool(_mark_whole, intake, upload.id, sha256)
+    return sha256
+
+
+async def _pieces(request: Request, silence: float) -> AsyncIterator[bytes]:
+    stream = aiter(request.stream())
+    while True:
+        try:
+            async with asyncio.timeout(silence):
+                piece = await anext(stream, None)
+        except TimeoutError as error:
+            raise Silence(f"no bytes came for {silence:g} s; go on from the offset") from error
+        if piece is None:
+            return
+        yield piece
+
+
+async def _write(body: AsyncIterator[bytes], target: Incoming, room: int, hashed: hashlib._Hash | None = None) -> None:
+    end = target.size + room
+    async for piece in body:
+        if target.size + len(piece) > end:
+            raise _beyond(room)
+        target.write(piece)
+        if hashed is not None:
+            hashed.update(piece)
+
+
+def _beyond(room: int) -> TooLarge:
+    return TooLarge(f"the upload has room for {room} more bytes")
+
+
+# Transactions of their own, in a thread: one that spans the request would hold the database while the bytes arrive.
+def _mark_whole(intake: Intake, upload_id: str, sha256: str) -> None:
+    with intake.database.session() as session:
+        service.mark_whole(session, upload_id, sha256)
+
+
+def _become_video(intake: Intake, upload: Upload, sha256: str) -> Upload:
+    assert upload.length is not None
+    with intake.database.session() as session:
+        made = service.become_video(session, intake.settings, upload.id, Stored(sha256, upload.length))
+    intake.parts.remove(upload.id)
+    return made
+
+
+def _again(intake: Intake, upload: Upload) -> Upload:
+    with intake.database.session(readonly=True) as session:
+        return service.find(session, upload.lab_id, upload.id)
+
+
+def _end(intake: Intake, upload: Upload, state: str, reason: str) -> None:
+    with intake.database.session() as session:
+        service.end(session, upload.id, state, reason)
+    intake.parts.remove(upload.id)
+    if upload.sha256 is not None:
+        videos.drop_unused(intake.database, intake.storage, upload.sha256)

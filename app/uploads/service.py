@@ -1,0 +1,146 @@
+"""The rows of uploads: how they begin, what becomes of them, and when they are forgotten."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app.errors import NotFound, TooLarge, invalid
+from app.settings import Settings
+from app.storage import Stored
+from app.tables import Project, Upload
+from app.uploads.protocol import Described, Gone
+from app.videos import service as videos
+
+OPEN, FINISHED, REFUSED, TERMINATED, EXPIRED = "open", "finished", "refused", "terminated", "expired"
+
+_ID = re.compile(r"[0-9a-f]{32}")
+
+#: Written down anew only when this share of the time is gone, so that not every piece costs a write.
+_STALE = 0.02
+_REMEMBERED = timedelta(days=30)
+
+
+def create(session: Session, settings: Settings, lab_id: int, described: Described, length: int | None) -> Upload:
+    """Begin an upload."""
+    upload = Upload(
+        # Random, and so never used twice: a client may come back long after its upload is forgotten.
+        id=uuid.uuid4().hex,
+        lab_id=lab_id,
+        project_id=described.project_id,
+        filename=described.filename,
+        description=described.header,
+        length=length,
+        expires_at=datetime.now(UTC) + _lifetime(settings),
+    )
+    session.add(upload)
+    session.flush()
+    return upload
+
+
+def find(session: Session, lab_id: int, upload_id: str) -> Upload:
+    """A lab's upload that is open or finished.
+
+    Raises:
+        NotFound: There is none, or it is another lab's.
+        Gone: It was refused or terminated, or it expired.
+    """
+    upload = session.get(Upload, upload_id) if _ID.fullmatch(upload_id) else None
+    if upload is None or upload.lab_id != lab_id:
+        raise NotFound(f"there is no upload {upload_id}")
+    if upload.state not in (OPEN, FINISHED):
+        raise Gone(upload.reason or f"this upload was {upload.state}")
+    if upload.state == OPEN and upload.sha256 is None and upload.expires_at <= datetime.now(UTC):
+        raise Gone(expired(upload))
+    return upload
+
+
+def renew(session: Session, settings: Settings, upload_id: str) -> datetime:
+    """Let an upload wait for its full time again, since bytes came; gives when it expires."""
+    upload = session.get_one(Upload, upload_id)
+    upload.expires_at = datetime.now(UTC) + _lifetime(settings)
+    return upload.expires_at
+
+
+def wants_renewal(settings: Settings, upload: Upload) -> bool:
+    """Whether a noticeable part of its time is gone."""
+    return upload.expires_at - datetime.now(UTC) < (1 - _STALE) * _lifetime(settings)
+
+
+def set_length(session: Session, settings: Settings, upload_id: str, length: int, offset: int) -> None:
+    """Write down how long an upload will be that did not say so when it began.
+
+    Raises:
+        Invalid: It has another length, or more bytes than that.
+        TooLarge: It is too long.
+    """
+    upload = session.get_one(Upload, upload_id, with_for_update=True)
+    if upload.length not in (None, length):
+        raise invalid("/upload-length", f"this upload has a length of {upload.length} bytes, for good", "header")
+    if length < max(1, offset):
+        raise invalid("/upload-length", f"{offset} bytes of this upload are there already", "header")
+    check_size(settings, length)
+    upload.length = length
+
+
+def check_size(settings: Settings, length: int) -> None:
+    """Refuse what is too long.
+
+    Raises:
+        TooLarge: It is.
+    """
+    if length > settings.max_upload_bytes:
+        raise TooLarge(f"a video may have {settings.max_upload_bytes} bytes")
+
+
+def mark_whole(session: Session, upload_id: str, sha256: str) -> None:
+    """Write down the digest of all bytes, before they leave scratch: after a crash they are found by it."""
+    session.get_one(Upload, upload_id, with_for_update=True).sha256 = sha256
+
+
+def become_video(session: Session, settings: Settings, upload_id: str, stored: Stored) -> Upload:
+    """Make the stored bytes of an upload a video, once.
+
+    Raises:
+        Gone: The upload ended meanwhile.
+    """
+    upload = session.get_one(Upload, upload_id, with_for_update=True)
+    if upload.state == FINISHED:
+        return upload
+    if upload.state != OPEN:
+        raise Gone(upload.reason or f"this upload was {upload.state}")
+    project = session.get_one(Project, upload.project_id)
+    video, _ = videos.add(session, settings, project, upload.filename, stored)
+    upload.state, upload.video_id = FINISHED, video.id
+    return upload
+
+
+def end(session: Session, upload_id: str, state: str, reason: str) -> None:
+    """End an upload that is open without a video."""
+    upload = session.get_one(Upload, upload_id, with_for_update=True)
+    if upload.state == OPEN:
+        upload.state, upload.reason = state, reason
+
+
+def expired(upload: Upload) -> str:
+    """What to tell who comes too late."""
+    return f"this upload expired at {upload.expires_at:%Y-%m-%d %H:%M} UTC; begin again"
+
+
+def all_open(session: Session) -> Sequence[str]:
+    """Ids of the uploads that are neither finished nor ended."""
+    return session.scalars(select(Upload.id).where(Upload.state == OPEN)).all()
+
+
+def forget(session: Session) -> None:
+    """Remove the rows of uploads that ended long ago."""
+    session.execute(delete(Upload).where(Upload.state != OPEN, Upload.expires_at < datetime.now(UTC) - _REMEMBERED))
+
+
+def _lifetime(settings: Settings) -> timedelta:
+    return timedelta(hours=settings.upload_expiry_hours)
