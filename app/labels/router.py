@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
+from sqlalchemy import select
 
 from app.dependencies import (
     MAX_ID,
@@ -23,8 +24,22 @@ from app.errors import invalid, problem_responses
 from app.idempotency import OnceDep
 from app.keys.service import Role
 from app.labels import service, windows
-from app.labels.schemas import Imported, LabelIn, LabelsIn, LabelsOut, Layer, Written, read_body, schema
+from app.labels.schemas import (
+    Imported,
+    LabelIn,
+    LabelsIn,
+    LabelsOut,
+    Layer,
+    RevisionOut,
+    Undone,
+    Written,
+    read_body,
+    schema,
+)
+from app.labels.undo import undo
+from app.pagination import Page, PageDep
 from app.projects import service as projects
+from app.tables import LabelRevision
 from app.videos.service import readable
 
 router = APIRouter(prefix="/videos/{video_id}/labels", tags=["labels"])
@@ -127,6 +142,30 @@ def get_labels(
         labels=[windows.show(track, row) for track, row in windows.by_frame(tracks)],
     )
     return Response(msgspec.json.encode(answer), media_type="application/json", headers={"ETag": f'"{video.revision}"'})
+
+
+@router.get("/revisions")
+def list_revisions(video: VideoDep, session: SessionDep, page: PageDep) -> Page[RevisionOut]:
+    """Every act of labelling, oldest first."""
+    query = select(LabelRevision).where(LabelRevision.video_id == video.id)
+    return page.of(session, query, LabelRevision.revision, RevisionOut.model_validate)
+
+
+@router.post(
+    "/revisions/{revision}/undo",
+    response_model=Undone,
+    dependencies=[require(Role.ANNOTATOR)],
+    responses=problem_responses(409),
+)
+def undo_revision(
+    video: VideoDep,
+    session: SessionDep,
+    caller: CallerDep,
+    once: OnceDep,
+    revision: Annotated[int, Path(ge=1, le=MAX_ID)],
+) -> Undone | JSONResponse:
+    """Put back what stood before a revision, where nobody has labelled since; an undo can be undone."""
+    return once(lambda: undo(session, video, revision, key_id=caller.key_id), status=200)
 
 
 @router.post(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from app.errors import FieldProblem, Invalid, Malformed, invalid
 
@@ -71,6 +72,23 @@ class Written(BaseModel):
 
     revision: int
     written: int
+
+
+class Undone(Written):
+    """The revision that an undo made, how many labels it put back, and how many it left to later revisions."""
+
+    kept: int
+
+
+class RevisionOut(BaseModel):
+    """One act of labelling: ``put``, ``delete``, ``import`` or ``undo N``, by which key and when."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    revision: int
+    kind: str
+    key_id: int | None
+    created_at: datetime
 
 
 class Imported(Written):
