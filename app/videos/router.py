@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import select
 
 from app.body_limit import lift
@@ -182,13 +182,18 @@ def get_frame(
     responses={
         200: {"content": {"video/mp4": {}, "application/octet-stream": {}}},
         206: {"content": {"video/mp4": {}, "application/octet-stream": {}}, "description": "A range"},
+        307: {"description": "Storage is S3: a presigned address there, for an hour"},
         **problem_responses(409, 416),
     },
 )
-def get_content(video: VideoDep, storage: StorageDep, original: bool = False) -> Content:
-    """The proxy, or with ``original`` the file as it was uploaded."""
+def get_content(video: VideoDep, storage: StorageDep, original: bool = False) -> Response:
+    """The proxy, or with ``original`` the file as it was uploaded; where storage is S3, a redirect to it there."""
+    sha256 = video.sha256 if original else service.readable(video).proxy_sha256
+    assert sha256 is not None
+    address = storage.address(sha256)
+    if address is not None:
+        return RedirectResponse(address, 307, headers={"Cache-Control": "private, max-age=1800"})
     if original:
-        return Content(storage.file(video.sha256), media_type="application/octet-stream", filename=video.filename)
-    proxy = service.readable(video).proxy_sha256
-    assert proxy is not None
+        return Content(storage.file(sha256), media_type="application/octet-stream", filename=video.filename)
+    proxy = sha256
     return Content(storage.file(proxy), media_type="video/mp4", headers={"Cache-Control": _FOR_EVER})
