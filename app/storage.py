@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlparse
@@ -29,6 +29,8 @@ from app.settings import Settings
 
 #: A scratch file that nobody wrote to for so long belongs to a process that is gone.
 _ABANDONED_SECONDS = 24 * 3600
+
+_FOLDER = "sha256"
 
 _ADDRESS_HOLDS = timedelta(hours=1)
 
@@ -143,6 +145,39 @@ class Storage:
             incoming.write(data)
             return self.keep(incoming)
 
+    def has(self, sha256: str) -> bool:
+        """Whether an object is there."""
+        try:
+            obstore.head(self._store, _key(sha256))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def put_at(self, sha256: str) -> datetime:
+        """When an object was put last.
+
+        Raises:
+            FileNotFoundError: It is not there.
+        """
+        return obstore.head(self._store, _key(sha256))["last_modified"]
+
+    def objects(self, at_once: int) -> Iterator[list[tuple[str, int, datetime]]]:
+        """Every object's digest, size and time of the last put, some at once."""
+        for found in obstore.list(self._store, prefix=_FOLDER, chunk_size=at_once):
+            yield [(meta["path"].rpartition("/")[2], meta["size"], meta["last_modified"]) for meta in found]
+
+    def verify(self, sha256: str) -> None:
+        """Read an object and compare its digest.
+
+        Raises:
+            DamagedObject: The store gave other bytes than were put.
+            FileNotFoundError: It is not there.
+        """
+        digest = hashlib.sha256()
+        for piece in obstore.get(self._store, _key(sha256)):
+            digest.update(piece)
+        _check(sha256, digest.hexdigest())
+
     def discard(self, sha256: str) -> None:
         """Remove an object that nothing refers to."""
         obstore.delete(self._store, _key(sha256))
@@ -209,7 +244,7 @@ def _check(wanted: str, found: str) -> None:
 
 
 def _key(sha256: str) -> str:
-    return f"sha256/{sha256[:2]}/{sha256}"
+    return f"{_FOLDER}/{sha256[:2]}/{sha256}"
 
 
 def _sync(path: Path) -> None:

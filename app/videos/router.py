@@ -117,7 +117,7 @@ def _add(
     def make() -> VideoOut:
         nonlocal status
         project = find_project(project_id, session, caller)
-        video, new = service.add(session, settings, project, filename, stored)
+        video, new = service.add(session, settings, storage, project, filename, stored)
         status = 201 if new else 200
         return service.show(session, video)
 
