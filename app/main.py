@@ -23,7 +23,7 @@ from app.labels.router import router as labels
 from app.projects.router import router as projects
 from app.runs.router import router as runs
 from app.settings import Settings
-from app.storage import Storage
+from app.storage import open_storage
 from app.tracks.router import router as tracks
 from app.uploads.intake import Intake
 from app.uploads.manners import TusManners
@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     if not settings.auth and not _loopback(settings.host):
         raise ValueError(f"refusing to serve on {settings.host} without authentication; bind 127.0.0.1 or turn auth on")
     database = connect(settings.database)
-    storage = Storage(settings.storage, settings.scratch_dir)
+    storage = open_storage(settings)
     turns = Turns(reading=Semaphore(database.readers), writing=Semaphore(database.writers))
     intake = Intake(settings, database, storage, turns, Parts(settings.scratch_dir / "uploads"))
     frame_readers = FrameReaders(storage, settings.open_videos)

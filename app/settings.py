@@ -35,6 +35,8 @@ class Settings(BaseSettings):
         poll_seconds: How often an idle worker looks for a job.
         max_attempts: How often a job is tried before it fails.
         adapt_steps: Steps of fitting an engine to a video, where a propagation asks for it.
+        cache_bytes: Room on this machine for copies of objects, where storage is remote.
+        public_storage_endpoint: Address of an S3 store as browsers reach it, where it is another than the service's.
         open_videos: How many proxies the API keeps open to serve frames from.
     """
 
@@ -59,6 +61,8 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(default=0.2, gt=0)
     max_attempts: int = Field(default=3, gt=0)
     adapt_steps: int = Field(default=200, gt=0)
+    cache_bytes: int = Field(default=20 * 1024 * MIB, gt=0)
+    public_storage_endpoint: str = ""
     open_videos: int = Field(default=4, gt=0)
 
     @property

@@ -14,18 +14,29 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlparse
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
 from app.errors import NoSpace
+from app.object_cache import ObjectCache
+from app.settings import Settings
 
 #: A scratch file that nobody wrote to for so long belongs to a process that is gone.
 _ABANDONED_SECONDS = 24 * 3600
+
+_FOLDER = "sha256"
+
+_ADDRESS_HOLDS = timedelta(hours=1)
+
+
+class DamagedObject(Exception):
+    """An object in the store is not what was put there."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +88,23 @@ class Storage:
     """A content-addressed store.
 
     Args:
-        url: ``file:///folder`` or ``s3://bucket/prefix``.
+        url: ``file:///folder`` or ``s3://bucket/prefix``; an S3 store's address and keys are read from ``AWS_…``.
         scratch: Folder on this machine, on the disk of a local store: a finished file is then only renamed.
+        cache_bytes: Room for local copies of remote objects.
+        public_endpoint: Address under which those who download reach an S3 store; the service's own where empty.
     """
 
-    def __init__(self, url: str, scratch: Path) -> None:
+    def __init__(self, url: str, scratch: Path, *, cache_bytes: int = 2**30, public_endpoint: str = "") -> None:
         self._scratch = scratch
         scratch.mkdir(parents=True, exist_ok=True)
         address = urlparse(url)
         self._root = Path(unquote(address.path)) if address.scheme == "file" else None
         self._store: ObjectStore = LocalStore(self._root, mkdir=True) if self._root else from_url(url)
+        self._shown: S3Store | None = None
+        if address.scheme == "s3":
+            self._shown = S3Store.from_url(url, config={"endpoint": public_endpoint} if public_endpoint else None)
+        if not self._root:
+            self._cache = ObjectCache(scratch / "cache", cache_bytes)
 
     @contextmanager
     def receive(self) -> Iterator[Incoming]:
@@ -131,11 +149,6 @@ class Storage:
             incoming.write(data)
             return self.keep(incoming)
 
-    def discard(self, sha256: str) -> None:
-        """Remove an object that nothing refers to, where it is there."""
-        with suppress(FileNotFoundError):
-            obstore.delete(self._store, _key(sha256))
-
     def has(self, sha256: str) -> bool:
         """Whether an object is there."""
         try:
@@ -144,21 +157,68 @@ class Storage:
             return False
         return True
 
+    def put_at(self, sha256: str) -> datetime:
+        """When an object was put last.
+
+        Raises:
+            FileNotFoundError: It is not there.
+        """
+        return obstore.head(self._store, _key(sha256))["last_modified"]
+
+    def objects(self, at_once: int) -> Iterator[list[tuple[str, int, datetime]]]:
+        """Every object's digest, size and time of the last put, some at once."""
+        for found in obstore.list(self._store, prefix=_FOLDER, chunk_size=at_once):
+            yield [(meta["path"].rpartition("/")[2], meta["size"], meta["last_modified"]) for meta in found]
+
+    def verify(self, sha256: str) -> None:
+        """Read an object and compare its digest.
+
+        Raises:
+            DamagedObject: The store gave other bytes than were put.
+            FileNotFoundError: It is not there.
+        """
+        digest = hashlib.sha256()
+        for piece in obstore.get(self._store, _key(sha256)):
+            digest.update(piece)
+        _check(sha256, digest.hexdigest())
+
+    def discard(self, sha256: str) -> None:
+        """Remove an object that nothing refers to, where it is there."""
+        with suppress(FileNotFoundError):
+            obstore.delete(self._store, _key(sha256))
+
     def get(self, sha256: str) -> bytes:
-        """Read a whole object."""
-        return bytes(obstore.get(self._store, _key(sha256)).bytes())
+        """Read a whole object.
+
+        Raises:
+            DamagedObject: The store gave other bytes than were put.
+        """
+        data = bytes(obstore.get(self._store, _key(sha256)).bytes())
+        _check(sha256, hashlib.sha256(data).hexdigest())
+        return data
 
     def file(self, sha256: str) -> Path:
-        """A local file with the object's bytes, fetched first where the store is remote."""
+        """A local file with the object's bytes, fetched first where the store is remote; to be opened at once.
+
+        Raises:
+            DamagedObject: The store gave other bytes than were put.
+        """
         if self._root:
             return self._root / _key(sha256)
-        cached = self._scratch / sha256
-        if not cached.exists():
-            with self.receive() as incoming:
-                for piece in obstore.get(self._store, _key(sha256)):
-                    incoming.write(piece)
-                incoming.path.replace(cached)
-        return cached
+        found = self._cache.find(sha256)
+        if found is not None:
+            return found
+        with self.receive() as incoming:
+            for piece in obstore.get(self._store, _key(sha256)):
+                incoming.write(piece)
+            _check(sha256, incoming.digest().hex())
+            return self._cache.add(sha256, incoming.path)
+
+    def address(self, sha256: str) -> str | None:
+        """A presigned address that serves the object, with ranges, for an hour; None where only we can serve it."""
+        if self._shown is None:
+            return None
+        return obstore.sign(self._shown, "GET", _key(sha256), _ADDRESS_HOLDS)
 
     def _adopt(self, path: Path, stored: Stored) -> Stored:
         with room():
@@ -173,8 +233,23 @@ class Storage:
         return stored
 
 
+def open_storage(settings: Settings) -> Storage:
+    """The store that settings name."""
+    return Storage(
+        settings.storage,
+        settings.scratch_dir,
+        cache_bytes=settings.cache_bytes,
+        public_endpoint=settings.public_storage_endpoint,
+    )
+
+
+def _check(wanted: str, found: str) -> None:
+    if found != wanted:
+        raise DamagedObject(f"the object {wanted} in the store has the digest {found}: it was damaged")
+
+
 def _key(sha256: str) -> str:
-    return f"sha256/{sha256[:2]}/{sha256}"
+    return f"{_FOLDER}/{sha256[:2]}/{sha256}"
 
 
 def _sync(path: Path) -> None:

@@ -18,6 +18,7 @@ COMMANDS = {
     "sample": "cli.sample:sample",
     "demo": "cli.demo:demo",
     "db": "cli.db:app",
+    "storage": "cli.storage:app",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
+from moto.server import ThreadedMotoServer
 from sqlalchemy import select
 
 from app.database import connect
@@ -137,6 +139,29 @@ def serving() -> Iterator[Callable[[Settings], Service]]:
     yield start
     for one in running:
         next(one, None)
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    """An S3 server of its own; gives its address."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty bucket, which this process and its children have the keys to."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_address)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "posetween")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secrets.token_hex(20))
+    name = f"bucket-{secrets.token_hex(6)}"
+    httpx2.put(f"{s3_address}/{name}").raise_for_status()
+    return f"s3://{name}/lab"
 
 
 @pytest.fixture(scope="session")

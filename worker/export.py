@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from app import blobs
 from app.exports.build import build
 from app.jobs import ledger
 from app.tables import Export
-from app.videos.service import record_blob
 from worker.context import Context
 
 
@@ -25,7 +25,7 @@ def export(context: Context) -> None:
         )
         stored = context.storage.adopt(target)
     with context.writing() as session:
-        record_blob(session, stored)
+        blobs.record(session, context.storage, stored)
         kept = session.get_one(Export, row.id)
         kept.sha256 = stored.sha256
         kept.manifest = {**manifest, "sha256": stored.sha256, "size": stored.size}

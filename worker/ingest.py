@@ -13,11 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from app import blobs
 from app.errors import NoSpace
 from app.jobs import ledger
 from app.storage import Stored
 from app.tables import Job, Video
-from app.videos.service import record_blob
 from pose.frame_table import FrameTable
 from worker.context import Context
 
@@ -59,7 +59,7 @@ def ingest(context: Context) -> None:
 def _finish(context: Context, video_id: int, facts: dict[str, Any], kept: list[Stored]) -> None:
     with context.writing() as session:
         for stored in kept:
-            record_blob(session, stored)
+            blobs.record(session, context.storage, stored)
         video = session.get_one(Video, video_id)
         for name, value in facts.items():
             setattr(video, name, value)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from app.database import connect
 from app.jobs import ledger
 from app.settings import Settings
-from app.storage import Storage
+from app.storage import open_storage
 from worker.run import KINDS, run_job
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def work(settings: Settings, stopping: threading.Event, *, until_idle: bool = Fa
         until_idle: Return as soon as no job waits.
     """
     database = connect(settings.database)
-    storage = Storage(settings.storage, settings.scratch_dir)
+    storage = open_storage(settings)
     # Never used twice, not even by the same process: it is half of the fencing token.
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     storage.sweep()

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from sqlalchemy import insert, select, update
 
+from app import blobs
 from app.jobs import ledger
 from app.labels import history
 from app.projects import service as projects
 from app.runs.service import PROPAGATE
 from app.storage import Stored
 from app.tables import Job, JobSegment, Run, Video
-from app.videos.service import record_blob
 from models import cuts as shots
 from models.cuts import Cuts
 from models.engines.engine import Engine, FrameSource
@@ -216,7 +216,7 @@ def _open(context: Context, pieces: list[_Piece]) -> list[_Piece]:
 def _record(context: Context, piece: _Piece, stored: Stored, result: dict[str, Any]) -> None:
     with context.writing() as session:
         session.execute(update(Job).where(Job.id == context.held.job_id).values(result=result))
-        record_blob(session, stored)
+        blobs.record(session, context.storage, stored)
         session.execute(
             update(JobSegment)
             .where(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
+from app import blobs
 from app.database import Database
 from app.dependencies import Turns
 from app.errors import Conflict, NoSpace, TooLarge, invalid
@@ -21,7 +22,6 @@ from app.tables import Upload
 from app.uploads import service
 from app.uploads.parts import Missing, Part, Parts, Taken
 from app.uploads.protocol import Checksum, ChecksumMismatch, Gone, Locked, Silence
-from app.videos import service as videos
 from app.videos.probe import probe
 
 #: A request waits so long for the one before it, whose connection may be gone without the server knowing yet.
@@ -137,7 +137,7 @@ async def finish(intake: Intake, upload: Upload, part: Part) -> Upload:
         NoSpace: There is no room for it in storage or in the database; it can be tried again.
     """
     sha256 = upload.sha256 or await _judge(intake, upload, part)
-    # Storing belongs into the turn, see ``videos.service.drop_unused``.
+    # Storing belongs into the turn, see ``blobs.drop_unused``.
     async with intake.turns.writing:
         await run_in_threadpool(intake.storage.adopt, part.path, sha256)
         return await run_in_threadpool(_become_video, intake, upload, sha256)
@@ -215,7 +215,7 @@ def _mark_whole(intake: Intake, upload_id: str, sha256: str) -> None:
 def _become_video(intake: Intake, upload: Upload, sha256: str) -> Upload:
     assert upload.length is not None
     with intake.database.session() as session:
-        made = service.become_video(session, intake.settings, upload.id, Stored(sha256, upload.length))
+        made = service.become_video(session, intake.settings, intake.storage, upload.id, Stored(sha256, upload.length))
     intake.parts.remove(upload.id)
     return made
 
@@ -230,4 +230,4 @@ def _end(intake: Intake, upload: Upload, state: str, reason: str) -> None:
         service.end(session, upload.id, state, reason)
     intake.parts.remove(upload.id)
     if upload.sha256 is not None:
-        videos.drop_unused(intake.database, intake.storage, upload.sha256)
+        blobs.drop_unused(intake.database, intake.storage, upload.sha256)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import NotFound, TooLarge, invalid
 from app.settings import Settings
-from app.storage import Stored
+from app.storage import Storage, Stored
 from app.tables import Project, Upload
 from app.uploads.protocol import Described, Gone
 from app.videos import service as videos
@@ -103,7 +103,7 @@ def mark_whole(session: Session, upload_id: str, sha256: str) -> None:
     session.get_one(Upload, upload_id, with_for_update=True).sha256 = sha256
 
 
-def become_video(session: Session, settings: Settings, upload_id: str, stored: Stored) -> Upload:
+def become_video(session: Session, settings: Settings, storage: Storage, upload_id: str, stored: Stored) -> Upload:
     """Make the stored bytes of an upload a video, once.
 
     Raises:
@@ -115,7 +115,7 @@ def become_video(session: Session, settings: Settings, upload_id: str, stored: S
     if upload.state != OPEN:
         raise Gone(upload.reason or f"this upload was {upload.state}")
     project = session.get_one(Project, upload.project_id)
-    video, _ = videos.add(session, settings, project, upload.filename, stored)
+    video, _ = videos.add(session, settings, storage, project, upload.filename, stored)
     upload.state, upload.video_id = FINISHED, video.id
     return upload
 

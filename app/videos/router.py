@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import select
 
+from app import blobs
 from app.body_limit import lift
 from app.content import Content
 from app.database import Database
@@ -117,7 +118,7 @@ def _add(
     def make() -> VideoOut:
         nonlocal status
         project = find_project(project_id, session, caller)
-        video, new = service.add(session, settings, project, filename, stored)
+        video, new = service.add(session, settings, storage, project, filename, stored)
         status = 201 if new else 200
         return service.show(session, video)
 
@@ -126,7 +127,7 @@ def _add(
             once = Once(session, caller.lab_id, key, f"POST videos of {project_id} {filename} {stored.sha256}")
             answer = once(make, status=201)
     except Exception:
-        service.drop_unused(database, storage, stored.sha256)
+        blobs.drop_unused(database, storage, stored.sha256)
         raise
     return answer if isinstance(answer, JSONResponse) else JSONResponse(answer.model_dump(mode="json"), status)
 
@@ -177,13 +178,18 @@ def get_frame(
     responses={
         200: {"content": {"video/mp4": {}, "application/octet-stream": {}}},
         206: {"content": {"video/mp4": {}, "application/octet-stream": {}}, "description": "A range"},
+        307: {"description": "Storage is S3: a presigned address there, for an hour"},
         **problem_responses(409, 416),
     },
 )
-def get_content(video: VideoDep, storage: StorageDep, original: bool = False) -> Content:
-    """The proxy, or with ``original`` the file as it was uploaded."""
+def get_content(video: VideoDep, storage: StorageDep, original: bool = False) -> Response:
+    """The proxy, or with ``original`` the file as it was uploaded; where storage is S3, a redirect to it there."""
+    sha256 = video.sha256 if original else service.readable(video).proxy_sha256
+    assert sha256 is not None
+    address = storage.address(sha256)
+    if address is not None:
+        return RedirectResponse(address, 307, headers={"Cache-Control": "private, max-age=1800"})
     if original:
-        return Content(storage.file(video.sha256), media_type="application/octet-stream", filename=video.filename)
-    proxy = service.readable(video).proxy_sha256
-    assert proxy is not None
+        return Content(storage.file(sha256), media_type="application/octet-stream", filename=video.filename)
+    proxy = sha256
     return Content(storage.file(proxy), media_type="video/mp4", headers={"Cache-Control": _FOR_EVER})

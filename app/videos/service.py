@@ -8,19 +8,21 @@ import unicodedata
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.database import Database
+from app import blobs
 from app.errors import Conflict, FieldProblem, NotFound
 from app.jobs import ledger
 from app.settings import Settings
 from app.storage import Storage, Stored
-from app.tables import Blob, Job, Project, Upload, Video
+from app.tables import Job, Project, Video
 from app.videos.schemas import VideoOut
 
 INGEST = "ingest"
 READABLE = ("ready", "degraded")
 
 
-def add(session: Session, settings: Settings, project: Project, filename: str, stored: Stored) -> tuple[Video, bool]:
+def add(
+    session: Session, settings: Settings, storage: Storage, project: Project, filename: str, stored: Stored
+) -> tuple[Video, bool]:
     """Make a video of a stored file and queue its ingest.
 
     Returns:
@@ -37,7 +39,7 @@ def add(session: Session, settings: Settings, project: Project, filename: str, s
             known.status, known.reason = "ingesting", None
             ledger.enqueue(session, project, INGEST, {}, video_id=known.id, max_attempts=settings.max_attempts)
         return known, False
-    record_blob(session, stored)
+    blobs.record(session, storage, stored)
     video = Video(
         project_id=project.id,
         filename=filename,
@@ -50,27 +52,6 @@ def add(session: Session, settings: Settings, project: Project, filename: str, s
     session.flush()
     ledger.enqueue(session, project, INGEST, {}, video_id=video.id, max_attempts=settings.max_attempts)
     return video, True
-
-
-def record_blob(session: Session, stored: Stored) -> None:
-    """Write down that an object is in storage, once."""
-    if session.get(Blob, stored.sha256) is None:
-        session.merge(Blob(sha256=stored.sha256, size=stored.size))
-        session.flush()
-
-
-def drop_unused(database: Database, storage: Storage, sha256: str) -> None:
-    """Remove an object that was stored for a row which then was not written.
-
-    With one writer at a time nobody else can be about to refer to it; otherwise it stays, unused.
-    """
-    if database.writers > 1:
-        return
-    waiting = select(Upload.id).where(Upload.sha256 == sha256, Upload.state == "open").limit(1)
-    with database.session(readonly=True) as session:
-        unused = session.get(Blob, sha256) is None and session.scalar(waiting) is None
-    if unused:
-        storage.discard(sha256)
 
 
 def show(session: Session, video: Video) -> VideoOut:

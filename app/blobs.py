@@ -1,0 +1,120 @@
+"""Objects and the rows that refer to them: recording one, checking all, and removing those that nobody refers to.
+
+Removal and recording exclude each other: a transaction that records an object holds its row, and removal holds the
+table. Who records an object that was removed a moment before is told so and puts it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from sqlalchemy import Column, Select, delete, select, text, union
+from sqlalchemy.orm import Session
+
+from app.database import Database
+from app.errors import Busy
+from app.storage import DamagedObject, Storage, Stored
+from app.tables import Blob, Table, Upload
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a collection removed.
+
+    Attributes:
+        objects: How many.
+        bytes: What they took.
+    """
+
+    objects: int
+    bytes: int
+
+
+def record(session: Session, storage: Storage, stored: Stored) -> None:
+    """Write down that an object is in storage, once, before a row of this transaction refers to it.
+
+    Raises:
+        Busy: It was removed since it was put; put it again.
+    """
+    if session.get(Blob, stored.sha256, with_for_update={"read": True, "key_share": True}) is None:
+        session.merge(Blob(sha256=stored.sha256, size=stored.size))
+        session.flush()
+    if not storage.has(stored.sha256):
+        raise Busy("the stored file was just cleared away as unused; send this again")
+
+
+def drop_unused(database: Database, storage: Storage, sha256: str) -> None:
+    """Remove an object that was stored for a row which then was not written.
+
+    With one writer at a time nobody else can be about to refer to it; otherwise it stays until it is collected.
+    """
+    if database.writers > 1:
+        return
+    with database.session(readonly=True) as session:
+        unused = session.get(Blob, sha256) is None and session.scalar(_awaited([sha256])) is None
+    if unused:
+        storage.discard(sha256)
+
+
+def references() -> list[Column[str]]:
+    """Every column that refers to an object."""
+    columns = (column for table in Table.metadata.sorted_tables for column in table.columns)
+    return [column for column in columns if any(key.column.table is Blob.__table__ for key in column.foreign_keys)]
+
+
+def check(database: Database, storage: Storage) -> Iterator[str]:
+    """Read every object that a row refers to; gives a sentence for each that is missing or damaged."""
+    with database.session(readonly=True) as session:
+        wanted = session.scalars(_referred()).all()
+    for sha256 in sorted(wanted):
+        try:
+            storage.verify(sha256)
+        except FileNotFoundError:
+            yield f"{sha256} is missing"
+        except DamagedObject as error:
+            yield str(error)
+
+
+def collect(database: Database, storage: Storage, *, older_than: timedelta, dry: bool = False) -> Removed:
+    """Remove objects that no row refers to and that were put some time ago.
+
+    Args:
+        database: Whose rows.
+        storage: Whose objects.
+        older_than: Younger objects stay: who put them may be about to refer to them.
+        dry: Only count.
+    """
+    before = datetime.now(UTC) - older_than
+    objects = size = 0
+    for found in storage.objects(_AT_ONCE):
+        old = {sha256: length for sha256, length, put_at in found if put_at < before}
+        with database.session(readonly=dry) as session:
+            if not dry and session.get_bind().dialect.name == "postgresql":
+                # Waits for transactions that record objects, and lets none begin; readers go on.
+                session.execute(text("LOCK TABLE blob IN EXCLUSIVE MODE"))
+            used = {*session.scalars(_referred().where(Blob.sha256.in_(old))), *session.scalars(_awaited(old))}
+            unused = old.keys() - used
+            if not dry:
+                session.execute(delete(Blob).where(Blob.sha256.in_(unused)))
+                unused = {sha256 for sha256 in unused if storage.put_at(sha256) < before}
+                for sha256 in unused:
+                    storage.discard(sha256)
+        objects += len(unused)
+        size += sum(old[sha256] for sha256 in unused)
+    return Removed(objects, size)
+
+
+def _referred() -> Select[str]:
+    used = union(*(select(column) for column in references())).subquery()
+    return select(Blob.sha256).where(Blob.sha256.in_(select(used.c[0])))
+
+
+def _awaited(digests: Collection[str]) -> Select[str]:
+    """Those of some objects that uploads are about to refer to."""
+    waiting = select(Upload.sha256).where(Upload.sha256.in_(digests), Upload.state == "open")
+    return cast("Select[str]", waiting)
