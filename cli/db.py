@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import typer
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app.database import connect
-from cli.options import DatabaseUrl, DataDir, settings
+from app.errors import ServiceError
+from app.settings import Settings
+from cli.options import DatabaseUrl, DataDir, UsageError, settings
 from migrations.apply import upgrade as upgrade_database
 
 app = typer.Typer(help="Look after the database.", no_args_is_help=True)
@@ -24,3 +33,26 @@ def upgrade(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     upgrade_database(database)
     database.dispose()
     typer.echo("the database is up to date")
+
+
+@contextmanager
+def transaction(chosen: Settings, *, readonly: bool = False) -> Iterator[Session]:
+    """A transaction for a command that works on the database itself.
+
+    Raises:
+        UsageError: There is no database of this version, or the service refuses what is asked.
+    """
+    address = make_url(chosen.database)
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
+        raise UsageError(f"there is no database {address.database}; 'posetween db upgrade' makes it")
+    database = connect(chosen.database)
+    try:
+        with database.session(readonly=readonly) as session:
+            yield session
+    except ServiceError as error:
+        raise UsageError(error.detail) from error
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", error)).splitlines()[0]
+        raise UsageError(f"{cause}; 'posetween db upgrade' brings a database up to date") from error
+    finally:
+        database.dispose()
