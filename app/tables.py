@@ -102,7 +102,7 @@ class BrowserSession(Table):
     key_id: Mapped[int] = mapped_column(ForeignKey("api_key.id"), index=True)
     secret_sha256: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=_now)
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class AuditEntry(Table):

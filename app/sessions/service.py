@@ -26,7 +26,7 @@ def open_session(session: Session, caller: Caller, hours: float) -> tuple[Browse
         raise Forbidden("a session is opened with an API key; send one as 'Authorization: Bearer <key>'")
     key = session.get_one(ApiKey, caller.key_id)
     now = datetime.now(UTC)
-    session.execute(delete(BrowserSession).where(BrowserSession.key_id == key.id, BrowserSession.expires_at <= now))
+    session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= now))
     end = now + timedelta(hours=hours)
     secret, digest = tokens.mint()
     row = BrowserSession(key_id=key.id, secret_sha256=digest, expires_at=min(end, key.expires_at or end))

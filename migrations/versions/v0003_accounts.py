@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_browser_session")),
     )
     with op.batch_alter_table("browser_session", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_browser_session_expires_at"), ["expires_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_browser_session_key_id"), ["key_id"], unique=False)
 
     op.create_table(
@@ -63,5 +64,6 @@ def downgrade() -> None:
     op.drop_table("audit")
     with op.batch_alter_table("browser_session", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_browser_session_key_id"))
+        batch_op.drop_index(batch_op.f("ix_browser_session_expires_at"))
 
     op.drop_table("browser_session")
