@@ -101,9 +101,9 @@ def _caller(
 ) -> Caller:
     if not settings.auth:
         origin.check_loopback(request)
-    with database.session(readonly=True) as session:
-        if not settings.auth:
+        with database.session(readonly=True) as session:
             return keys.local_admin(session)
+    with database.session(readonly=True) as session:
         if credentials is None and cookie is not None:
             caller = sessions.authenticate(session, cookie)
             origin.check_session(request)

@@ -10,13 +10,6 @@ from pydantic import ValidationError
 
 from app.settings import Settings
 
-
-def _name(text: str) -> str:
-    if not text.strip() or len(text) > 200:
-        raise typer.BadParameter("a name has 1 to 200 characters")
-    return text
-
-
 DataDir = Annotated[
     Path | None, typer.Option(envvar="POSETWEEN_DATA_DIR", help="Folder of the database, files and admin key.")
 ]
@@ -28,10 +21,18 @@ StorageUrl = Annotated[
     str | None,
     typer.Option(envvar="POSETWEEN_STORAGE_URL", help="file:// or s3:// address; default: in the data folder."),
 ]
-Name = Annotated[str, typer.Argument(callback=_name, help="A name for people, of up to 200 characters.")]
 Host = Annotated[str | None, typer.Option(envvar="POSETWEEN_HOST", help="Address to bind; default: loopback.")]
 Port = Annotated[int | None, typer.Option(envvar="POSETWEEN_PORT", help="Port to bind; 0 takes a free one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable lines.")]
+
+
+def _name(text: str) -> str:
+    if not text.strip() or len(text) > 200:
+        raise typer.BadParameter("a name has 1 to 200 characters")
+    return text
+
+
+Name = Annotated[str, typer.Argument(callback=_name, help="A name for people, of up to 200 characters.")]
 
 
 class UsageError(typer.Exit):
