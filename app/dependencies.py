@@ -10,20 +10,28 @@ from anyio import Semaphore
 from fastapi import Depends, Path, Request, Security
 from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.params import Depends as DependsParam
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import answer_headers, origin
 from app.database import Database
 from app.errors import Forbidden, NotFound
 from app.keys import service as keys
 from app.keys.service import Caller, Role
+from app.keys.usage import Usage
+from app.labs import service as labs
+from app.rates import Rates
+from app.sessions import service as sessions
 from app.settings import Settings
 from app.storage import Storage
 from app.tables import Export, Job, Project, Run, Video
 
+#: Name of the cookie that stands for a browser's session.
+SESSION_COOKIE = "posetween_session"
+
 _BEARER = HTTPBearer(auto_error=False, description="An API key")
-_SAFE = {"GET", "HEAD", "OPTIONS"}
+_COOKIE = APIKeyCookie(name=SESSION_COOKIE, auto_error=False, description="A session opened with an API key")
 
 
 def _settings(request: Request) -> Settings:
@@ -61,7 +69,7 @@ TurnsDep = Annotated[Turns, Depends(_turns)]
 
 
 async def _session(request: Request, database: DatabaseDep, turns: TurnsDep) -> AsyncIterator[Session]:
-    readonly = request.method in _SAFE
+    readonly = request.method in origin.SAFE
     turn = turns.reading if readonly else turns.writing
     async with turn, contextmanager_in_threadpool(database.session(readonly=readonly)) as session:
         yield session
@@ -71,15 +79,40 @@ async def _session(request: Request, database: DatabaseDep, turns: TurnsDep) -> 
 SessionDep = Annotated[Session, Depends(_session, scope="function")]
 
 
+@dataclass(frozen=True)
+class Doorkeeper:
+    """What is remembered of callers from one request to the next."""
+
+    usage: Usage
+    rates: Rates
+
+
+def _doorkeeper(request: Request) -> Doorkeeper:
+    return request.app.state.doorkeeper  # type: ignore[no-any-return]
+
+
 def _caller(
+    request: Request,
     settings: SettingsDep,
     database: DatabaseDep,
+    doorkeeper: Annotated[Doorkeeper, Depends(_doorkeeper)],
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+    cookie: Annotated[str | None, Security(_COOKIE)],
 ) -> Caller:
-    with database.session(readonly=True) as session:
-        if not settings.auth:
+    if not settings.auth:
+        origin.check_loopback(request)
+        with database.session(readonly=True) as session:
             return keys.local_admin(session)
-        return keys.authenticate(session, credentials.credentials if credentials else None)
+    with database.session(readonly=True) as session:
+        if credentials is None and cookie is not None:
+            caller = sessions.authenticate(session, cookie)
+            origin.check_session(request)
+        else:
+            caller = keys.authenticate(session, credentials.credentials if credentials else None)
+    assert caller.key_id is not None
+    doorkeeper.usage.note(caller.key_id)
+    answer_headers.add(request, doorkeeper.rates.take(caller.key_id))
+    return caller
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
@@ -94,6 +127,15 @@ def require(role: Role) -> DependsParam:
 
     return DependsParam(check)
 
+
+def _operator(caller: CallerDep, database: DatabaseDep) -> None:
+    with database.session(readonly=True) as session:
+        if not labs.is_operator(session, caller):
+            raise Forbidden("this is for the operator of the installation: an admin of its first lab")
+
+
+#: Lets in only who looks after the installation.
+OPERATOR = DependsParam(_operator)
 
 #: Integers up to here survive JSON and every database.
 MAX_ID = 2**53

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -47,6 +48,7 @@ class ServiceError(Exception):
         self.detail = detail
         self.errors = errors or []
         self.extra = extra
+        self.headers: dict[str, str] = {}
 
 
 class Malformed(ServiceError):
@@ -98,9 +100,25 @@ class Invalid(ServiceError):
 
 
 class NoSpace(ServiceError):
-    """The disk is full."""
+    """The disk is full, or what a lab may have of it."""
 
     status, title = 507, "Insufficient storage"
+
+
+class TooMany(ServiceError):
+    """More at a time than one caller may ask for.
+
+    Args:
+        detail: The sentence.
+        retry_after: Seconds after which it may work.
+        headers: What else the answer tells of the limit.
+    """
+
+    status, title = 429, "Too many"
+
+    def __init__(self, detail: str, *, retry_after: int, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.headers = {**(headers or {}), "Retry-After": str(retry_after)}
 
 
 class Busy(ServiceError):
@@ -168,7 +186,7 @@ def _render(error: ServiceError, headers: dict[str, str] | None = None) -> JSONR
 
 async def _service_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)
-    return _render(error, _HEADERS.get(error.status))
+    return _render(error, {**_HEADERS.get(error.status, {}), **error.headers})
 
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:

@@ -54,9 +54,13 @@ class Health(BaseModel):
 @router.get("/", response_class=HTMLResponse, include_in_schema=False)
 def home(database: DatabaseDep) -> HTMLResponse:
     """What this is, how it is, and where to go on."""
-    fit = _ready(database)
+    return HTMLResponse(page(fit=_ready(database)))
+
+
+def page(*, fit: bool) -> str:
+    """Source of the front page."""
     health = "ready" if fit else "the database does not answer"
-    return HTMLResponse(_PAGE.format(mood="good" if fit else "bad", health=health, version=VERSION))
+    return _PAGE.format(mood="good" if fit else "bad", health=health, version=VERSION)
 
 
 @router.get("/healthz")

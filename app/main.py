@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from ipaddress import ip_address
+from contextlib import asynccontextmanager
 
-from anyio import Semaphore
+from anyio import Semaphore, create_task_group
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from app import errors, home
+from app import errors, home, origin
+from app.answer_headers import AnswerHeaders, page_policies
+from app.audit.router import router as audit
 from app.body_limit import BodyLimit
 from app.database import connect
-from app.dependencies import Turns
+from app.dependencies import Doorkeeper, Turns
 from app.errors import problem_responses
 from app.exports.router import router as exports
 from app.jobs.router import router as jobs
 from app.keys.router import router as keys
+from app.keys.usage import Usage
 from app.labels.router import router as labels
+from app.labs.router import router as labs
 from app.projects.router import router as projects
+from app.rates import Rates
 from app.runs.router import router as runs
+from app.sessions.router import router as sessions
 from app.settings import Settings
 from app.storage import open_storage
 from app.tracks.router import router as tracks
@@ -43,21 +47,23 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         ValueError: The settings would serve everybody on the network without asking for a key.
     """
-    if not settings.auth and not _loopback(settings.host):
+    if not settings.auth and not origin.is_loopback(settings.host):
         raise ValueError(f"refusing to serve on {settings.host} without authentication; bind 127.0.0.1 or turn auth on")
     database = connect(settings.database)
     storage = open_storage(settings)
     turns = Turns(reading=Semaphore(database.readers), writing=Semaphore(database.writers))
     intake = Intake(settings, database, storage, turns, Parts(settings.scratch_dir / "uploads"))
     frame_readers = FrameReaders(storage, settings.open_videos)
+    usage = Usage()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(keep_swept(intake))
-        yield
-        sweeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweeping
+        async with create_task_group() as tasks:
+            tasks.start_soon(usage.keep_writing, database, turns.writing)
+            tasks.start_soon(keep_swept, intake)
+            yield
+            tasks.cancel_scope.cancel()
+        usage.write(database)
         frame_readers.close()
         database.dispose()
 
@@ -72,22 +78,19 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.database = database
     app.state.turns = turns
+    app.state.doorkeeper = Doorkeeper(usage, Rates(settings.requests_per_minute))
     app.state.storage = storage
     app.state.intake = intake
     app.state.frame_readers = frame_readers
     app.add_middleware(BodyLimit, max_bytes=settings.max_json_bytes)
     app.add_middleware(TusManners, path=f"{PREFIX}/uploads")
     errors.install(app)
-    api = APIRouter(prefix=PREFIX, responses=problem_responses(400, 401, 403, 404, 422))
-    for router in (keys, projects, uploads, videos, tracks, labels, runs, jobs, exports):
+    api = APIRouter(prefix=PREFIX, responses=problem_responses(400, 401, 403, 404, 422, 429))
+    for router in (keys, sessions, labs, audit, projects, uploads, videos, tracks, labels, runs, jobs, exports):
         api.include_router(router)
     app.include_router(api)
     app.include_router(home.router)
+    # Outside of what Starlette puts around everything else: the answer to a mistake of ours has these headers too.
+    policies = page_policies(app, home.page(fit=True))
+    app.middleware_stack = AnswerHeaders(app.build_middleware_stack(), PREFIX, policies)
     return app
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -31,7 +31,7 @@ class PageRequest:
     """Which page is wanted."""
 
     limit: int
-    after: int
+    after: int | None
 
     def of(
         self,
@@ -39,9 +39,13 @@ class PageRequest:
         query: Select[Row],
         key: InstrumentedAttribute[int],
         show: Callable[[Any], Item],
+        *,
+        newest_first: bool = False,
     ) -> Page[Item]:
-        """Run a query for this page, in order of ``key``."""
-        rows = session.scalars(query.where(key > self.after).order_by(key).limit(self.limit + 1)).all()
+        """Run a query for this page, in order of ``key`` or from its end backwards."""
+        if self.after is not None:
+            query = query.where(key < self.after if newest_first else key > self.after)
+        rows = session.scalars(query.order_by(key.desc() if newest_first else key).limit(self.limit + 1)).all()
         shown = rows[: self.limit]
         more = len(rows) > self.limit
         return Page(
@@ -52,7 +56,7 @@ class PageRequest:
 def _page(
     limit: Annotated[int, Query(ge=1, le=200)] = 50, cursor: Annotated[str | None, Query(max_length=64)] = None
 ) -> PageRequest:
-    return PageRequest(limit=limit, after=_decode(cursor) if cursor is not None else 0)
+    return PageRequest(limit=limit, after=_decode(cursor) if cursor is not None else None)
 
 
 PageDep = Annotated[PageRequest, Depends(_page)]

@@ -22,6 +22,10 @@ class Settings(BaseSettings):
         host: Address to bind. Anything but loopback is refused while ``auth`` is off.
         port: Port to bind; 0 takes a free one.
         auth: Whether requests need an API key. Off, every request acts as the local admin.
+        session_hours: How long a browser session lasts.
+        requests_per_minute: Requests a minute of one key, counted in each API process; 0 for any number.
+        max_lab_bytes: Bytes a lab may keep; 0 for as many as there is room for.
+        max_queued_jobs: Propagations and exports of a lab that may wait at a time; 0 for any number.
         max_upload_bytes: Largest video.
         upload_expiry_hours: How long an unfinished upload waits for its next bytes.
         upload_silence_seconds: How long a connection may stand still while it brings bytes of an upload.
@@ -48,6 +52,10 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     auth: bool = True
+    session_hours: float = Field(default=12, gt=0, le=24 * 366)
+    requests_per_minute: int = Field(default=30_000, ge=0)
+    max_lab_bytes: int = Field(default=0, ge=0)
+    max_queued_jobs: int = Field(default=10_000, ge=0)
     max_upload_bytes: int = Field(default=64 * 1024 * MIB, gt=0)
     upload_expiry_hours: float = Field(default=24, gt=0)
     upload_silence_seconds: float = Field(default=30, gt=0)

@@ -29,9 +29,15 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn a moment of any time zone into UTC: SQLite drops the zone."""
+        return value.astimezone(UTC) if value is not None else value
+
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the moment its time zone back where the database dropped it."""
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        """Give the moment in UTC: SQLite dropped the zone, PostgreSQL speaks in the server's."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -87,6 +93,44 @@ class ApiKey(Table):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+
+
+class BrowserSession(Table):
+    """A browser that was let in with a key, until it leaves, time is up or the key ends."""
+
+    __tablename__ = "browser_session"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[int] = mapped_column(ForeignKey("api_key.id"), index=True)
+    secret_sha256: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=_now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class AuditEntry(Table):
+    """One thing somebody did: the audit trail. Never updated, never deleted.
+
+    What it names may be gone one day, so there are no foreign keys to projects and videos.
+    """
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_lab", "lab_id", "id"),
+        Index("ix_audit_kind", "lab_id", "kind", "id"),
+        Index("ix_audit_key", "key_id", "id"),
+        Index("ix_audit_project", "project_id", "id"),
+        Index("ix_audit_video", "video_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lab_id: Mapped[int] = mapped_column(ForeignKey("lab.id"))
+    kind: Mapped[str]
+    via: Mapped[str]
+    key_id: Mapped[int | None] = mapped_column(ForeignKey("api_key.id"))
+    project_id: Mapped[int | None]
+    video_id: Mapped[int | None]
+    details: Mapped[dict[str, Any]]
+    at: Mapped[datetime] = mapped_column(default=_now)
 
 
 class Idempotency(Table):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app import backup as copies
 from app.database import connect
+from app.errors import ServiceError
+from app.settings import Settings
 from cli.options import DatabaseUrl, DataDir, UsageError, settings
 from migrations.apply import upgrade as upgrade_database
 
@@ -57,3 +64,26 @@ def restore(
     except copies.BackupError as error:
         raise UsageError(str(error)) from error
     upgrade(data_dir, database_url)
+
+
+@contextmanager
+def transaction(chosen: Settings, *, readonly: bool = False) -> Iterator[Session]:
+    """A transaction for a command that works on the database itself.
+
+    Raises:
+        UsageError: There is no database of this version, or the service refuses what is asked.
+    """
+    address = make_url(chosen.database)
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
+        raise UsageError(f"there is no database {address.database}; 'posetween db upgrade' makes it")
+    database = connect(chosen.database)
+    try:
+        with database.session(readonly=readonly) as session:
+            yield session
+    except ServiceError as error:
+        raise UsageError(error.detail) from error
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", error)).splitlines()[0]
+        raise UsageError(f"{cause}; 'posetween db upgrade' brings a database up to date") from error
+    finally:
+        database.dispose()

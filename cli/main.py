@@ -17,6 +17,8 @@ COMMANDS = {
     "pretrain": "cli.pretrain:pretrain",
     "sample": "cli.sample:sample",
     "demo": "cli.demo:demo",
+    "labs": "cli.labs:app",
+    "keys": "cli.keys:app",
     "db": "cli.db:app",
     "storage": "cli.storage:app",
 }

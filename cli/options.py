@@ -26,6 +26,15 @@ Port = Annotated[int | None, typer.Option(envvar="POSETWEEN_PORT", help="Port to
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable lines.")]
 
 
+def _name(text: str) -> str:
+    if not text.strip() or len(text) > 200:
+        raise typer.BadParameter("a name has 1 to 200 characters")
+    return text
+
+
+Name = Annotated[str, typer.Argument(callback=_name, help="A name for people, of up to 200 characters.")]
+
+
 class UsageError(typer.Exit):
     """Ends the command with status 2 after a sentence on standard error."""
 

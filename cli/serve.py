@@ -16,8 +16,9 @@ from contextlib import contextmanager
 import typer
 import uvicorn
 
+from app.audit import service as audit
 from app.database import connect
-from app.keys.service import ensure_admin_key
+from app.keys.service import Caller, Role, ensure_admin_key
 from app.main import create_app
 from app.settings import Settings
 from cli.options import DatabaseUrl, DataDir, Host, Json, Port, StorageUrl, UsageError, settings
@@ -62,7 +63,10 @@ def prepare(chosen: Settings) -> None:
     try:
         upgrade(database)
         with database.session() as session:
-            ensure_admin_key(session, chosen.admin_key_file)
+            made = ensure_admin_key(session, chosen.admin_key_file)
+            if made is not None:
+                operator = Caller(lab_id=made.lab_id, key_id=None, role=Role.ADMIN)
+                audit.record(session, operator, "key.create", id=made.id, name=made.name, role=made.role)
     finally:
         database.dispose()
 

@@ -6,8 +6,9 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
+from app.audit import service as audit
 from app.content import Content
-from app.dependencies import ExportDep, ProjectDep, SessionDep, SettingsDep, StorageDep, require
+from app.dependencies import CallerDep, ExportDep, ProjectDep, SessionDep, SettingsDep, StorageDep, require
 from app.errors import Conflict, problem_responses
 from app.exports import service
 from app.exports.schemas import ExportIn, ExportOut
@@ -27,10 +28,21 @@ router = APIRouter(tags=["exports"])
     dependencies=[require(Role.ANNOTATOR)],
 )
 def export(
-    body: ExportIn, project: ProjectDep, session: SessionDep, settings: SettingsDep, once: OnceDep
+    body: ExportIn,
+    project: ProjectDep,
+    session: SessionDep,
+    settings: SettingsDep,
+    caller: CallerDep,
+    once: OnceDep,
 ) -> JobOut | JSONResponse:
     """Export the project as it is now, as a job; ``result.export_id`` is the export."""
-    return once(lambda: JobOut.model_validate(service.start(session, settings, project, body)), status=202)
+
+    def make() -> JobOut:
+        job = service.start(session, settings, project, body)
+        audit.record(session, caller, "export.start", project=project, job_id=job.id, **(job.result or {}))
+        return JobOut.model_validate(job)
+
+    return once(make, status=202)
 
 
 @router.get("/projects/{project_id}/exports")

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.errors import invalid
 from app.exports.schemas import ExportIn, ExportOut
 from app.jobs import ledger
+from app.labs import quotas
 from app.runs import poses
 from app.settings import Settings
 from app.tables import Export, Job, Project, Video
@@ -21,6 +22,7 @@ def start(session: Session, settings: Settings, project: Project, wanted: Export
 
     Raises:
         Invalid: A video is not the project's, or cannot be read.
+        TooMany: The lab has as many jobs waiting as it may.
     """
     videos = list(session.scalars(select(Video).where(Video.project_id == project.id).order_by(Video.id)))
     if wanted.videos is not None:
@@ -31,6 +33,7 @@ def start(session: Session, settings: Settings, project: Project, wanted: Export
             if known[number].status not in READABLE:
                 raise invalid(f"/videos/{index}", f"video {number} cannot be read: it is {known[number].status}")
         videos = [video for video in videos if video.id in wanted.videos]
+    quotas.check_queue(session, settings, project.lab_id)
     job = ledger.enqueue(session, project, EXPORT, {}, max_attempts=settings.max_attempts)
     export = Export(
         project_id=project.id,

@@ -11,13 +11,14 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
+from app.audit import service as audit
 from app.database import Database
 from app.dependencies import MAX_ID, CallerDep, DatabaseDep, JobDep, SessionDep, require
 from app.jobs import ledger
 from app.jobs.schemas import JobOut, State
 from app.keys.service import Role
 from app.pagination import Page, PageDep
-from app.tables import Job
+from app.tables import Job, Project, Video
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -68,9 +69,14 @@ async def follow_job(
 
 
 @router.post("/{job_id}/cancel", dependencies=[require(Role.ANNOTATOR)])
-def cancel_job(job: JobDep, session: SessionDep) -> JobOut:
+def cancel_job(job: JobDep, session: SessionDep, caller: CallerDep) -> JobOut:
     """Ask a job to end. One that has ended stays as it is."""
+    asked = job.cancel_requested
     ledger.request_cancel(session, job)
+    if job.cancel_requested and not asked:
+        video = session.get(Video, job.video_id) if job.video_id is not None else None
+        project = session.get_one(Project, job.project_id)
+        audit.record(session, caller, "job.cancel", project=project, video=video, job_id=job.id, job_kind=job.kind)
     return JobOut.model_validate(job)
 
 

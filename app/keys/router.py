@@ -5,21 +5,33 @@ from __future__ import annotations
 from fastapi import APIRouter
 from sqlalchemy import select
 
+from app.audit import service as audit
 from app.dependencies import CallerDep, Id, SessionDep, require
 from app.errors import problem_responses
 from app.keys import service
 from app.keys.schemas import KeyIn, KeyOut, Me, NewKeyOut
 from app.keys.service import Role
+from app.labs import service as labs
 from app.pagination import Page, PageDep
-from app.tables import ApiKey
+from app.tables import ApiKey, BrowserSession, Lab
 
 router = APIRouter(tags=["keys"])
 
 
 @router.get("/me")
-def who_am_i(caller: CallerDep) -> Me:
-    """Who the key belongs to and what it may do."""
-    return Me(lab_id=caller.lab_id, key_id=caller.key_id, role=caller.role)
+def who_am_i(session: SessionDep, caller: CallerDep) -> Me:
+    """Whose key or session this is and what it may do."""
+    key = session.get_one(ApiKey, caller.key_id) if caller.key_id is not None else None
+    browser = session.get(BrowserSession, caller.session_id) if caller.session_id is not None else None
+    return Me(
+        lab_id=caller.lab_id,
+        lab_name=session.get_one(Lab, caller.lab_id).name,
+        key_id=caller.key_id,
+        key_name=key.name if key else None,
+        role=caller.role,
+        operator=labs.is_operator(session, caller),
+        session_expires_at=browser.expires_at if browser else None,
+    )
 
 
 @router.get("/keys", dependencies=[require(Role.ADMIN)])
@@ -32,10 +44,12 @@ def list_keys(session: SessionDep, caller: CallerDep, page: PageDep) -> Page[Key
 def create_key(body: KeyIn, session: SessionDep, caller: CallerDep) -> NewKeyOut:
     """Make a key. Its text is in this answer and never shown again, so this call keeps no idempotent answer."""
     row, key = service.create(session, caller.lab_id, name=body.name, role=body.role, expires_at=body.expires_at)
+    audit.record(session, caller, "key.create", id=row.id, name=row.name, role=row.role)
     return NewKeyOut(**KeyOut.model_validate(row).model_dump(), key=key)
 
 
 @router.delete("/keys/{key_id}", status_code=204, dependencies=[require(Role.ADMIN)], responses=problem_responses(409))
 def revoke_key(key_id: Id, session: SessionDep, caller: CallerDep) -> None:
     """End a key at once."""
-    service.revoke(session, caller.lab_id, key_id)
+    if service.revoke(session, caller.lab_id, key_id):
+        audit.record(session, caller, "key.revoke", id=key_id)

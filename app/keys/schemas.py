@@ -28,6 +28,7 @@ class KeyOut(BaseModel):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 class NewKeyOut(KeyOut):
@@ -37,8 +38,12 @@ class NewKeyOut(KeyOut):
 
 
 class Me(BaseModel):
-    """Who the caller is."""
+    """Who the caller is. Without authentication there is no key; with a key in every request, no session."""
 
     lab_id: int
+    lab_name: str
     key_id: int | None
+    key_name: str | None
     role: Role
+    operator: bool
+    session_expires_at: datetime | None

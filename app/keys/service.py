@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
-import re
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -15,10 +11,11 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import tokens
 from app.errors import Conflict, NotFound, Unauthorized
 from app.tables import ApiKey, Lab
 
-_PATTERN = re.compile(r"pt_([0-9]{1,15})_([A-Za-z0-9_-]{43})")
+_PREFIX = "pt"
 
 
 class Role(Enum):
@@ -37,11 +34,12 @@ class Role(Enum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request."""
+    """Who sent a request; without a key it is somebody at the machine itself."""
 
     lab_id: int
     key_id: int | None
     role: Role
+    session_id: int | None = None
 
 
 def authenticate(session: Session, key: str | None) -> Caller:
@@ -52,28 +50,37 @@ def authenticate(session: Session, key: str | None) -> Caller:
     """
     if not key:
         raise Unauthorized("send an API key as 'Authorization: Bearer <key>'")
-    match = _PATTERN.fullmatch(key)
-    row = session.get(ApiKey, int(match[1])) if match else None
-    if match is None or row is None or not hmac.compare_digest(row.secret_sha256, _digest(match[2])):
+    token = tokens.read(_PREFIX, key)
+    row = session.get(ApiKey, token[0]) if token else None
+    if token is None or row is None or not tokens.fits(token[1], row.secret_sha256):
         raise Unauthorized("this API key is not known")
+    return holder(row)
+
+
+def holder(row: ApiKey, session_id: int | None = None) -> Caller:
+    """Who holds a key that is known.
+
+    Raises:
+        Unauthorized: It has expired or was revoked.
+    """
     if row.revoked_at is not None:
         raise Unauthorized("this API key was revoked")
     if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
         raise Unauthorized("this API key has expired")
-    return Caller(lab_id=row.lab_id, key_id=row.id, role=Role(row.role))
+    return Caller(lab_id=row.lab_id, key_id=row.id, role=Role(row.role), session_id=session_id)
 
 
 def create(session: Session, lab_id: int, *, name: str, role: Role, expires_at: datetime | None) -> tuple[ApiKey, str]:
     """Make a key. Its text is given once, here; only a digest is kept."""
-    secret = secrets.token_urlsafe(32)
-    row = ApiKey(lab_id=lab_id, name=name, role=role.value, secret_sha256=_digest(secret), expires_at=expires_at)
+    secret, digest = tokens.mint()
+    row = ApiKey(lab_id=lab_id, name=name, role=role.value, secret_sha256=digest, expires_at=expires_at)
     session.add(row)
     session.flush()
-    return row, f"pt_{row.id}_{secret}"
+    return row, tokens.write(_PREFIX, row.id, secret)
 
 
-def revoke(session: Session, lab_id: int, key_id: int) -> None:
-    """End a key.
+def revoke(session: Session, lab_id: int, key_id: int) -> bool:
+    """End a key, and with it the sessions that were opened with it; tells whether it had not ended before.
 
     Raises:
         NotFound: The lab has no such key.
@@ -83,7 +90,7 @@ def revoke(session: Session, lab_id: int, key_id: int) -> None:
     if row is None or row.lab_id != lab_id:
         raise NotFound(f"there is no key {key_id}")
     if row.revoked_at is not None:
-        return
+        return False
     others = session.scalars(
         select(ApiKey.id).where(
             ApiKey.lab_id == lab_id,
@@ -96,15 +103,25 @@ def revoke(session: Session, lab_id: int, key_id: int) -> None:
     if row.role == Role.ADMIN.value and others is None:
         raise Conflict("this is the last admin key of the lab; make another one first")
     row.revoked_at = datetime.now(UTC)
+    return True
+
+
+def first_lab(session: Session) -> int:
+    """The operator's lab: whoever set the installation up got its first key."""
+    return session.scalars(select(Lab.id).order_by(Lab.id).limit(1)).one()
 
 
 def local_admin(session: Session) -> Caller:
     """Who calls while authentication is off: the admin of the first lab."""
-    return Caller(lab_id=session.scalars(select(Lab.id).order_by(Lab.id).limit(1)).one(), key_id=None, role=Role.ADMIN)
+    return Caller(lab_id=first_lab(session), key_id=None, role=Role.ADMIN)
 
 
-def ensure_admin_key(session: Session, file: Path) -> None:
-    """Make the local lab and its admin key at the first start, and leave the key in a file only its owner can read."""
+def ensure_admin_key(session: Session, file: Path) -> ApiKey | None:
+    """Make the local lab and its admin key at the first start, and leave the key in a file only its owner can read.
+
+    Returns:
+        The key, where one had to be made.
+    """
     lab = session.scalars(select(Lab).order_by(Lab.id).limit(1)).first()
     if lab is None:
         lab = Lab(name="local")
@@ -116,12 +133,9 @@ def ensure_admin_key(session: Session, file: Path) -> None:
         except Unauthorized:
             file.unlink()
         else:
-            return
-    _, key = create(session, lab.id, name="local admin", role=Role.ADMIN, expires_at=None)
+            return None
+    row, key = create(session, lab.id, name="local admin", role=Role.ADMIN, expires_at=None)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as stream:
         stream.write(key + "\n")
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return row

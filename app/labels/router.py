@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
+from app.audit import service as audit
 from app.dependencies import (
     MAX_ID,
     CallerDep,
@@ -94,6 +95,7 @@ def put_labels(
 ) -> Written:
     """Write labels, all or none. A point with v = 0 says nothing: what was labelled there before stays."""
     written = service.put(session, video, labels, key_id=caller.key_id, if_match=if_match)
+    audit.record(session, caller, "labels.write", video=video, **written.model_dump())
     response.headers["ETag"] = f'"{written.revision}"'
     return written
 
@@ -109,7 +111,19 @@ def delete_label(
     keypoint: Annotated[list[Annotated[int, Query(ge=0, le=MAX_ID)]], Query(max_length=512)] = [],  # noqa: B006
 ) -> Written:
     """Take a label back, or with ``keypoint`` (0-based, repeatable) only some of its points. The history keeps them."""
-    return service.delete(session, video, frame_index, track_id, keypoint, key_id=caller.key_id, if_match=if_match)
+    gone = service.delete(session, video, frame_index, track_id, keypoint, key_id=caller.key_id, if_match=if_match)
+    if gone.written:
+        audit.record(
+            session,
+            caller,
+            "labels.delete",
+            video=video,
+            revision=gone.revision,
+            frame_index=frame_index,
+            track_id=track_id,
+            keypoints=keypoint or None,
+        )
+    return gone
 
 
 @router.get(
@@ -185,6 +199,18 @@ def import_labels(
     file_format: Annotated[Literal["coco"], Query(alias="format")] = "coco",
 ) -> Imported | JSONResponse:
     """Write the labels of a COCO keypoints file: images carry ``frame_index``, annotations ``track_id``."""
-    return once(
-        lambda: service.import_sheet(session, video, sheet, key_id=caller.key_id, if_match=if_match), status=200
-    )
+
+    def make() -> Imported:
+        written = service.import_sheet(session, video, sheet, key_id=caller.key_id, if_match=if_match)
+        audit.record(
+            session,
+            caller,
+            "labels.import",
+            video=video,
+            revision=written.revision,
+            written=written.written,
+            tracks=written.tracks,
+        )
+        return written
+
+    return once(make, status=200)

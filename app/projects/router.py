@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
+from app.audit import service as audit
 from app.dependencies import CallerDep, ProjectDep, SessionDep, require
 from app.idempotency import OnceDep
 from app.keys.service import Role
@@ -22,7 +23,9 @@ def create_project(body: ProjectIn, session: SessionDep, caller: CallerDep, once
     """Make a project with its skeleton."""
 
     def make() -> ProjectOut:
-        return service.show(session, service.create(session, caller.lab_id, name=body.name, skeleton=body.skeleton))
+        project = service.create(session, caller.lab_id, name=body.name, skeleton=body.skeleton)
+        audit.record(session, caller, "project.create", project=project, name=project.name)
+        return service.show(session, project)
 
     return once(make, status=201)
 
@@ -41,10 +44,20 @@ def get_project(project: ProjectDep, session: SessionDep) -> ProjectOut:
 
 
 @router.patch("/{project_id}", dependencies=[require(Role.LAB)])
-def change_project(body: ProjectPatch, project: ProjectDep, session: SessionDep) -> ProjectOut:
+def change_project(body: ProjectPatch, project: ProjectDep, session: SessionDep, caller: CallerDep) -> ProjectOut:
     """Rename a project, or add to its skeleton or rename in it."""
+    before = project.name, project.skeleton_version
     if body.name is not None:
         project.name = body.name
     if body.skeleton is not None:
         service.change_skeleton(session, project, body.skeleton)
+    if (project.name, project.skeleton_version) != before:
+        audit.record(
+            session,
+            caller,
+            "project.change",
+            project=project,
+            name=project.name,
+            skeleton_version=project.skeleton_version,
+        )
     return service.show(session, project)

@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
-from app.dependencies import RunDep, SessionDep, SettingsDep, VideoDep, require
+from app.audit import service as audit
+from app.dependencies import CallerDep, RunDep, SessionDep, SettingsDep, VideoDep, require
 from app.errors import problem_responses
 from app.idempotency import OnceDep
 from app.jobs.schemas import JobOut
@@ -14,7 +15,7 @@ from app.keys.service import Role
 from app.pagination import Page, PageDep
 from app.runs import service
 from app.runs.schemas import PropagationIn, RunOut
-from app.tables import Run
+from app.tables import Run, Video
 
 router = APIRouter(tags=["propagation"])
 
@@ -27,10 +28,21 @@ router = APIRouter(tags=["propagation"])
     responses=problem_responses(409),
 )
 def propagate(
-    body: PropagationIn, video: VideoDep, session: SessionDep, settings: SettingsDep, once: OnceDep
+    body: PropagationIn,
+    video: VideoDep,
+    session: SessionDep,
+    settings: SettingsDep,
+    caller: CallerDep,
+    once: OnceDep,
 ) -> JobOut | JSONResponse:
     """Propagate the keyframes to every other frame, as a job; ``result.run_id`` is the run it fills."""
-    return once(lambda: JobOut.model_validate(service.start(session, settings, video, body)), status=202)
+
+    def make() -> JobOut:
+        job = service.start(session, settings, video, body)
+        audit.record(session, caller, "propagation.start", video=video, job_id=job.id, **(job.result or {}))
+        return JobOut.model_validate(job)
+
+    return once(make, status=202)
 
 
 @router.get("/videos/{video_id}/runs")
@@ -47,14 +59,16 @@ def get_run(run: RunDep, session: SessionDep) -> RunOut:
 
 
 @router.delete("/runs/{run_id}", dependencies=[require(Role.ANNOTATOR)])
-def hide_run(run: RunDep, session: SessionDep) -> RunOut:
+def hide_run(run: RunDep, session: SessionDep, caller: CallerDep) -> RunOut:
     """Hide a run: what was seen before it is seen again. Nothing is deleted."""
-    service.hide(run)
+    if service.hide(run):
+        audit.record(session, caller, "run.hide", video=session.get_one(Video, run.video_id), run_id=run.id)
     return service.show(session, run)
 
 
 @router.post("/runs/{run_id}/restore", dependencies=[require(Role.ANNOTATOR)])
-def restore_run(run: RunDep, session: SessionDep) -> RunOut:
+def restore_run(run: RunDep, session: SessionDep, caller: CallerDep) -> RunOut:
     """Show a hidden run again."""
-    service.restore(run)
+    if service.restore(run):
+        audit.record(session, caller, "run.restore", video=session.get_one(Video, run.video_id), run_id=run.id)
     return service.show(session, run)

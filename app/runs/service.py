@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.errors import invalid
 from app.jobs import ledger
 from app.labels import history
+from app.labs import quotas
 from app.projects import service as projects
 from app.runs.schemas import PropagationIn, RunOut
 from app.settings import Settings
@@ -28,6 +29,7 @@ def start(session: Session, settings: Settings, video: Video, wanted: Propagatio
     Raises:
         Conflict: The video cannot be read (yet).
         Invalid: A field is wrong, or there is no keyframe to start from.
+        TooMany: The lab has as many jobs waiting as it may.
     """
     readable(video)
     assert video.num_frames is not None
@@ -40,6 +42,7 @@ def start(session: Session, settings: Settings, video: Video, wanted: Propagatio
         raise invalid("/adapt", f"the engine {wanted.engine} cannot be fitted to a video")
     project = session.get_one(Project, video.project_id)
     numbers = _labelled_tracks(session, video, wanted)
+    quotas.check_queue(session, settings, project.lab_id)
     job = ledger.enqueue(
         session,
         project,
@@ -99,14 +102,20 @@ def show(session: Session, run: Run) -> RunOut:
     )
 
 
-def hide(run: Run) -> None:
-    """Take a run's poses out of sight; nothing is deleted."""
-    run.hidden_at = run.hidden_at or datetime.now(UTC)
+def hide(run: Run) -> bool:
+    """Take a run's poses out of sight; nothing is deleted. Tells whether they were in sight."""
+    if run.hidden_at is not None:
+        return False
+    run.hidden_at = datetime.now(UTC)
+    return True
 
 
-def restore(run: Run) -> None:
-    """Show a hidden run again."""
+def restore(run: Run) -> bool:
+    """Show a hidden run again; tells whether it was hidden."""
+    if run.hidden_at is None:
+        return False
     run.hidden_at = None
+    return True
 
 
 def _cuts(job: Job) -> list[int]:

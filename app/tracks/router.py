@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
-from app.dependencies import SessionDep, VideoDep, require
+from app.audit import service as audit
+from app.dependencies import CallerDep, SessionDep, VideoDep, require
 from app.idempotency import OnceDep
 from app.keys.service import Role
 from app.pagination import Page, PageDep
@@ -24,6 +25,14 @@ def list_tracks(video: VideoDep, session: SessionDep, page: PageDep) -> Page[Tra
 
 
 @router.post("", status_code=201, response_model=TrackOut, dependencies=[require(Role.ANNOTATOR)])
-def create_track(body: TrackIn, video: VideoDep, session: SessionDep, once: OnceDep) -> TrackOut | JSONResponse:
+def create_track(
+    body: TrackIn, video: VideoDep, session: SessionDep, caller: CallerDep, once: OnceDep
+) -> TrackOut | JSONResponse:
     """Add a subject."""
-    return once(lambda: service.show(service.create(session, video, body.name)), status=201)
+
+    def make() -> TrackOut:
+        track = service.create(session, video, body.name)
+        audit.record(session, caller, "track.create", video=video, track_id=track.number, name=track.name)
+        return service.show(track)
+
+    return once(make, status=201)

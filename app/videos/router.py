@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import select
 
 from app import blobs
+from app.audit import service as audit
 from app.body_limit import lift
 from app.content import Content
 from app.database import Database
@@ -31,6 +32,7 @@ from app.dependencies import (
 from app.errors import TooLarge, invalid, problem_responses
 from app.idempotency import IdempotencyKey, Once
 from app.keys.service import Caller, Role
+from app.labs import quotas
 from app.pagination import Page, PageDep
 from app.settings import Settings
 from app.storage import Incoming, Storage
@@ -82,6 +84,7 @@ async def upload_video(
     digest = upload.promised_digest(content_digest)
     if content_length is not None and content_length > settings.max_upload_bytes:
         raise TooLarge(f"a video may have {settings.max_upload_bytes} bytes")
+    await run_in_threadpool(_check_room, database, settings, caller, content_length or 0)
     with storage.receive() as incoming:
         await upload.take_in(request.stream(), incoming, limit=settings.max_upload_bytes, digest=digest)
         fault, _ = await asyncio.gather(
@@ -102,6 +105,11 @@ def _check_project(database: Database, caller: Caller, project_id: int) -> None:
         find_project(project_id, session, caller)
 
 
+def _check_room(database: Database, settings: Settings, caller: Caller, size: int) -> None:
+    with database.session(readonly=True) as session:
+        quotas.check_storage(session, settings, caller.lab_id, size)
+
+
 def _add(
     database: Database,
     storage: Storage,
@@ -120,6 +128,8 @@ def _add(
         project = find_project(project_id, session, caller)
         video, new = service.add(session, settings, storage, project, filename, stored)
         status = 201 if new else 200
+        if new:
+            audit.record(session, caller, "video.upload", video=video, filename=filename, sha256=stored.sha256)
         return service.show(session, video)
 
     try:

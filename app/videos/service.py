@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app import blobs
 from app.errors import Conflict, FieldProblem, NotFound
 from app.jobs import ledger
+from app.labs import quotas
 from app.settings import Settings
 from app.storage import Storage, Stored
 from app.tables import Job, Project, Video
@@ -28,6 +29,9 @@ def add(
     Returns:
         The video and whether it is new: the same bytes in the same project are the video that is there, and one that
         could not be read is tried again.
+
+    Raises:
+        NoSpace: The lab would keep more than it may.
     """
     # Locks the project, so that the same bytes sent twice at a time become one video.
     session.refresh(project, with_for_update=True)
@@ -50,6 +54,7 @@ def add(
     )
     session.add(video)
     session.flush()
+    quotas.check_storage(session, settings, project.lab_id)
     ledger.enqueue(session, project, INGEST, {}, video_id=video.id, max_attempts=settings.max_attempts)
     return video, True
 

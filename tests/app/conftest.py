@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from app.database import connect
 from app.keys import service as keys
@@ -69,16 +69,6 @@ def house(serving, walker, tmp_path_factory) -> House:
     return House(service, project, video, track, labels[0])
 
 
-@pytest.fixture(scope="module")
-def other_lab(house) -> int:
-    """Another lab in the same database."""
-    database = connect(house.service.settings.database)
-    with database.session() as session:
-        number = session.execute(insert(Lab).values(name="others").returning(Lab.id)).scalar_one()
-    database.dispose()
-    return number
-
-
 @pytest.fixture(scope="session")
 def refused() -> Callable[..., dict[str, Any]]:
     """Check that an answer is a problem document with that status, which names those fields; gives it."""
@@ -96,3 +86,100 @@ def refused() -> Callable[..., dict[str, Any]]:
         return problem
 
     return check
+
+
+#: Stands in every name the tenant gave, so that it can be looked for where it must not be.
+MARK = "of-the-tenant"
+
+
+@dataclass
+class Tenant:
+    """A lab that is not the operator's, with a row of everything, in a service of its own."""
+
+    service: Any
+    admin: httpx2.Client
+    lab_id: int
+    ids: dict[str, int]
+    requests: dict[tuple[str, str], dict[str, Any]]
+
+    def client(self, role: Role) -> httpx2.Client:
+        """A client with a new key of the tenant's lab."""
+        return client_of(self.service, role, self.lab_id)
+
+    def routes(self) -> list[tuple[str, str]]:
+        """Every route of the API, as method and path template."""
+        paths = self.service.http.get("/openapi.json").json()["paths"]
+        return [
+            (verb.upper(), path.removeprefix("/api/v1"))
+            for path, item in paths.items()
+            if path.startswith("/api/v1")
+            for verb in item
+            if verb in ("get", "put", "post", "patch", "delete")
+        ]
+
+    def call(self, client: httpx2.Client, method: str, path: str) -> httpx2.Response:
+        """Send the request of a route, about the tenant's rows; a key that is to be revoked is a new one."""
+        assert (method, path) in self.requests, f"{method} {path}: add a request that is right to tests/app/conftest.py"
+        ids = dict(self.ids)
+        if (method, path) == ("DELETE", "/keys/{key_id}"):
+            ids["key_id"] = self.admin.post("/keys", json={"name": MARK}).json()["id"]
+        return client.request(method, path.format(**ids), **self.requests[method, path])
+
+
+@pytest.fixture(scope="module")
+def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
+    service = serving(Settings(data_dir=tmp_path_factory.mktemp("tenant"), port=0))
+    made = service.http.post("/labs", json={"name": MARK}).json()
+    admin = httpx2.Client(
+        base_url=service.http.base_url, headers={"Authorization": f"Bearer {made['key']['key']}"}, timeout=60
+    )
+    operator, service.http = service.http, admin
+    project = service.project(walker.skeleton, MARK)
+    video = service.upload(project, walker.path)
+    track = service.track(video, MARK)
+    labels = [service.label(frame, track["id"], walker.tracks[1]) for frame in (0, 20, 44)]
+    assert admin.put(f"/videos/{video['id']}/labels", json={"labels": labels}).status_code == 200
+    run = service.finished(admin.post(f"/videos/{video['id']}/propagations", json={"engine": "linear"}).json())
+    export = service.finished(admin.post(f"/projects/{project['id']}/exports", json={}).json())
+    coco = admin.get(f"/exports/{export['result']['export_id']}/content").json()
+    key = admin.post("/keys", json={"name": MARK}).json()
+    service.http = operator
+    ids = {
+        "project_id": project["id"],
+        "video_id": video["id"],
+        "run_id": run["result"]["run_id"],
+        "job_id": run["id"],
+        "export_id": export["result"]["export_id"],
+        "key_id": key["id"],
+        "index": 3,
+    }
+    skeleton = {"name": "s", "keypoints": ["a"]}
+    requests: dict[tuple[str, str], dict[str, Any]] = {
+        ("POST", "/session"): {},
+        ("DELETE", "/session"): {},
+        ("POST", "/labs"): {"json": {"name": "x"}},
+        ("POST", "/keys"): {"json": {"name": "x"}},
+        ("DELETE", "/keys/{key_id}"): {},
+        ("POST", "/projects"): {"json": {"name": "x", "skeleton": skeleton}},
+        ("PATCH", "/projects/{project_id}"): {"json": {"name": f"still {MARK}"}},
+        ("POST", "/projects/{project_id}/videos"): {"content": walker.path.read_bytes()},
+        ("POST", "/projects/{project_id}/exports"): {"json": {}},
+        ("POST", "/videos/{video_id}/tracks"): {"json": {"name": MARK}},
+        ("PUT", "/videos/{video_id}/labels"): {"json": {"labels": labels[:1]}},
+        ("DELETE", "/videos/{video_id}/labels"): {"params": {"frame_index": 44, "track_id": track["id"]}},
+        ("POST", "/videos/{video_id}/labels/import"): {"json": coco},
+        ("POST", "/videos/{video_id}/propagations"): {"json": {}},
+        ("DELETE", "/runs/{run_id}"): {},
+        ("POST", "/runs/{run_id}/restore"): {},
+        ("POST", "/jobs/{job_id}/cancel"): {},
+    }
+    for path in (
+        *("/me", "/lab", "/labs", "/keys", "/audit", "/projects", "/jobs", "/runs/{run_id}"),
+        *("/projects/{project_id}", "/projects/{project_id}/videos", "/projects/{project_id}/exports"),
+        *("/videos/{video_id}", "/videos/{video_id}/frames/{index}", "/videos/{video_id}/content"),
+        *("/videos/{video_id}/tracks", "/videos/{video_id}/labels", "/videos/{video_id}/runs"),
+        *("/jobs/{job_id}", "/jobs/{job_id}/events", "/exports/{export_id}", "/exports/{export_id}/content"),
+    ):
+        requests["GET", path] = {}
+    yield Tenant(service, admin, made["id"], ids, requests)
+    admin.close()

@@ -31,7 +31,8 @@ def test_on_loopback_authentication_may_be_off(serving, tmp_path, host):
 def test_without_authentication_everybody_is_the_admin(serving, tmp_path):
     service = serving(Settings(data_dir=tmp_path, port=0, auth=False))
     del service.http.headers["Authorization"]
-    assert service.http.get("/me").json() == {"lab_id": 1, "key_id": None, "role": "admin"}
+    me = service.http.get("/me").json()
+    assert (me["lab_id"], me["key_id"], me["role"], me["operator"]) == (1, None, "admin", True)
 
 
 def test_health(house):

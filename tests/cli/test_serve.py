@@ -84,14 +84,15 @@ def test_the_key_stays_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("words", "environment", "sentence"),
     [
-        (["--port", "70000"], {}, "port"),
-        (["--host", "0.0.0.0", "--port", "0"], {"POSETWEEN_AUTH": "0"}, "without authentication"),
-        (["--host", "203.0.113.9", "--port", "0"], {}, "cannot serve"),
+        (["serve", "--port", "70000"], {}, "port"),
+        (["serve", "--host", "0.0.0.0", "--port", "0"], {"POSETWEEN_AUTH": "0"}, "without authentication"),
+        (["up", "--port", "0"], {"POSETWEEN_AUTH": "0", "POSETWEEN_HOST": "::"}, "without authentication"),
+        (["serve", "--host", "203.0.113.9", "--port", "0"], {}, "cannot serve"),
     ],
 )
 def test_what_cannot_be_served_is_said(tmp_path, words, environment, sentence):
     done = subprocess.run(
-        command("serve", "--data-dir", tmp_path / "data", *words),
+        command(*words, "--data-dir", tmp_path / "data"),
         env={**os.environ, **environment},
         capture_output=True,
         text=True,

@@ -1,0 +1,48 @@
+"""The audit trail as the API shows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+Kind = Literal[
+    "lab.create",
+    "key.create",
+    "key.revoke",
+    "session.open",
+    "session.close",
+    "project.create",
+    "project.change",
+    "video.upload",
+    "track.create",
+    "labels.write",
+    "labels.delete",
+    "labels.import",
+    "propagation.start",
+    "run.hide",
+    "run.restore",
+    "export.start",
+    "job.cancel",
+]
+
+Via = Literal["key", "session", "operator"]
+
+
+class EntryOut(BaseModel):
+    """One thing somebody did.
+
+    ``via`` says how they came in: with a key, with a browser session opened by that key, or as the operator of the
+    installation (the command line, authentication turned off), who has no key of the lab.
+    """
+
+    id: int
+    at: datetime
+    kind: str
+    via: Via
+    key_id: int | None
+    key_name: str | None
+    project_id: int | None
+    video_id: int | None
+    details: dict[str, Any]

@@ -1,0 +1,1 @@
+"""Labs: who owns data, and how much of it they may have."""

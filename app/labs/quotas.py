@@ -1,0 +1,75 @@
+"""How much a lab may have, and how much it has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CompoundSelect, func, select, union
+from sqlalchemy.orm import Session
+
+from app.errors import NoSpace, TooMany
+from app.jobs import ledger
+from app.settings import Settings
+from app.tables import Blob, Export, Job, Lab, Project, Video
+
+_INGEST = "ingest"  # as in app.videos.service, which looks in here
+_RETRY_SECONDS = 60
+
+
+def stored_bytes(session: Session, lab_id: int) -> int:
+    """Bytes of the lab's videos, their proxies and its exports, each file once however often it is used."""
+    projects = select(Project.id).where(Project.lab_id == lab_id)
+    files: CompoundSelect[Any] = union(
+        select(Video.sha256).where(Video.project_id.in_(projects)),
+        select(Video.proxy_sha256).where(Video.project_id.in_(projects)),
+        select(Export.sha256).where(Export.project_id.in_(projects)),
+    )
+    total = select(func.coalesce(func.sum(Blob.size), 0)).where(Blob.sha256.in_(files))
+    return int(session.execute(total).scalar_one())
+
+
+def queued_jobs(session: Session, lab_id: int) -> int:
+    """Propagations and exports of the lab that wait for a worker."""
+    waiting = select(func.count()).where(Job.lab_id == lab_id, Job.state == ledger.QUEUED, Job.kind != _INGEST)
+    return session.execute(waiting).scalar_one()
+
+
+def check_storage(session: Session, settings: Settings, lab_id: int, more: int = 0) -> None:
+    """Refuse what a lab has no room for.
+
+    Args:
+        session: The transaction; one that writes has already written what is to be checked, and is rolled back.
+        settings: How much a lab may have.
+        lab_id: Which lab.
+        more: Bytes that are about to come.
+
+    Raises:
+        NoSpace: The lab would have more than it may.
+    """
+    limit = settings.max_lab_bytes
+    if not limit:
+        return
+    # Two uploads to two projects must not each find room for itself alone.
+    session.get_one(Lab, lab_id, with_for_update=not _readonly(session))
+    present = stored_bytes(session, lab_id)
+    if present + more > limit:
+        raise NoSpace(
+            f"this lab may keep {limit} bytes, and with this it would keep {present + more};"
+            " whoever runs this installation can allow it more"
+        )
+
+
+def check_queue(session: Session, settings: Settings, lab_id: int) -> None:
+    """Refuse another job while a lab has as many waiting as it may. Ingest does not count: videos count in bytes.
+
+    Raises:
+        TooMany: It has.
+    """
+    limit = settings.max_queued_jobs
+    if limit and queued_jobs(session, lab_id) >= limit:
+        sentence = f"{limit} jobs of this lab are waiting, and it may not have more; send this again when some are done"
+        raise TooMany(sentence, retry_after=_RETRY_SECONDS)
+
+
+def _readonly(session: Session) -> bool:
+    return bool(session.get_bind().get_execution_options().get("readonly", False))

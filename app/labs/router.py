@@ -1,0 +1,36 @@
+"""``/lab`` and ``/labs``."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from sqlalchemy import select
+
+from app.dependencies import OPERATOR, CallerDep, SessionDep, SettingsDep
+from app.errors import problem_responses
+from app.keys.schemas import KeyOut, NewKeyOut
+from app.labs import service
+from app.labs.schemas import LabIn, LabOut, LabUsage, NewLabOut
+from app.pagination import Page, PageDep
+from app.tables import Lab
+
+router = APIRouter(tags=["labs"])
+
+
+@router.get("/lab")
+def get_lab(session: SessionDep, caller: CallerDep, settings: SettingsDep) -> LabUsage:
+    """The caller's lab, how much it has and how much it may have."""
+    return service.usage(session, settings, session.get_one(Lab, caller.lab_id))
+
+
+@router.get("/labs", dependencies=[OPERATOR])
+def list_labs(session: SessionDep, page: PageDep) -> Page[LabOut]:
+    """The labs of the installation, for its operator: their names, and nothing of theirs."""
+    return page.of(session, select(Lab), Lab.id, lambda lab: service.show(session, lab))
+
+
+@router.post("/labs", status_code=201, dependencies=[OPERATOR], responses=problem_responses(409))
+def create_lab(body: LabIn, session: SessionDep, caller: CallerDep) -> NewLabOut:
+    """Make a lab. The text of its first key is in this answer and never shown again."""
+    lab, row, text = service.create(session, caller, body.name)
+    key = NewKeyOut(**KeyOut.model_validate(row).model_dump(), key=text)
+    return NewLabOut(**service.show(session, lab).model_dump(), key=key)

@@ -1,0 +1,55 @@
+"""Where a browser's request comes from: no other site may use the session of a browser, or a service without keys."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from fastapi import Request
+
+from app.errors import Forbidden
+
+SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+def check_session(request: Request) -> None:
+    """Refuse to change anything on the strength of a cookie unless the browser says that our own page asks for it.
+
+    Browsers say so in ``Sec-Fetch-Site`` (over https and on loopback) or else in ``Origin``; pages cannot set either.
+
+    Raises:
+        Forbidden: It says otherwise, or nothing.
+    """
+    if request.method not in SAFE and _from_here(request) is not True:
+        raise Forbidden(
+            "a request that changes something with a session cookie must come from a page of this service: the browser"
+            " sends 'Sec-Fetch-Site: same-origin' or the 'Origin' of this service; programs send an API key instead"
+        )
+
+
+def check_loopback(request: Request) -> None:
+    """Keep other sites out of a service that asks for no key, also those that took on the name of this machine.
+
+    Raises:
+        Forbidden: The request is meant for another name than this machine's own, or comes from another site's page.
+    """
+    if not is_loopback(request.url.hostname or ""):
+        raise Forbidden("without authentication this service answers only to 127.0.0.1, [::1] and localhost")
+    if request.method not in SAFE and _from_here(request) is False:
+        raise Forbidden("without authentication nothing can be changed from another site's page")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is only reached from this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _from_here(request: Request) -> bool | None:
+    """Whether a page of this service sent it; None when the client does not say, as programs do."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    return None if origin is None else origin == f"{request.url.scheme}://{request.url.netloc}"

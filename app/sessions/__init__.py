@@ -1,0 +1,1 @@
+"""Browser sessions: a cookie in place of a key."""

@@ -1,0 +1,34 @@
+"""What keys and browser sessions are made of: a number to find the row by, and a secret of which a digest is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+
+
+def mint() -> tuple[str, str]:
+    """A new secret of 256 random bits, and its digest. Guessing is hopeless, so a plain SHA-256 is enough."""
+    secret = secrets.token_urlsafe(32)
+    return secret, _digest(secret)
+
+
+def write(prefix: str, number: int, secret: str) -> str:
+    """The text that a person or a browser keeps."""
+    return f"{prefix}_{number}_{secret}"
+
+
+def read(prefix: str, text: str) -> tuple[int, str] | None:
+    """Number and secret of such a text; None where it is none."""
+    match = re.fullmatch(rf"{prefix}_([0-9]{{1,15}})_([A-Za-z0-9_-]{{43}})", text)
+    return (int(match[1]), match[2]) if match else None
+
+
+def fits(secret: str, digest: str) -> bool:
+    """Whether a secret is the one the digest was kept of."""
+    return hmac.compare_digest(digest, _digest(secret))
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

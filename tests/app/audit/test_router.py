@@ -1,0 +1,181 @@
+"""Who did what, and when: each act once, in the transaction that did it, and nothing where nothing was done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+import pytest
+
+from app.audit.schemas import Kind
+from app.keys.service import Role
+
+
+def acts(client, **query):
+    """Everything in the trail, oldest first."""
+    found, cursor = [], {}
+    while True:
+        page = client.get("/audit", params={"limit": 200, **query, **cursor}).json()
+        found += page["items"]
+        if page["next_cursor"] is None:
+            return found[::-1]
+        cursor = {"cursor": page["next_cursor"]}
+
+
+class Trail:
+    """What is added to the trail by what is done."""
+
+    def __init__(self, client):
+        self.client = client
+        self.seen = len(acts(client))
+
+    def added(self):
+        trail = acts(self.client)
+        fresh, self.seen = trail[self.seen :], len(trail)
+        return fresh
+
+
+@pytest.fixture
+def trail(house):
+    return Trail(house.http)
+
+
+def one(trail, kind):
+    (entry,) = trail.added()
+    assert entry["kind"] == kind, entry
+    return entry
+
+
+def test_the_trail_tells_the_story_of_the_house(house):
+    kinds = [entry["kind"] for entry in acts(house.http)]
+    assert kinds[:5] == ["key.create", "project.create", "video.upload", "track.create", "labels.write"]
+
+
+def test_an_entry_says_who_what_and_when(house, trail):
+    written = house.http.put(f"{house.url}/labels", json=house.labels(5)).json()
+    entry = one(trail, "labels.write")
+    assert entry["details"] == {"revision": written["revision"], "written": 1}
+    assert (entry["via"], entry["key_id"], entry["key_name"]) == ("key", 1, "local admin")
+    assert (entry["project_id"], entry["video_id"]) == (house.project["id"], house.video["id"])
+    assert datetime.now(UTC) - datetime.fromisoformat(entry["at"]) < timedelta(minutes=1)
+
+
+def test_labels_taken_back_and_imported(house, trail, walker):
+    where = {"frame_index": 6, "track_id": 1}
+    house.http.put(f"{house.url}/labels", json=house.labels(6))
+    trail.added()
+    gone = house.http.delete(f"{house.url}/labels", params=where).json()
+    entry = one(trail, "labels.delete")
+    assert entry["details"] == {"revision": gone["revision"], **where, "keypoints": None}
+    house.http.delete(f"{house.url}/labels", params=where)
+    assert trail.added() == []
+    export = house.service.finished(house.http.post(f"/projects/{house.project['id']}/exports", json={}).json())
+    assert one(trail, "export.start")["details"] == {"job_id": export["id"], **export["result"]}
+    coco = house.http.get(f"/exports/{export['result']['export_id']}/content").json()
+    send = {"json": coco, "headers": {"Idempotency-Key": "import once"}}
+    imported = house.http.post(f"{house.url}/labels/import", **send).json()
+    assert one(trail, "labels.import")["details"] == {
+        name: imported[name] for name in ("revision", "written", "tracks")
+    }
+    assert house.http.post(f"{house.url}/labels/import", **send).json() == imported
+    assert trail.added() == []
+
+
+def test_runs_and_jobs(house, trail):
+    job = house.http.post(f"{house.url}/propagations", json={"engine": "linear"}).json()
+    entry = one(trail, "propagation.start")
+    assert entry["details"] == {"job_id": job["id"], "run_id": job["result"]["run_id"]}
+    run = f"/runs/{job['result']['run_id']}"
+    for send, kind in ((house.http.delete, "run.hide"), (lambda url: house.http.post(f"{url}/restore"), "run.restore")):
+        assert send(run).status_code == 200
+        entry = one(trail, kind)
+        assert (entry["video_id"], entry["details"]) == (house.video["id"], {"run_id": job["result"]["run_id"]})
+        send(run)
+        assert trail.added() == []
+    assert house.http.post(f"/jobs/{job['id']}/cancel").json()["state"] == "cancelled"
+    entry = one(trail, "job.cancel")
+    assert entry["details"] == {"job_id": job["id"], "job_kind": "propagate"}
+    assert entry["project_id"] == house.project["id"]
+    house.http.post(f"/jobs/{job['id']}/cancel")
+    assert trail.added() == []
+
+
+def test_projects_and_uploads(house, trail, pair):
+    project = house.service.project(pair.skeleton, "flies")
+    assert one(trail, "project.create")["details"] == {"name": "flies"}
+    assert house.http.patch(f"/projects/{project['id']}", json={"name": "flies 2"}).status_code == 200
+    assert one(trail, "project.change")["details"] == {"name": "flies 2", "skeleton_version": 1}
+    house.http.patch(f"/projects/{project['id']}", json={"name": "flies 2"})
+    assert trail.added() == []
+    video = house.service.upload(project, pair.path)
+    entry = one(trail, "video.upload")
+    assert entry["details"] == {"filename": pair.path.name, "sha256": video["sha256"]}
+    assert entry["video_id"] == video["id"]
+    house.service.upload(project, pair.path)
+    assert trail.added() == []
+    house.service.track(video, "first fly")
+    assert one(trail, "track.create")["details"] == {"track_id": 1, "name": "first fly"}
+
+
+def test_keys_sessions_and_labs(house, trail):
+    key = house.http.post("/keys", json={"name": "Anna", "role": "annotator"}).json()
+    entry = one(trail, "key.create")
+    assert entry["details"] == {"id": key["id"], "name": "Anna", "role": "annotator"}
+    opened = house.http.post("/session", headers={"Authorization": f"Bearer {key['key']}"})
+    entry = one(trail, "session.open")
+    assert (entry["via"], entry["key_name"]) == ("key", "Anna")
+    browser = {"Authorization": "", "Cookie": opened.headers["set-cookie"].partition(";")[0]}
+    browser |= {"Sec-Fetch-Site": "same-origin"}
+    house.http.put(f"{house.url}/labels", json=house.labels(7), headers=browser)
+    entry = one(trail, "labels.write")
+    assert (entry["via"], entry["key_id"], entry["key_name"]) == ("session", key["id"], "Anna")
+    house.http.delete("/session", headers=browser)
+    assert one(trail, "session.close")["key_id"] == key["id"]
+    for _ in range(2):
+        house.http.delete(f"/keys/{key['id']}")
+    assert one(trail, "key.revoke")["details"] == {"id": key["id"]}
+    lab = house.http.post("/labs", json={"name": "audited"}).json()
+    assert one(trail, "lab.create")["details"] == {"lab_id": lab["id"], "name": "audited"}
+    theirs = house.http.get("/audit", headers={"Authorization": f"Bearer {lab['key']['key']}"}).json()["items"]
+    assert [(entry["kind"], entry["via"], entry["key_id"]) for entry in theirs] == [
+        ("key.create", "operator", None),
+        ("lab.create", "operator", None),
+    ]
+    assert not any(secret in str(acts(house.http)) for secret in (key["key"], lab["key"]["key"]))
+
+
+def test_every_kind_of_act_was_seen(house):
+    """Last of those that do things: what the schema promises is written by something."""
+    assert {entry["kind"] for entry in acts(house.http)} == {*get_args(Kind)}
+
+
+def test_what_was_refused_leaves_no_entry(house, trail, refused):
+    refused(house.http.put(f"{house.url}/labels", json=house.labels(10**6)), 422)
+    refused(house.http.put(f"{house.url}/labels", json=house.labels(5), headers={"If-Match": "1"}), 412)
+    with house.client(Role.READER) as reader:
+        refused(reader.put(f"{house.url}/labels", json=house.labels(5)), 403)
+    assert trail.added() == []
+
+
+def test_newest_first_page_by_page_while_others_go_on(house):
+    whole = [entry["id"] for entry in reversed(acts(house.http))]
+    assert whole == sorted(whole, reverse=True)
+    first = house.http.get("/audit", params={"limit": 3}).json()
+    house.http.put(f"{house.url}/labels", json=house.labels(8))
+    second = house.http.get("/audit", params={"limit": 3, "cursor": first["next_cursor"]}).json()
+    assert [entry["id"] for entry in first["items"] + second["items"]] == whole[:6]
+
+
+def test_filters(house):
+    everything = acts(house.http)
+    for name in ("kind", "project_id", "video_id", "key_id"):
+        for value in {entry[name] for entry in everything} - {None}:
+            wanted = [entry for entry in everything if entry[name] == value]
+            assert acts(house.http, **{name: value}, limit=7) == wanted
+    both = {"kind": "labels.write", "video_id": house.video["id"]}
+    assert {entry["kind"] for entry in acts(house.http, **both)} == {"labels.write"}
+
+
+@pytest.mark.parametrize("query", [{"kind": "labels.burn"}, {"video_id": 0}, {"project_id": "x"}, {"cursor": "?"}])
+def test_filters_that_make_no_sense(house, refused, query):
+    refused(house.http.get("/audit", params=query), 422, f"/{next(iter(query))}")

@@ -1,0 +1,71 @@
+"""Which role each call needs: the table of docs/accounts.md, tried out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app.keys.service import Role
+
+PAGE = Path(__file__).parents[2] / "docs" / "accounts.md"
+ROW = re.compile(r"\| (GET|PUT|POST|PATCH|DELETE) \| `([^`]+)` \| (\w+) \|")
+LADDER = [role.value for role in Role] + ["operator"]
+
+
+def table():
+    return {(method, path): role for method, path, role in ROW.findall(PAGE.read_text())}
+
+
+def test_the_table_has_every_route_and_no_other(tenant):
+    assert {*table()} == {*tenant.routes()}
+    assert {*table().values()} == {*LADDER}
+
+
+@pytest.mark.parametrize("role", LADDER[:-1])
+def test_each_role_may_do_what_the_table_says_and_no_more(tenant, role, refused, everything):
+    with tenant.client(Role(role)) as client:
+        for (method, path), needed in table().items():
+            before = everything(tenant.service)
+            answer = tenant.call(client, method, path)
+            if LADDER.index(role) < LADDER.index(needed):
+                assert "needs" in refused(answer, 403)["detail"] or needed == "operator"
+                if path != "/keys/{key_id}":
+                    assert everything(tenant.service) == before, (method, path)
+            elif (method, path) == ("DELETE", "/session"):
+                assert answer.status_code == 404  # a key is no session
+            else:
+                assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
+
+
+def test_the_operator_makes_labs(tenant):
+    for (method, path), needed in table().items():
+        if needed == "operator":
+            assert tenant.call(tenant.service.http, method, path).is_success
+
+
+def test_in_the_operator_s_lab_only_admins_are_operators(tenant, refused):
+    for role in (Role.READER, Role.ANNOTATOR, Role.LAB):
+        with httpx2.Client(base_url=tenant.admin.base_url) as client:
+            key = tenant.service.http.post("/keys", json={"name": "x", "role": role.value}).json()["key"]
+            client.headers["Authorization"] = f"Bearer {key}"
+            refused(client.get("/labs"), 403)
+            refused(client.post("/labs", json={"name": "more"}), 403)
+            assert client.get("/me").json()["operator"] is False
+    assert tenant.service.http.get("/me").json()["operator"] is True
+
+
+def test_every_route_wants_a_key(tenant, refused, everything):
+    before = everything(tenant.service)
+    for method, path in tenant.routes():
+        if path == "/keys/{key_id}":
+            continue
+        with httpx2.Client(base_url=tenant.admin.base_url) as nobody:
+            answer = tenant.call(nobody, method, path)
+        refused(answer, 401)
+        assert answer.headers["www-authenticate"] == "Bearer"
+    assert everything(tenant.service) == before
+    answer = httpx2.delete(f"{tenant.admin.base_url}keys/{tenant.ids['key_id']}")
+    refused(answer, 401)
