@@ -209,7 +209,7 @@ class Upload(Table):
     """A file that arrives in pieces. Its bytes are in scratch until it is whole and becomes a video.
 
     ``sha256`` is known once all bytes are there, just before they go into storage; nothing may remove that object while
-    the upload is open.
+    the upload is open. ``key_id`` and ``session_id`` tell who began it; the session may have ended.
     """
 
     __tablename__ = "upload"
@@ -218,6 +218,8 @@ class Upload(Table):
     id: Mapped[str] = mapped_column(primary_key=True)
     lab_id: Mapped[int] = mapped_column(ForeignKey("lab.id"), index=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("project.id"), index=True)
+    key_id: Mapped[int | None] = mapped_column(ForeignKey("api_key.id"))
+    session_id: Mapped[int | None]
     filename: Mapped[str]
     description: Mapped[str]
     length: Mapped[int | None]

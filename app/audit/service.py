@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
 from app.audit.schemas import EntryOut, Kind, Via
-from app.keys.service import Caller
 from app.tables import ApiKey, AuditEntry, Project, Video
+
+
+class Actor(Protocol):
+    """Who does something: a ``Caller``, or the row of what a caller began and the service ends."""
+
+    @property
+    def lab_id(self) -> int:
+        """Whose data it is about."""
+
+    @property
+    def key_id(self) -> int | None:
+        """The key they came with; None at the machine itself."""
+
+    @property
+    def session_id(self) -> int | None:
+        """The browser session they came in."""
 
 
 def record(
     session: Session,
-    caller: Caller,
+    actor: Actor,
     kind: Kind,
     *,
     project: Project | None = None,
     video: Video | None = None,
     **details: Any,
 ) -> None:
-    """Add to the audit trail of the caller's lab.
+    """Add to the audit trail of the actor's lab.
 
     Args:
         session: The transaction of the act.
-        caller: Who does it.
+        actor: Who does it.
         kind: What is done.
         project: What it is done to; a video brings its project.
         video: What it is done to.
@@ -32,10 +47,10 @@ def record(
     """
     session.add(
         AuditEntry(
-            lab_id=caller.lab_id,
+            lab_id=actor.lab_id,
             kind=kind,
-            via=_via(caller),
-            key_id=caller.key_id,
+            via=_via(actor),
+            key_id=actor.key_id,
             project_id=project.id if project else video.project_id if video else None,
             video_id=video.id if video else None,
             details=details,
@@ -50,7 +65,7 @@ def show(session: Session, entry: AuditEntry) -> EntryOut:
     return EntryOut(**fields, key_name=key.name if key else None)
 
 
-def _via(caller: Caller) -> Via:
-    if caller.key_id is None:
+def _via(actor: Actor) -> Via:
+    if actor.key_id is None:
         return "operator"
-    return "key" if caller.session_id is None else "session"
+    return "key" if actor.session_id is None else "session"

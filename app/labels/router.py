@@ -179,7 +179,13 @@ def undo_revision(
     revision: Annotated[int, Path(ge=1, le=MAX_ID)],
 ) -> Undone | JSONResponse:
     """Put back what stood before a revision, where nobody has labelled since; an undo can be undone."""
-    return once(lambda: undo(session, video, revision, key_id=caller.key_id), status=200)
+
+    def make() -> Undone:
+        undone = undo(session, video, revision, key_id=caller.key_id)
+        audit.record(session, caller, "labels.undo", video=video, undone=revision, **undone.model_dump())
+        return undone
+
+    return once(make, status=200)
 
 
 @router.post(

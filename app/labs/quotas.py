@@ -10,10 +10,14 @@ from sqlalchemy.orm import Session
 from app.errors import NoSpace, TooMany
 from app.jobs import ledger
 from app.settings import Settings
-from app.tables import Blob, Export, Job, Lab, Project, Video
+from app.tables import Blob, Export, Job, Lab, Project, Upload, Video
 
 _INGEST = "ingest"  # as in app.videos.service, which looks in here
 _RETRY_SECONDS = 60
+
+
+class OverQuota(NoSpace):
+    """The lab has no room, however much there is on the disk."""
 
 
 def stored_bytes(session: Session, lab_id: int) -> int:
@@ -26,6 +30,12 @@ def stored_bytes(session: Session, lab_id: int) -> int:
     )
     total = select(func.coalesce(func.sum(Blob.size), 0)).where(Blob.sha256.in_(files))
     return int(session.execute(total).scalar_one())
+
+
+def promised_bytes(session: Session, lab_id: int) -> int:
+    """Bytes that uploads which have begun will bring, as far as they said."""
+    promised = select(func.coalesce(func.sum(Upload.length), 0)).where(Upload.lab_id == lab_id, Upload.state == "open")
+    return int(session.execute(promised).scalar_one() or 0)
 
 
 def queued_jobs(session: Session, lab_id: int) -> int:
@@ -44,16 +54,16 @@ def check_storage(session: Session, settings: Settings, lab_id: int, more: int =
         more: Bytes that are about to come.
 
     Raises:
-        NoSpace: The lab would have more than it may.
+        OverQuota: The lab would have more than it may, with what its uploads will bring.
     """
     limit = settings.max_lab_bytes
     if not limit:
         return
     # Two uploads to two projects must not each find room for itself alone.
     session.get_one(Lab, lab_id, with_for_update=not _readonly(session))
-    present = stored_bytes(session, lab_id)
+    present = stored_bytes(session, lab_id) + promised_bytes(session, lab_id)
     if present + more > limit:
-        raise NoSpace(
+        raise OverQuota(
             f"this lab may keep {limit} bytes, and with this it would keep {present + more};"
             " whoever runs this installation can allow it more"
         )

@@ -16,6 +16,8 @@ from app import blobs
 from app.database import Database
 from app.dependencies import Turns
 from app.errors import Conflict, NoSpace, TooLarge, invalid
+from app.keys.service import Caller
+from app.labs.quotas import OverQuota
 from app.settings import Settings
 from app.storage import Incoming, Storage, Stored
 from app.tables import Upload
@@ -134,6 +136,7 @@ async def finish(intake: Intake, upload: Upload, part: Part) -> Upload:
 
     Raises:
         Invalid: It is no video; the upload has ended.
+        OverQuota: The lab would keep more than it may; the upload has ended.
         NoSpace: There is no room for it in storage or in the database; it can be tried again.
     """
     sha256 = upload.sha256 or await _judge(intake, upload, part)
@@ -158,10 +161,18 @@ async def recover(intake: Intake, upload: Upload) -> Upload:
         return await run_in_threadpool(_become_video, intake, upload, upload.sha256)
 
 
-async def end(intake: Intake, upload: Upload, state: str, reason: str) -> None:
-    """End an upload without a video; nothing of its bytes stays."""
+async def end(intake: Intake, upload: Upload, state: str, reason: str, caller: Caller | None = None) -> None:
+    """End an upload without a video; nothing of its bytes stays.
+
+    Args:
+        intake: Where uploads are.
+        upload: Which one.
+        state: What becomes of it.
+        reason: What to tell who asks for it.
+        caller: Who wants it, where somebody does.
+    """
     async with intake.turns.writing:
-        await run_in_threadpool(_end, intake, upload, state, reason)
+        await run_in_threadpool(_end, intake, upload, state, reason, caller)
 
 
 async def _judge(intake: Intake, upload: Upload, part: Part) -> str:
@@ -214,8 +225,15 @@ def _mark_whole(intake: Intake, upload_id: str, sha256: str) -> None:
 
 def _become_video(intake: Intake, upload: Upload, sha256: str) -> Upload:
     assert upload.length is not None
-    with intake.database.session() as session:
-        made = service.become_video(session, intake.settings, intake.storage, upload.id, Stored(sha256, upload.length))
+    stored = Stored(sha256, upload.length)
+    try:
+        with intake.database.session() as session:
+            made = service.become_video(session, intake.settings, intake.storage, upload.id, stored)
+    except OverQuota as error:
+        # Kept for another try it would take the room that the lab may not have, for as long as it likes.
+        upload.sha256 = sha256
+        _end(intake, upload, service.REFUSED, error.detail)
+        raise
     intake.parts.remove(upload.id)
     return made
 
@@ -225,9 +243,9 @@ def _again(intake: Intake, upload: Upload) -> Upload:
         return service.find(session, upload.lab_id, upload.id)
 
 
-def _end(intake: Intake, upload: Upload, state: str, reason: str) -> None:
+def _end(intake: Intake, upload: Upload, state: str, reason: str, caller: Caller | None = None) -> None:
     with intake.database.session() as session:
-        service.end(session, upload.id, state, reason)
+        service.end(session, upload.id, state, reason, caller)
     intake.parts.remove(upload.id)
     if upload.sha256 is not None:
         blobs.drop_unused(intake.database, intake.storage, upload.sha256)

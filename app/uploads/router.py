@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
+from app.audit import service as audit
 from app.body_limit import lift
 from app.dependencies import CallerDep, DatabaseDep, SettingsDep, find_project, require
 from app.errors import Conflict, ServiceError, problem_responses
@@ -160,12 +161,12 @@ async def append(
     dependencies=[require(Role.ANNOTATOR)],
     responses=problem_responses(409, 410, 412, 423),
 )
-async def terminate(upload: UploadDep, intake: IntakeDep) -> Response:
+async def terminate(upload: UploadDep, caller: CallerDep, intake: IntakeDep) -> Response:
     """End an upload that is not finished, and drop its bytes."""
     if upload.state == service.FINISHED:
         raise Conflict(f"this upload is finished: it is video {upload.video_id}", video_id=upload.video_id)
     async with steps.hold(intake, upload):
-        await steps.end(intake, upload, service.TERMINATED, "this upload was terminated by its client")
+        await steps.end(intake, upload, service.TERMINATED, "this upload was terminated by its client", caller)
     return Response(status_code=204)
 
 
@@ -219,8 +220,9 @@ def _create(intake: Intake, caller: Caller, described: Described, length: int | 
     made: list[str] = []
 
     def make() -> UploadOut:
-        find_project(described.project_id, session, caller)
-        upload = service.create(session, intake.settings, caller.lab_id, described, length)
+        project = find_project(described.project_id, session, caller)
+        upload = service.create(session, intake.settings, caller, described, length)
+        audit.record(session, caller, "upload.start", project=project, upload=upload.id, filename=upload.filename)
         intake.parts.make(upload.id)
         made.append(upload.id)
         return UploadOut.model_validate(upload)

@@ -10,7 +10,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from app.audit import service as audit
 from app.errors import NotFound, TooLarge, invalid
+from app.keys.service import Caller
+from app.labs import quotas
 from app.settings import Settings
 from app.storage import Storage, Stored
 from app.tables import Project, Upload
@@ -26,13 +29,20 @@ _STALE = 0.02
 _REMEMBERED = timedelta(days=30)
 
 
-def create(session: Session, settings: Settings, lab_id: int, described: Described, length: int | None) -> Upload:
-    """Begin an upload."""
+def create(session: Session, settings: Settings, caller: Caller, described: Described, length: int | None) -> Upload:
+    """Begin an upload.
+
+    Raises:
+        NoSpace: The lab would keep more than it may.
+    """
+    quotas.check_storage(session, settings, caller.lab_id, length or 0)
     upload = Upload(
         # Random, and so never used twice: a client may come back long after its upload is forgotten.
         id=uuid.uuid4().hex,
-        lab_id=lab_id,
+        lab_id=caller.lab_id,
         project_id=described.project_id,
+        key_id=caller.key_id,
+        session_id=caller.session_id,
         filename=described.filename,
         description=described.header,
         length=length,
@@ -78,6 +88,7 @@ def set_length(session: Session, settings: Settings, upload_id: str, length: int
     Raises:
         Invalid: It has another length, or more bytes than that.
         TooLarge: It is too long.
+        NoSpace: The lab would keep more than it may.
     """
     upload = session.get_one(Upload, upload_id, with_for_update=True)
     if upload.length not in (None, length):
@@ -85,7 +96,9 @@ def set_length(session: Session, settings: Settings, upload_id: str, length: int
     if length < max(1, offset):
         raise invalid("/upload-length", f"{offset} bytes of this upload are there already", "header")
     check_size(settings, length)
-    upload.length = length
+    if upload.length is None:
+        quotas.check_storage(session, settings, upload.lab_id, length)
+        upload.length = length
 
 
 def check_size(settings: Settings, length: int) -> None:
@@ -108,23 +121,32 @@ def become_video(session: Session, settings: Settings, storage: Storage, upload_
 
     Raises:
         Gone: The upload ended meanwhile.
+        NoSpace: The lab would keep more than it may.
     """
     upload = session.get_one(Upload, upload_id, with_for_update=True)
     if upload.state == FINISHED:
         return upload
     if upload.state != OPEN:
         raise Gone(upload.reason or f"this upload was {upload.state}")
+    # First, so that its bytes do not count as promised and as stored.
+    upload.state = FINISHED
     project = session.get_one(Project, upload.project_id)
-    video, _ = videos.add(session, settings, storage, project, upload.filename, stored)
-    upload.state, upload.video_id = FINISHED, video.id
+    video, new = videos.add(session, settings, storage, project, upload.filename, stored)
+    upload.video_id = video.id
+    if new:
+        audit.record(session, upload, "video.upload", video=video, filename=upload.filename, sha256=stored.sha256)
     return upload
 
 
-def end(session: Session, upload_id: str, state: str, reason: str) -> None:
-    """End an upload that is open without a video."""
+def end(session: Session, upload_id: str, state: str, reason: str, caller: Caller | None = None) -> None:
+    """End an upload that is open without a video; where a caller wants it, the audit trail says so."""
     upload = session.get_one(Upload, upload_id, with_for_update=True)
-    if upload.state == OPEN:
-        upload.state, upload.reason = state, reason
+    if upload.state != OPEN:
+        return
+    upload.state, upload.reason = state, reason
+    if caller is not None:
+        project = session.get_one(Project, upload.project_id)
+        audit.record(session, caller, "upload.cancel", project=project, upload=upload_id, filename=upload.filename)
 
 
 def expired(upload: Upload) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -76,6 +77,8 @@ def refused() -> Callable[..., dict[str, Any]]:
     def check(answer: httpx2.Response, status: int, *pointers: str) -> dict[str, Any]:
         assert answer.status_code == status, f"{answer.status_code} {answer.text[:500]}"
         assert answer.headers["content-type"] == "application/problem+json", answer.text[:500]
+        if answer.request.method == "HEAD":
+            return {}
         problem = answer.json()
         assert problem["status"] == status
         assert problem["title"]
@@ -99,7 +102,7 @@ class Tenant:
     service: Any
     admin: httpx2.Client
     lab_id: int
-    ids: dict[str, int]
+    ids: dict[str, Any]
     requests: dict[tuple[str, str], dict[str, Any]]
 
     def client(self, role: Role) -> httpx2.Client:
@@ -114,16 +117,29 @@ class Tenant:
             for path, item in paths.items()
             if path.startswith("/api/v1")
             for verb in item
-            if verb in ("get", "put", "post", "patch", "delete")
+            if verb in ("get", "put", "post", "patch", "delete", "head", "options")
         ]
 
-    def call(self, client: httpx2.Client, method: str, path: str) -> httpx2.Response:
-        """Send the request of a route, about the tenant's rows; a key that is to be revoked is a new one."""
+    def aim(self, method: str, path: str) -> Callable[[httpx2.Client], httpx2.Response]:
+        """The request of a route, about the tenant's rows; those that it can end only once are new."""
         assert (method, path) in self.requests, f"{method} {path}: add a request that is right to tests/app/conftest.py"
-        ids = dict(self.ids)
+        url = path.format(**{**self.ids, **self._anew(method, path)})
+        return lambda client: client.request(method, url, **self.requests[method, path])
+
+    def call(self, client: httpx2.Client, method: str, path: str) -> httpx2.Response:
+        """Send the request of a route."""
+        return self.aim(method, path)(client)
+
+    def _anew(self, method: str, path: str) -> dict[str, Any]:
         if (method, path) == ("DELETE", "/keys/{key_id}"):
-            ids["key_id"] = self.admin.post("/keys", json={"name": MARK}).json()["id"]
-        return client.request(method, path.format(**ids), **self.requests[method, path])
+            return {"key_id": self.admin.post("/keys", json={"name": MARK}).json()["id"]}
+        if (method, path) == ("DELETE", "/uploads/{upload_id}"):
+            return {"upload_id": self.admin.post("/uploads", **self.requests["POST", "/uploads"]).json()["id"]}
+        if path.endswith("/undo"):
+            url = f"/videos/{self.ids['video_id']}/labels"
+            written = self.admin.put(url, **self.requests["PUT", "/videos/{video_id}/labels"])
+            return {"revision": written.json()["revision"]}
+        return {}
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +159,12 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
     export = service.finished(admin.post(f"/projects/{project['id']}/exports", json={}).json())
     coco = admin.get(f"/exports/{export['result']['export_id']}/content").json()
     key = admin.post("/keys", json={"name": MARK}).json()
+    tus = {"Tus-Resumable": "1.0.0"}
+    project_id, filename = (b64encode(value.encode()).decode() for value in (str(project["id"]), MARK))
+    metadata = f"project_id {project_id},filename {filename}"
+    begin = {"headers": {**tus, "Upload-Length": "100000", "Upload-Metadata": metadata}}
+    no_bytes = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    upload = admin.post("/uploads", **begin).json()
     service.http = operator
     ids = {
         "project_id": project["id"],
@@ -151,6 +173,7 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
         "job_id": run["id"],
         "export_id": export["result"]["export_id"],
         "key_id": key["id"],
+        "upload_id": upload["id"],
         "index": 3,
     }
     skeleton = {"name": "s", "keypoints": ["a"]}
@@ -164,10 +187,16 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
         ("PATCH", "/projects/{project_id}"): {"json": {"name": f"still {MARK}"}},
         ("POST", "/projects/{project_id}/videos"): {"content": walker.path.read_bytes()},
         ("POST", "/projects/{project_id}/exports"): {"json": {}},
+        ("OPTIONS", "/uploads"): {},
+        ("POST", "/uploads"): begin,
+        ("HEAD", "/uploads/{upload_id}"): {"headers": tus},
+        ("PATCH", "/uploads/{upload_id}"): {"headers": {**tus, **no_bytes}},
+        ("DELETE", "/uploads/{upload_id}"): {"headers": tus},
         ("POST", "/videos/{video_id}/tracks"): {"json": {"name": MARK}},
         ("PUT", "/videos/{video_id}/labels"): {"json": {"labels": labels[:1]}},
         ("DELETE", "/videos/{video_id}/labels"): {"params": {"frame_index": 44, "track_id": track["id"]}},
         ("POST", "/videos/{video_id}/labels/import"): {"json": coco},
+        ("POST", "/videos/{video_id}/labels/revisions/{revision}/undo"): {},
         ("POST", "/videos/{video_id}/propagations"): {"json": {}},
         ("DELETE", "/runs/{run_id}"): {},
         ("POST", "/runs/{run_id}/restore"): {},
@@ -178,6 +207,7 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
         *("/projects/{project_id}", "/projects/{project_id}/videos", "/projects/{project_id}/exports"),
         *("/videos/{video_id}", "/videos/{video_id}/frames/{index}", "/videos/{video_id}/content"),
         *("/videos/{video_id}/tracks", "/videos/{video_id}/labels", "/videos/{video_id}/runs"),
+        "/videos/{video_id}/labels/revisions",
         *("/jobs/{job_id}", "/jobs/{job_id}/events", "/exports/{export_id}", "/exports/{export_id}/content"),
     ):
         requests["GET", path] = {}

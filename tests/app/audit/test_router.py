@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
@@ -81,6 +83,17 @@ def test_labels_taken_back_and_imported(house, trail, walker):
     assert trail.added() == []
 
 
+def test_labels_undone(house, trail, refused):
+    revision = house.http.put(f"{house.url}/labels", json=house.labels(9)).json()["revision"]
+    trail.added()
+    undone = house.http.post(f"{house.url}/labels/revisions/{revision}/undo")
+    entry = one(trail, "labels.undo")
+    assert entry["details"] == {"undone": revision, **undone.json()}
+    assert (entry["key_id"], entry["video_id"]) == (1, house.video["id"])
+    refused(house.http.post(f"{house.url}/labels/revisions/{revision}/undo"), 409)
+    assert trail.added() == []
+
+
 def test_runs_and_jobs(house, trail):
     job = house.http.post(f"{house.url}/propagations", json={"engine": "linear"}).json()
     entry = one(trail, "propagation.start")
@@ -115,6 +128,38 @@ def test_projects_and_uploads(house, trail, pair):
     assert trail.added() == []
     house.service.track(video, "first fly")
     assert one(trail, "track.create")["details"] == {"track_id": 1, "name": "first fly"}
+
+
+def test_what_an_upload_in_pieces_becomes_is_done_by_whoever_began_it(house, trail, pair):
+    project = house.service.project(pair.skeleton, "in pieces")
+    data = pair.path.read_bytes()
+    number, filename = (b64encode(value.encode()).decode() for value in (str(project["id"]), "flies.mp4"))
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(data))}
+    tus["Upload-Metadata"] = f"project_id {number},filename {filename}"
+    trail.added()
+    with house.client(Role.ANNOTATOR) as anna:
+        key_id = anna.get("/me").json()["key_id"]
+        opened = anna.post("/session")
+        browser = {"Authorization": "", "Cookie": opened.headers["set-cookie"].partition(";")[0]}
+        browser |= {"Sec-Fetch-Site": "same-origin"}
+        dropped, kept = (anna.post("/uploads", headers={**tus, **browser}).json()["id"] for _ in range(2))
+        anna.delete("/session", headers=browser)
+    begun = trail.added()
+    assert [entry["kind"] for entry in begun] == ["session.open", "upload.start", "upload.start", "session.close"]
+    for entry, upload in zip(begun[1:3], (dropped, kept), strict=True):
+        assert (entry["via"], entry["key_id"], entry["project_id"]) == ("session", key_id, project["id"])
+        assert entry["details"] == {"upload": upload, "filename": "flies.mp4"}
+    assert house.http.delete(f"/uploads/{dropped}", headers=tus).status_code == 204
+    entry = one(trail, "upload.cancel")
+    assert (entry["key_id"], entry["project_id"]) == (1, project["id"])
+    assert entry["details"] == {"upload": dropped, "filename": "flies.mp4"}
+    headers = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    video = int(house.http.patch(f"/uploads/{kept}", content=data, headers=headers).headers["posetween-video"])
+    entry = one(trail, "video.upload")
+    assert (entry["via"], entry["key_id"], entry["video_id"]) == ("session", key_id, video)
+    assert entry["details"] == {"filename": "flies.mp4", "sha256": hashlib.sha256(data).hexdigest()}
+    house.http.head(f"/uploads/{kept}", headers=tus)
+    assert trail.added() == []
 
 
 def test_keys_sessions_and_labs(house, trail):

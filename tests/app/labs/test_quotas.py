@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
 
 from app.settings import Settings
+
+TUS = {"Tus-Resumable": "1.0.0"}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +38,17 @@ def project(client, skeleton, name="p"):
 
 def send(client, number, content):
     return client.post(f"/projects/{number}/videos", content=content)
+
+
+def begin(client, number, length):
+    metadata = f"project_id {b64encode(str(number).encode()).decode()}"
+    said = {"Upload-Defer-Length": "1"} if length is None else {"Upload-Length": str(length)}
+    return client.post("/uploads", headers={**TUS, "Upload-Metadata": metadata, **said})
+
+
+def append(client, upload, content, **headers):
+    kind = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    return client.patch(f"/uploads/{upload}", content=content, headers={**TUS, **kind, **headers})
 
 
 def stored(client):
@@ -78,6 +93,47 @@ def test_two_uploads_at_a_time_do_not_share_the_same_room(small, lab, walker, pa
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda number, body: send(lab, number, (part for part in [body])), numbers, bodies))
     assert sorted(answer.status_code for answer in answers) == [201, 507]
+
+
+def test_an_upload_in_pieces_counts_from_its_beginning(small, lab, walker, pair, refused, everything):
+    number, data = project(lab, walker.skeleton), walker.path.read_bytes()
+    later = begin(lab, number, None).json()["id"]
+    upload = begin(lab, number, len(data)).json()["id"]
+    before = everything(small)
+    refused(begin(lab, number, pair.path.stat().st_size), 507)
+    refused(send(lab, number, pair.path.read_bytes()), 507)
+    refused(append(lab, later, b"", **{"Upload-Length": str(pair.path.stat().st_size)}), 507)
+    assert everything(small) == before
+    assert stored(lab) == 0
+    assert append(lab, upload, data).headers["posetween-video"]
+    assert stored(lab) == len(data)
+    refused(begin(lab, number, pair.path.stat().st_size), 507)
+
+
+def test_an_upload_that_ends_gives_its_room_back(lab, walker, pair, refused):
+    number, length = project(lab, walker.skeleton), pair.path.stat().st_size
+    upload = begin(lab, number, walker.path.stat().st_size).json()["id"]
+    refused(begin(lab, number, length), 507)
+    assert lab.delete(f"/uploads/{upload}", headers=TUS).status_code == 204
+    assert begin(lab, number, length).status_code == 201
+
+
+def test_an_upload_whose_room_is_taken_meanwhile_ends(serving, tmp_path, walker, pair, refused, everything):
+    data, other = walker.path.read_bytes(), pair.path.read_bytes()
+    service = serving(Settings(data_dir=tmp_path, port=0, max_lab_bytes=len(data) + len(other)))
+    number = project(service.http, walker.skeleton)
+    assert send(service.http, number, other).status_code == 201
+    files = everything(service)["files"]
+    upload = begin(service.http, number, len(data)).json()["id"]
+    service.work()  # which makes a proxy
+    assert stored(service.http) > len(other)
+    problem = refused(append(service.http, upload, data), 507)
+    assert service.http.head(f"/uploads/{upload}", headers=TUS).status_code == 410
+    assert refused(append(service.http, upload, b""), 410)["detail"] == problem["detail"]
+    kept = everything(service)["files"]
+    assert {*files} <= {*kept}
+    digest = hashlib.sha256(data).hexdigest()
+    assert not any(digest in path or upload in path for path, _ in kept)
 
 
 def test_so_many_jobs_may_wait(small, lab, walker, refused, everything):
