@@ -16,6 +16,7 @@ from app.database import connect
 from app.dependencies import Turns
 from app.errors import problem_responses
 from app.exports.router import router as exports
+from app.jobs.bell import Bell
 from app.jobs.router import router as jobs
 from app.keys.router import router as keys
 from app.labels.router import router as labels
@@ -40,6 +41,9 @@ def create_app(settings: Settings) -> FastAPI:
     if not settings.auth and not _loopback(settings.host):
         raise ValueError(f"refusing to serve on {settings.host} without authentication; bind 127.0.0.1 or turn auth on")
     database = connect(settings.database)
+    bell = Bell(settings.broker_url) if settings.broker_url else None
+    if bell is not None:
+        bell.attach(database)
     storage = Storage(settings.storage, settings.scratch_dir)
     frame_readers = FrameReaders(storage, settings.open_videos)
 
@@ -48,6 +52,8 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         frame_readers.close()
         database.dispose()
+        if bell is not None:
+            bell.close()
 
     # Serves the documentation page from this machine: labs are behind firewalls.
     app = FastAPIOffline(

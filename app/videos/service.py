@@ -8,8 +8,9 @@ import unicodedata
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.database import insert_missing
 from app.errors import Conflict, FieldProblem, NotFound
-from app.jobs import ledger
+from app.jobs import ledger, states
 from app.settings import Settings
 from app.storage import Stored
 from app.tables import Blob, Job, Project, Video
@@ -53,9 +54,7 @@ def add(session: Session, settings: Settings, project: Project, filename: str, s
 
 def record_blob(session: Session, stored: Stored) -> None:
     """Write down that an object is in storage, once."""
-    if session.get(Blob, stored.sha256) is None:
-        session.merge(Blob(sha256=stored.sha256, size=stored.size))
-        session.flush()
+    insert_missing(session, Blob, sha256=stored.sha256, size=stored.size)
 
 
 def show(session: Session, video: Video) -> VideoOut:
@@ -98,7 +97,7 @@ def _ingest_job(session: Session, video: Video) -> Job:
 
 
 def _given_up(job: Job) -> bool:
-    return job.state in (ledger.FAILED, ledger.CANCELLED)
+    return job.state in (states.FAILED, states.CANCELLED)
 
 
 def _free_slug(session: Session, project: Project, filename: str) -> str:
