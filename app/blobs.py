@@ -1,7 +1,7 @@
 """Objects and the rows that refer to them: recording one, checking all, and removing those that nobody refers to.
 
-Removal and recording exclude each other: a transaction that records an object holds its row, and removal holds the
-table. Who records an object that was removed a moment before is told so and puts it again.
+Removal and recording exclude each other: recording inserts into the table, also where the row turns out to be there,
+and removal holds all of it. Who records an object that was removed a moment before is told so and puts it again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import cast
 from sqlalchemy import Column, Select, delete, select, text, union
 from sqlalchemy.orm import Session
 
-from app.database import Database
+from app.database import Database, insert_missing
 from app.errors import Busy
 from app.storage import DamagedObject, Storage, Stored
 from app.tables import Blob, Table, Upload
@@ -41,9 +41,7 @@ def record(session: Session, storage: Storage, stored: Stored) -> None:
     Raises:
         Busy: It was removed since it was put; put it again.
     """
-    if session.get(Blob, stored.sha256, with_for_update={"read": True, "key_share": True}) is None:
-        session.merge(Blob(sha256=stored.sha256, size=stored.size))
-        session.flush()
+    insert_missing(session, Blob, sha256=stored.sha256, size=stored.size)
     if not storage.has(stored.sha256):
         raise Busy("the stored file was just cleared away as unused; send this again")
 
@@ -97,6 +95,8 @@ def collect(database: Database, storage: Storage, *, older_than: timedelta, dry:
             if not dry and session.get_bind().dialect.name == "postgresql":
                 # Waits for transactions that record objects, and lets none begin; readers go on.
                 session.execute(text("LOCK TABLE blob IN EXCLUSIVE MODE"))
+                # A store far away takes its time, and the database must not take this transaction for a stopped one.
+                session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '10min'"))
             used = {*session.scalars(_referred().where(Blob.sha256.in_(old))), *session.scalars(_awaited(old))}
             unused = old.keys() - used
             if not dry:

@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, Float, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 _BUSY_SECONDS = 10
+
+# A process that is stopped in the middle of a transaction holds its locks no longer than this.
+_IDLE_SECONDS = 30
 
 # With this many transactions of requests under way, connections are left over for everything else.
 _CONNECTIONS = {"pool_size": 20, "max_overflow": 30}
@@ -75,16 +79,30 @@ class Database:
 def connect(url: str) -> Database:
     """Open a database; nothing is created but the folder of a SQLite file."""
     address = make_url(url)
-    if address.get_backend_name() == "sqlite":
-        engine = _sqlite(url, address.database)
-    else:
-        engine = create_engine(url, pool_pre_ping=True, **_CONNECTIONS)
+    engine = _sqlite(url, address.database) if address.get_backend_name() == "sqlite" else _postgres(url)
     read = engine.execution_options(readonly=True)
     return Database(
         engine=engine,
         write=sessionmaker(engine, expire_on_commit=False),
         read=sessionmaker(read, expire_on_commit=False),
     )
+
+
+def insert_missing(session: Session, table: type[DeclarativeBase], **values: Any) -> None:
+    """Insert a row unless its key is there already, also when somebody inserts the same at the same time."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    session.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+
+
+def _postgres(url: str) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True, **_CONNECTIONS)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        if not connection.get_execution_options().get("readonly", False):
+            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
+
+    return engine
 
 
 def _sqlite(url: str, file: str | None) -> Engine:

@@ -17,6 +17,7 @@ from app.database import connect
 from app.dependencies import Doorkeeper, Turns
 from app.errors import problem_responses
 from app.exports.router import router as exports
+from app.jobs.bell import Bell
 from app.jobs.router import router as jobs
 from app.keys.router import router as keys
 from app.keys.usage import Usage
@@ -50,6 +51,9 @@ def create_app(settings: Settings) -> FastAPI:
     if not settings.auth and not origin.is_loopback(settings.host):
         raise ValueError(f"refusing to serve on {settings.host} without authentication; bind 127.0.0.1 or turn auth on")
     database = connect(settings.database)
+    bell = Bell(settings.broker_url) if settings.broker_url else None
+    if bell is not None:
+        bell.attach(database)
     storage = open_storage(settings)
     turns = Turns(reading=Semaphore(database.readers), writing=Semaphore(database.writers))
     intake = Intake(settings, database, storage, turns, Parts(settings.scratch_dir / "uploads"))
@@ -66,6 +70,8 @@ def create_app(settings: Settings) -> FastAPI:
         usage.write(database)
         frame_readers.close()
         database.dispose()
+        if bell is not None:
+            bell.close()
 
     # Serves the documentation page from this machine: labs are behind firewalls.
     app = FastAPIOffline(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +11,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pose.decoder import Limits
 
 MIB = 1024 * 1024
+
+#: Jobs that want a GPU, and those that do not.
+GPU, CPU = "gpu", "cpu"
+QUEUES = (GPU, CPU)
 
 
 class Settings(BaseSettings):
@@ -19,6 +24,7 @@ class Settings(BaseSettings):
         data_dir: Folder of the embedded database, the local storage, scratch files and the admin key.
         database_url: SQLAlchemy address; a SQLite file in ``data_dir`` where empty.
         storage_url: Object store address; a folder in ``data_dir`` where empty.
+        broker_url: Redis that tells workers of new jobs; they look for themselves every ``poll_seconds`` where empty.
         host: Address to bind. Anything but loopback is refused while ``auth`` is off.
         port: Port to bind; 0 takes a free one.
         auth: Whether requests need an API key. Off, every request acts as the local admin.
@@ -37,6 +43,9 @@ class Settings(BaseSettings):
         ingest_seconds: Wall-clock limit of that child.
         lease_seconds: How long a claimed job stays a worker's without a heartbeat.
         poll_seconds: How often an idle worker looks for a job.
+        ring_seconds: How long a job waits before workers are told of it once more, where there is a broker.
+        queue: Whose jobs a worker does, ``gpu`` or ``cpu``; all where empty.
+        device: Where a worker's networks run, as PyTorch writes it; ``auto`` is a GPU where there is one.
         max_attempts: How often a job is tried before it fails.
         adapt_steps: Steps of fitting an engine to a video, where a propagation asks for it.
         cache_bytes: Room on this machine for copies of objects, where storage is remote.
@@ -49,6 +58,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("posetween-data")
     database_url: str = ""
     storage_url: str = ""
+    broker_url: str = Field(default="", pattern=r"^$|^(redis|rediss|redis\+socket)://")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     auth: bool = True
@@ -67,6 +77,9 @@ class Settings(BaseSettings):
     ingest_seconds: float = Field(default=12 * 3600, gt=0)
     lease_seconds: float = Field(default=60, gt=0)
     poll_seconds: float = Field(default=0.2, gt=0)
+    ring_seconds: float = Field(default=5, gt=0)
+    queue: Literal["", "gpu", "cpu"] = ""
+    device: str = "auto"
     max_attempts: int = Field(default=3, gt=0)
     adapt_steps: int = Field(default=200, gt=0)
     cache_bytes: int = Field(default=20 * 1024 * MIB, gt=0)
@@ -82,6 +95,11 @@ class Settings(BaseSettings):
     def storage(self) -> str:
         """The object store address in force."""
         return self.storage_url or (self.data_dir.absolute() / "storage").as_uri()
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Whose jobs a worker does."""
+        return (self.queue,) if self.queue else QUEUES
 
     @property
     def limits(self) -> Limits:

@@ -21,6 +21,14 @@ StorageUrl = Annotated[
     str | None,
     typer.Option(envvar="POSETWEEN_STORAGE_URL", help="file:// or s3:// address; default: in the data folder."),
 ]
+BrokerUrl = Annotated[
+    str | None,
+    typer.Option(envvar="POSETWEEN_BROKER_URL", help="redis:// address; default: workers look for jobs themselves."),
+]
+Queue = Annotated[
+    str | None, typer.Option(envvar="POSETWEEN_QUEUE", help="Whose jobs to do: gpu or cpu; default: all.")
+]
+Device = Annotated[str | None, typer.Option(envvar="POSETWEEN_DEVICE", help="Where networks run: auto, cpu, cuda:0, …")]
 Host = Annotated[str | None, typer.Option(envvar="POSETWEEN_HOST", help="Address to bind; default: loopback.")]
 Port = Annotated[int | None, typer.Option(envvar="POSETWEEN_PORT", help="Port to bind; 0 takes a free one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable lines.")]

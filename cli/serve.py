@@ -21,7 +21,7 @@ from app.database import connect
 from app.keys.service import Caller, Role, ensure_admin_key
 from app.main import create_app
 from app.settings import Settings
-from cli.options import DatabaseUrl, DataDir, Host, Json, Port, StorageUrl, UsageError, settings
+from cli.options import BrokerUrl, DatabaseUrl, DataDir, Host, Json, Port, StorageUrl, UsageError, settings
 from migrations.apply import upgrade
 
 _RESTART_SECONDS = 1.0
@@ -33,10 +33,18 @@ def up(
     port: Port = None,
     database_url: DatabaseUrl = None,
     storage_url: StorageUrl = None,
+    broker_url: BrokerUrl = None,
     as_json: Json = False,
 ) -> None:
     """Serve the API with a worker beside it; makes and upgrades the database first."""
-    chosen = settings(data_dir=data_dir, host=host, port=port, database_url=database_url, storage_url=storage_url)
+    chosen = settings(
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        database_url=database_url,
+        storage_url=storage_url,
+        broker_url=broker_url,
+    )
     server, listener = _open(chosen)
     _stop_politely(server)
     with _worker(chosen):
@@ -49,10 +57,18 @@ def serve(
     port: Port = None,
     database_url: DatabaseUrl = None,
     storage_url: StorageUrl = None,
+    broker_url: BrokerUrl = None,
     as_json: Json = False,
 ) -> None:
     """Serve the API alone."""
-    chosen = settings(data_dir=data_dir, host=host, port=port, database_url=database_url, storage_url=storage_url)
+    chosen = settings(
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        database_url=database_url,
+        storage_url=storage_url,
+        broker_url=broker_url,
+    )
     _run(chosen, *_open(chosen), as_json=as_json)
 
 
@@ -134,6 +150,7 @@ def _start(chosen: Settings) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "cli.main", "worker", "--supervised"]
     command += ["--data-dir", str(chosen.data_dir)]
     command += ["--database-url", chosen.database, "--storage-url", chosen.storage]
+    command += ["--broker-url", chosen.broker_url] if chosen.broker_url else []
     # A process group of its own: Ctrl-C reaches the worker through us, once. Its standard input closes when we die.
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 

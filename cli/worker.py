@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -10,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import DatabaseUrl, DataDir, StorageUrl, settings
+from cli.options import BrokerUrl, DatabaseUrl, DataDir, Device, Queue, StorageUrl, UsageError, settings
 from worker.loop import work
 
 
@@ -18,20 +19,50 @@ def worker(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     storage_url: StorageUrl = None,
-    until_idle: Annotated[bool, typer.Option(help="End as soon as no job waits.")] = False,
+    broker_url: BrokerUrl = None,
+    queue: Queue = None,
+    device: Device = None,
+    until_idle: Annotated[bool, typer.Option(help="Look for jobs, and end as soon as none waits.")] = False,
     supervised: Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")] = False,
 ) -> None:
-    """Do jobs until stopped; SIGTERM gives a running job back to the queue at its next step."""
+    """Do jobs until stopped; SIGTERM gives a running job back to the queue at its next step.
+
+    One process uses one device: start one for each GPU.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    chosen = settings(data_dir=data_dir, database_url=database_url, storage_url=storage_url)
+    chosen = settings(
+        data_dir=data_dir,
+        database_url=database_url,
+        storage_url=storage_url,
+        broker_url=broker_url,
+        queue=queue,
+        device=device,
+    )
+    _check_device(chosen.device)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     if supervised:
-        threading.Thread(target=_watch, args=(stopping,), daemon=True).start()
-    work(chosen, stopping, until_idle=until_idle)
+        threading.Thread(target=_watch, daemon=True).start()
+    if chosen.broker_url and not until_idle:
+        from worker.celery_app import serve  # Celery is installed only where there is a broker
+
+        serve(chosen, stopping)
+    else:
+        work(chosen, stopping, until_idle=until_idle)
 
 
-def _watch(stopping: threading.Event) -> None:
+def _check_device(name: str) -> None:
+    if name == "auto":
+        return
+    from models.devices import pick  # loads PyTorch, which a worker without a network does without
+
+    try:
+        pick(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _watch() -> None:
     sys.stdin.buffer.read()
-    stopping.set()
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -72,6 +72,11 @@ class Cuts:
         """Spans ``start <= frame < stop`` that were looked through, ascending and apart."""
         return list(self._scanned)
 
+    def learn(self, frames: Iterable[int], scanned: Iterable[Sequence[int]]) -> None:
+        """Add what somebody else found in the same video, see the arguments of the class."""
+        self._frames = sorted({*self._frames, *frames})
+        self._scanned = _merged([*self._scanned, *((int(start), int(stop)) for start, stop in scanned)])
+
     def within(self, video: FrameSource, start: int, stop: int) -> list[int]:
         """The cuts ``start <= cut < stop``, ascending.
 

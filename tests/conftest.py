@@ -28,6 +28,8 @@ from pose.track import Track
 from pose.video_writer import VideoWriter
 from worker.loop import work
 
+pytest_plugins = ["tests.services"]
+
 # Tests run side by side, one process a core; PyTorch reads this when it is first imported, also in child processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.database import Database
-from app.jobs import ledger
+from app.jobs import ledger, segments, states
 from app.jobs.ledger import Claim, Fenced
 from app.settings import Settings
 from app.storage import Storage
+from app.tables import Job
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Context:
         self._ended = threading.Event()
         self._cancelled = threading.Event()
         self._fenced = threading.Event()
+        self._shares = threading.Event()
         self._shown: tuple[int, str] | None = None
 
     @contextmanager
@@ -70,11 +73,26 @@ class Context:
             Fenced: The lease was lost; nothing is written.
         """
         with self.database.session() as session:
-            ledger.fence(session, self.held)
+            self._fence(session)
             yield session
 
     def step(self, progress: float, stage: str) -> None:
         """Say how far the job is, and hear whether it shall go on. Call it several times a second.
+
+        Raises:
+            Cancelled: Somebody asked for an end.
+            Stopping: The worker shuts down.
+            Fenced: The lease was lost.
+        """
+        self.listen()
+        shown = int(progress * 100), stage
+        if shown != self._shown:
+            self._shown = shown
+            with self.database.session() as session:
+                ledger.fence(session, self.held, progress=min(progress, 1.0), stage=stage)
+
+    def listen(self) -> None:
+        """Hear whether the job shall go on; costs nothing.
 
         Raises:
             Cancelled: Somebody asked for an end.
@@ -87,11 +105,23 @@ class Context:
             raise Cancelled
         if self._stopping.is_set():
             raise Stopping
-        shown = int(progress * 100), stage
-        if shown != self._shown:
-            self._shown = shown
-            with self.database.session() as session:
-                ledger.fence(session, self.held, progress=min(progress, 1.0), stage=stage)
+
+    @contextmanager
+    def sharing(self) -> Iterator[None]:
+        """Renew the segments that this worker takes as well, and give back at the end what it has not finished."""
+        self._shares.set()
+        try:
+            yield
+        finally:
+            self._shares.clear()
+            with suppress(SQLAlchemyError), self.database.session() as session:
+                segments.give_back(session, self.held.job_id, self.held.owner)
+
+    def _fence(self, session: Session) -> None:
+        ledger.fence(session, self.held)
+
+    def _renew(self, session: Session) -> bool:
+        return ledger.heartbeat(session, self.held, self.settings.lease_seconds)
 
     def _beat(self) -> None:
         # Cancellation shall be heard within a second or two, whatever the lease.
@@ -99,11 +129,39 @@ class Context:
         while not self._ended.wait(pause):
             try:
                 with self.database.session() as session:
-                    if ledger.heartbeat(session, self.held, self.settings.lease_seconds):
+                    if self._renew(session):
                         self._cancelled.set()
+                    if self._shares.is_set():
+                        segments.renew(session, self.held.job_id, self.held.owner, self.settings.lease_seconds)
             except Fenced:
                 self._fenced.set()
                 return
             except OperationalError:
                 # The lease outlives a few beats that the database has no time or room for.
                 log.warning("job %d: no heartbeat this time", self.held.job_id, exc_info=True)
+
+
+class HelperContext(Context):
+    """What a worker sees that helps with a job which another one holds.
+
+    ``held`` names the job; its token is worth nothing, that of each segment counts.
+    """
+
+    def step(self, progress: float, stage: str) -> None:
+        """Hear whether the help shall go on; progress is for the job's holder to write.
+
+        Raises:
+            Cancelled: Somebody asked for an end.
+            Stopping: The worker shuts down.
+            Fenced: The job has ended.
+        """
+        self.listen()
+
+    def _fence(self, session: Session) -> None:
+        segments.fence(session, self.held.job_id)
+
+    def _renew(self, session: Session) -> bool:
+        row = session.execute(select(Job.state, Job.cancel_requested).where(Job.id == self.held.job_id)).one()
+        if row.state in states.FINISHED:
+            raise Fenced(f"job {self.held.job_id} has ended")
+        return bool(row.cancel_requested)

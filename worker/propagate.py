@@ -1,101 +1,163 @@
-"""Propagation: segment by segment, each stored before the ledger says that it is done."""
+"""Propagation: segment by segment, each stored before the ledger says that it is done.
+
+The worker that holds the job puts its segments on the ledger, takes them a few at a time as those do that help it, and
+ends the job when all are done. Helpers come of their own accord, see ``help_out``. An engine that is fitted to the
+video stays with the worker that fitted it, so such a job is not shared.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import logging
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from contextlib import contextmanager
 
 import numpy as np
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from app import blobs
-from app.jobs import ledger
-from app.labels import history
-from app.projects import service as projects
-from app.runs.service import PROPAGATE
-from app.storage import Stored
-from app.tables import Job, JobSegment, Run, Video
-from models import cuts as shots
-from models.cuts import Cuts
+from app.jobs import bell, ledger, segments
+from app.jobs.segments import Taken
+from app.tables import Job, JobSegment, Run
 from models.engines.engine import Engine, FrameSource
-from models.propagate import RecentFrames, propagate_segment
-from models.registry import PropagationError, adaptable, resolve
+from models.propagate import RecentFrames
+from models.registry import adaptable
 from pose.formats import npy
 from pose.frame_table import FrameTable
-from pose.segments import Segment, plan, relevant
 from pose.track import Track
 from pose.video import Video as VideoReader
-from worker.context import Context, JobFailed
+from worker.context import Context, HelperContext
+from worker.memory import Sparing
+from worker.pieces import Work, learn_cuts, result_of, work_of
 
+log = logging.getLogger(__name__)
 
-@dataclass(frozen=True, eq=False)
-class _Piece:
-    """One segment to be computed, with all it depends on."""
-
-    track: int
-    segment: Segment
-    keyframes: Track
-    input_sha256: str
+_WAIT_SECONDS = 0.1  # for helpers that are not done
+_COUNT_SECONDS = 0.5  # between two counts of what is done
 
 
 def propagate(context: Context) -> None:
     """Run a propagation job; segments that were computed before, here or in an earlier run, are not computed again."""
+    work = work_of(context)
+    _write_down(context, work)
+    progress = _Progress(context, work)
+    progress.step()
+    with _frames(context, work, progress.step) as frames, context.sharing():
+        engine = work.engine
+        if work.adapts and progress.unfinished():
+            engine = _adapted(context, work, frames, lambda: progress.step("adapting"))
+        sparing = Sparing(engine)
+        while progress.unfinished():
+            if not _some(context, work, sparing, frames, progress.step):
+                progress.step()
+                time.sleep(_WAIT_SECONDS)
+    with context.writing() as session:
+        learn_cuts(work.cuts, session.scalar(select(Job.result).where(Job.id == context.held.job_id)))
+        ledger.succeed(session, context.held, result_of(work))
+
+
+def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:
+    """Compute segments of a job that another worker holds, as long as there are any.
+
+    Args:
+        context: The help.
+        more: Asked before each few segments whether to go on: a job that waits comes first.
+
+    Returns:
+        Whether this worker can help: not where its engine is of another version than the job holder's.
+    """
+    work = work_of(context)
+    with _frames(context, work, context.listen) as frames, context.sharing():
+        sparing = Sparing(work.engine)
+        while more():
+            try:
+                if not _some(context, work, sparing, frames, context.listen, most_attempts=_attempts(context)):
+                    return True
+            except _OtherVersion:
+                return False
+    return True
+
+
+class _OtherVersion(Exception):
+    """The segments on the ledger are those of another engine."""
+
+
+def _some(
+    context: Context,
+    work: Work,
+    engine: Sparing,
+    frames: FrameSource,
+    step: Callable[[], None],
+    *,
+    most_attempts: int | None = None,
+) -> int:
+    """Take a few segments and compute them; tells how many there were."""
+    lease = context.settings.lease_seconds
+    with context.database.session() as session:
+        job_id, owner = context.held.job_id, context.held.owner
+        batch = segments.take(session, job_id, owner, lease, work.batch, most_attempts=most_attempts)
+    for taken in batch:
+        piece = work.pieces.get((taken.track, taken.start))
+        if piece is None or piece.input_sha256 != taken.input_sha256:
+            raise _OtherVersion
+        poses = engine.propagate(frames, piece.keyframes, piece.segment, work.cuts)
+        _record(context, work, taken, poses)
+        step()
+    return len(batch)
+
+
+def _record(context: Context, work: Work, taken: Taken, poses: Track) -> None:
+    stored = context.storage.put(npy.encode(poses))
+    with context.writing() as session:
+        learn_cuts(work.cuts, session.scalar(select(Job.result).where(Job.id == taken.job_id)))
+        session.execute(update(Job).where(Job.id == taken.job_id).values(result=result_of(work)))
+        blobs.record(session, context.storage, stored)
+        segments.record(session, taken, stored.sha256)
+
+
+def _attempts(context: Context) -> int:
     with context.database.session(readonly=True) as session:
-        job = session.get_one(Job, context.held.job_id)
-        run = session.scalars(select(Run).where(Run.job_id == job.id)).one()
-        video = session.get_one(Video, run.video_id)
+        return session.scalars(select(Job.max_attempts).where(Job.id == context.held.job_id)).one()
+
+
+class _Progress:
+    """How far a job is, whoever computes it: counted now and then."""
+
+    def __init__(self, context: Context, work: Work) -> None:
+        self._context = context
+        self._total = len(work.pieces)
+        self._counted_at = -float("inf")
+        self._open = self.unfinished()
+
+    def unfinished(self) -> int:
+        with self._context.database.session(readonly=True) as session:
+            self._open = segments.unfinished(session, self._context.held.job_id)
+        self._counted_at = time.monotonic()
+        return self._open
+
+    def step(self, stage: str = "propagating") -> None:
+        if time.monotonic() - self._counted_at > _COUNT_SECONDS:
+            self.unfinished()
+        self._context.step(1 - self._open / self._total, stage)
+
+
+@contextmanager
+def _frames(context: Context, work: Work, step: Callable[[], None]) -> Iterator[FrameSource]:
+    video = work.video
     assert video.proxy_sha256 is not None
     assert video.proxy_table_sha256 is not None
-    wanted_fit = bool(job.params.get("adapt"))
-    engine, labels = _engine(job.params["engine"], adapt=wanted_fit), _labels(context, job, run, video)
-    adapts = wanted_fit and adaptable(engine)
-    steps = context.settings.adapt_steps
-    version = _version(engine, labels, steps) if adapts else engine.version
-    pieces = _pieces(f"{engine.name} {version}", labels, job, video)
-    total = sum(len(piece.segment) for piece in pieces)
-    done = sum(len(piece.segment) for piece in _write_down(context, engine, run, pieces))
-    context.step(done / total, "propagating")
-    cuts = _known_cuts(context, video)
     table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
     with VideoReader(context.storage.file(video.proxy_sha256), table, key=video.proxy_sha256) as reader:
-        frames = RecentFrames(_Watched(reader, lambda: context.step(done / total, "propagating")))
-        waiting = _open(context, pieces)
-        if adapts and waiting:
-            engine = _adapted(engine, frames, labels, steps, cuts, lambda: context.step(done / total, "adapting"))
-        for piece in waiting:
-            poses = propagate_segment(engine, frames, piece.keyframes, piece.segment, cuts)
-            _record(context, piece, context.storage.put(npy.encode(poses)), _result(run, cuts))
-            done += len(piece.segment)
-            context.step(done / total, "propagating")
-    with context.writing() as session:
-        ledger.succeed(session, context.held, _result(run, cuts))
+        yield RecentFrames(_Watched(reader, step))
 
 
-def _engine(name: str, *, adapt: bool) -> Engine:
-    try:
-        return resolve(name, adapt=adapt)
-    except PropagationError as error:
-        raise JobFailed(str(error)) from error
-
-
-def _version(engine: Engine, labels: dict[int, Track], steps: int) -> str:
-    from models.adaptation.adaptation import version_of
-    from models.adaptation.fitting import AdaptRecipe  # loads PyTorch, which other engines do without
-
-    assert adaptable(engine)
-    return version_of(engine, labels, AdaptRecipe(steps=steps))
-
-
-def _adapted(
-    engine: Engine, video: FrameSource, labels: dict[int, Track], steps: int, cuts: Cuts, step: Callable[[], None]
-) -> Engine:
+def _adapted(context: Context, work: Work, frames: FrameSource, step: Callable[[], None]) -> Engine:
     from models.adaptation.adaptation import Adaptation
     from models.adaptation.fitting import AdaptRecipe
 
-    assert adaptable(engine)
-    fitting = Adaptation(engine, video, labels, cuts=cuts, recipe=AdaptRecipe(steps=steps))
+    assert adaptable(work.engine)
+    recipe = AdaptRecipe(steps=context.settings.adapt_steps)
+    fitting = Adaptation(work.engine, frames, work.labels, cuts=work.cuts, recipe=recipe)
     for _ in fitting:
         step()
     return fitting.engine
@@ -117,65 +179,16 @@ class _Watched:
             yield frame
 
 
-def _result(run: Run, cuts: Cuts) -> dict[str, Any]:
-    found = {"version": shots.VERSION, "frames": cuts.frames, "scanned": cuts.scanned}
-    return {"run_id": run.id, "cuts": found}
-
-
-def _known_cuts(context: Context, video: Video) -> Cuts:
-    """What this job, before it was interrupted, or the propagation that ended last found."""
-    with context.database.session(readonly=True) as session:
-        ended = (
-            select(Job.id)
-            .where(Job.video_id == video.id, Job.kind == PROPAGATE, Job.state == ledger.SUCCEEDED)
-            .order_by(Job.finished_at.desc())
-            .limit(1)
-        )
-        for job_id in (context.held.job_id, session.scalar(ended)):
-            result = session.scalar(select(Job.result).where(Job.id == job_id))
-            found = (result or {}).get("cuts", {})
-            if found.get("version") == shots.VERSION:
-                return Cuts(found["frames"], found["scanned"])
-    return Cuts()
-
-
-def _labels(context: Context, job: Job, run: Run, video: Video) -> dict[int, Track]:
-    wanted = job.params
-    with context.database.session(readonly=True) as session:
-        size = projects.skeleton(session, video.project_id, run.skeleton_version).size
-        labels = history.read(session, video.id, size, revision=run.label_revision, tracks=wanted["tracks"])
-    tracks = {number: labels.track(number) for number in wanted["tracks"]}
-    if wanted["keyframes"] is None:
-        return tracks
-    return {number: track.select(np.isin(track.frames, wanted["keyframes"])) for number, track in tracks.items()}
-
-
-def _pieces(made_by: str, labels: dict[int, Track], job: Job, video: Video) -> list[_Piece]:
-    pieces = []
-    for number, keyframes in labels.items():
-        for segment in plan(keyframes, job.params["start"], job.params["stop"]):
-            near = relevant(keyframes, segment)
-            pieces.append(_Piece(number, segment, near, _digest(made_by, video, segment, near)))
-    return sorted(pieces, key=lambda piece: (piece.segment, piece.track))
-
-
-def _digest(made_by: str, video: Video, segment: Segment, keyframes: Track) -> str:
-    """What a segment's poses depend on, as a digest: equal digests mean equal poses."""
-    digest = hashlib.sha256(f"{made_by} cuts {shots.VERSION} {video.proxy_sha256} {segment}".encode())
-    digest.update(npy.encode(keyframes))
-    return digest.hexdigest()
-
-
-def _write_down(context: Context, engine: Engine, run: Run, pieces: list[_Piece]) -> list[_Piece]:
-    """Put the segments on the ledger, those that were computed before as done; give the ones done."""
+def _write_down(context: Context, work: Work) -> None:
+    """Put the segments on the ledger, those that were computed before as done, and let others help with the rest."""
+    job_id, run, engine = context.held.job_id, work.run, work.engine
     with context.writing() as session:
         weights = getattr(engine, "checkpoint_sha256", None)
         session.execute(update(Run).where(Run.id == run.id).values(engine=engine.name, checkpoint_sha256=weights))
-        held = {
-            (row.track_number, row.start): row.sha256
-            for row in session.scalars(select(JobSegment).where(JobSegment.job_id == context.held.job_id))
-        }
-        if not held:
+        wanted = {key: piece.input_sha256 for key, piece in work.pieces.items()}
+        mine = select(JobSegment.track_number, JobSegment.start, JobSegment.input_sha256)
+        held = session.execute(mine.where(JobSegment.job_id == job_id)).all()
+        if {(track, start): digest for track, start, digest in held} != wanted:
             known = dict(
                 session.execute(
                     select(JobSegment.input_sha256, JobSegment.sha256)
@@ -183,46 +196,22 @@ def _write_down(context: Context, engine: Engine, run: Run, pieces: list[_Piece]
                     .where(Job.video_id == run.video_id, JobSegment.sha256.is_not(None))
                 ).all()
             )
-            held = {(piece.track, piece.segment.start): known.get(piece.input_sha256) for piece in pieces}
+            # What an engine of another version began is begun anew.
+            session.execute(delete(JobSegment).where(JobSegment.job_id == job_id))
             session.execute(
                 insert(JobSegment),
                 [
                     {
-                        "job_id": context.held.job_id,
+                        "job_id": job_id,
                         "track_number": piece.track,
                         "start": piece.segment.start,
                         "stop": piece.segment.stop,
                         "input_sha256": piece.input_sha256,
-                        "sha256": held[piece.track, piece.segment.start],
+                        "sha256": known.get(piece.input_sha256),
                     }
-                    for piece in pieces
+                    for piece in work.pieces.values()
                 ],
             )
-    return [piece for piece in pieces if held[piece.track, piece.segment.start] is not None]
-
-
-def _open(context: Context, pieces: list[_Piece]) -> list[_Piece]:
-    with context.database.session(readonly=True) as session:
-        waiting = set(
-            session.execute(
-                select(JobSegment.track_number, JobSegment.start).where(
-                    JobSegment.job_id == context.held.job_id, JobSegment.sha256.is_(None)
-                )
-            )
-        )
-    return [piece for piece in pieces if (piece.track, piece.segment.start) in waiting]
-
-
-def _record(context: Context, piece: _Piece, stored: Stored, result: dict[str, Any]) -> None:
-    with context.writing() as session:
-        session.execute(update(Job).where(Job.id == context.held.job_id).values(result=result))
-        blobs.record(session, context.storage, stored)
-        session.execute(
-            update(JobSegment)
-            .where(
-                JobSegment.job_id == context.held.job_id,
-                JobSegment.track_number == piece.track,
-                JobSegment.start == piece.segment.start,
-            )
-            .values(sha256=stored.sha256)
-        )
+        if not work.adapts and segments.unfinished(session, job_id) > work.batch:
+            segments.share(session, job_id)
+            bell.note(session, session.scalars(select(Job.queue).where(Job.id == job_id)).one(), job_id)

@@ -18,6 +18,7 @@ from app.videos.service import INGEST
 from worker.context import Cancelled, Context, JobFailed, Stopping
 from worker.export import export
 from worker.ingest import ingest
+from worker.memory import TooLittleMemory
 from worker.propagate import propagate
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def run_job(settings: Settings, database: Database, storage: Storage, held: Clai
     except JobFailed as error:
         reason = str(error)
         _end(database, held, lambda session, held: ledger.fail(session, held, reason))
-    except NoSpace as error:
+    except (NoSpace, TooLittleMemory) as error:
         log.warning("job %d: %s", held.job_id, error)
         reason = str(error)
         _end(database, held, lambda session, held: ledger.release(session, held, reason))

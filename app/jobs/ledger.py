@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Float, and_, case, cast, or_, select, update
+from sqlalchemy import ColumnElement, Float, Row, and_, case, cast, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.database import clock
+from app.jobs import bell, turns
+from app.jobs.states import CANCELLED, FAILED, FINISHED, QUEUED, RUNNING, SUCCEEDED
+from app.settings import CPU, QUEUES
 from app.tables import Job, Project
 
-QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED = "queued", "running", "succeeded", "failed", "cancelled"
-FINISHED = frozenset({SUCCEEDED, FAILED, CANCELLED})
+_RUNG_AGAIN = 100  # jobs of a queue at a time
 
 
 class Fenced(Exception):
@@ -43,42 +45,81 @@ def enqueue(
     params: dict[str, Any],
     *,
     max_attempts: int,
+    queue: str = CPU,
     video_id: int | None = None,
     priority: int = 0,
+    work: float = 1.0,
 ) -> Job:
-    """Write a job down; a worker will find it."""
+    """Write a job down for the workers of a queue.
+
+    Args:
+        session: The transaction.
+        project: Whose work it is.
+        kind: What is to be done.
+        params: What the worker needs to know.
+        max_attempts: How often it is tried before it fails.
+        queue: Who does it.
+        video_id: What it is about.
+        priority: More urgent jobs go first, whosever they are.
+        work: How much it is, in whatever all jobs of the queue are counted in.
+    """
     job = Job(
         lab_id=project.lab_id,
         project_id=project.id,
         video_id=video_id,
         kind=kind,
+        queue=queue,
         params=params,
         priority=priority,
+        turn=turns.of_new_job(session, project.lab_id, queue, priority),
+        work=work,
         max_attempts=max_attempts,
     )
     session.add(job)
     session.flush()
+    bell.note(session, queue, job.id)
     return job
 
 
-def claim(session: Session, owner: str, lease_seconds: float, kinds: Sequence[str]) -> Claim | None:
-    """Take the most urgent job that waits, in one statement; None when there is none."""
-    waiting = (
+def claim(
+    session: Session, owner: str, lease_seconds: float, kinds: Sequence[str], queues: Sequence[str] = QUEUES
+) -> Claim | None:
+    """Take the most urgent job that waits, in one statement; None when there is none.
+
+    Among equally urgent jobs the one goes first whose ``turn`` it is, see ``turns``.
+    """
+    waits = and_(Job.queue.in_(queues), Job.state == QUEUED, Job.kind.in_(kinds))
+    top = select(Job.priority).where(waits).order_by(Job.priority.desc()).limit(1).scalar_subquery()
+    row = _take(session, and_(waits, Job.priority == top), owner, lease_seconds)
+    if row is None:
+        # Others may be taking all of the most urgent ones at this very moment.
+        row = _take(session, waits, owner, lease_seconds)
+    return Claim(job_id=row.id, kind=row.kind, owner=owner, attempt=row.attempt, params=row.params) if row else None
+
+
+def waits(session: Session, kinds: Sequence[str], queues: Sequence[str]) -> bool:
+    """Whether a job waits for a worker of these queues."""
+    waiting = select(Job.id).where(Job.queue.in_(queues), Job.state == QUEUED, Job.kind.in_(kinds))
+    return session.execute(waiting.limit(1)).first() is not None
+
+
+def _take(session: Session, which: ColumnElement[bool], owner: str, lease_seconds: float) -> Row[Any] | None:
+    chosen = (
         select(Job.id)
-        .where(Job.state == QUEUED, Job.kind.in_(kinds))
-        .order_by(Job.priority.desc(), Job.id)
+        .where(which)
+        .order_by(Job.priority.desc(), Job.turn, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)
         .scalar_subquery()
     )
-    row = session.execute(
+    return session.execute(
         update(Job)
-        .where(Job.id == waiting, Job.state == QUEUED)
+        .where(Job.id == chosen, Job.state == QUEUED)
         .values(
             state=RUNNING,
             owner=owner,
             attempt=Job.attempt + 1,
-            lease_until=_after(lease_seconds),
+            lease_until=after(lease_seconds),
             started_at=datetime.now(UTC),
             stage="starting",
             version=Job.version + 1,
@@ -86,7 +127,6 @@ def claim(session: Session, owner: str, lease_seconds: float, kinds: Sequence[st
         .returning(Job.id, Job.kind, Job.attempt, Job.params)
         .execution_options(synchronize_session=False)
     ).one_or_none()
-    return Claim(job_id=row.id, kind=row.kind, owner=owner, attempt=row.attempt, params=row.params) if row else None
 
 
 def heartbeat(session: Session, held: Claim, lease_seconds: float) -> bool:
@@ -95,7 +135,7 @@ def heartbeat(session: Session, held: Claim, lease_seconds: float) -> bool:
     Raises:
         Fenced: The job is no longer this worker's.
     """
-    return bool(_update(session, held, lease_until=_after(lease_seconds)))
+    return bool(_update(session, held, lease_until=after(lease_seconds)))
 
 
 def fence(session: Session, held: Claim, **values: Any) -> None:
@@ -150,16 +190,44 @@ def release(session: Session, held: Claim, error: str | None = None) -> None:
         fence(session, held, state=QUEUED, stage="queued", max_attempts=again, owner=None, lease_until=None)
     else:
         fence(session, held, **_retry(error))
+    session.flush()
+    queue = session.scalar(select(Job.queue).where(Job.id == held.job_id, Job.state == QUEUED))
+    if queue is not None:
+        bell.note(session, queue, held.job_id)
 
 
 def reap(session: Session) -> int:
     """Return jobs whose lease ran out to the queue, or fail them after their last attempt; tells how many."""
     error = "the worker stopped answering while it worked on this"
-    expired = update(Job).where(Job.state == RUNNING, Job.lease_until < clock())
-    result = session.execute(
-        expired.values(version=Job.version + 1, **_retry(error)).execution_options(synchronize_session=False)
-    )
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    # A process that was stopped in the middle of a transaction holds its row; the others need not wait for it.
+    expired = select(Job.id).where(Job.queue.in_(QUEUES), Job.state == RUNNING, Job.lease_until < clock())
+    gone = session.execute(
+        update(Job)
+        .where(Job.id.in_(expired.with_for_update(skip_locked=True)), Job.state == RUNNING)
+        .values(version=Job.version + 1, **_retry(error))
+        .returning(Job.id, Job.queue, Job.state)
+        .execution_options(synchronize_session=False)
+    ).all()
+    for job_id, queue, state in gone:
+        if state == QUEUED:
+            bell.note(session, queue, job_id)
+    return len(gone)
+
+
+def overdue(session: Session, seconds: float) -> dict[str, list[int]]:
+    """The oldest hundred jobs of each queue that wait longer than so many seconds."""
+    before = datetime.now(UTC) - timedelta(seconds=seconds)
+    return {
+        queue: list(
+            session.scalars(
+                select(Job.id)
+                .where(Job.queue == queue, Job.state == QUEUED, Job.created_at < before)
+                .order_by(Job.priority.desc(), Job.turn, Job.id)
+                .limit(_RUNG_AGAIN)
+            )
+        )
+        for queue in QUEUES
+    }
 
 
 def request_cancel(session: Session, job: Job) -> None:
@@ -205,7 +273,8 @@ def _retry(error: str) -> dict[str, Any]:
     }
 
 
-def _after(seconds: float) -> Any:
+def after(seconds: float) -> Any:
+    """The database's time so many seconds from now, for a statement."""
     return cast(clock(), Float) + seconds
 
 

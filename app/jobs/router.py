@@ -14,7 +14,7 @@ from sqlalchemy import select
 from app.audit import service as audit
 from app.database import Database
 from app.dependencies import MAX_ID, CallerDep, DatabaseDep, JobDep, SessionDep, require
-from app.jobs import ledger
+from app.jobs import ledger, states
 from app.jobs.schemas import JobOut, State
 from app.keys.service import Role
 from app.pagination import Page, PageDep
@@ -63,7 +63,7 @@ async def follow_job(
         if version > seen:
             seen = version
             yield ServerSentEvent(data=shown, event="job", id=str(version))
-        if shown.state in ledger.FINISHED:
+        if shown.state in states.FINISHED:
             return
         await asyncio.sleep(_EVENT_SECONDS)
 

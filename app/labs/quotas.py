@@ -8,7 +8,7 @@ from sqlalchemy import CompoundSelect, func, select, union
 from sqlalchemy.orm import Session
 
 from app.errors import NoSpace, TooMany
-from app.jobs import ledger
+from app.jobs import states
 from app.settings import Settings
 from app.tables import Blob, Export, Job, Lab, Project, Upload, Video
 
@@ -40,7 +40,7 @@ def promised_bytes(session: Session, lab_id: int) -> int:
 
 def queued_jobs(session: Session, lab_id: int) -> int:
     """Propagations and exports of the lab that wait for a worker."""
-    waiting = select(func.count()).where(Job.lab_id == lab_id, Job.state == ledger.QUEUED, Job.kind != _INGEST)
+    waiting = select(func.count()).where(Job.lab_id == lab_id, Job.state == states.QUEUED, Job.kind != _INGEST)
     return session.execute(waiting).scalar_one()
 
 

@@ -14,7 +14,7 @@ from app.labels import history
 from app.labs import quotas
 from app.projects import service as projects
 from app.runs.schemas import PropagationIn, RunOut
-from app.settings import Settings
+from app.settings import GPU, Settings
 from app.tables import Job, JobSegment, Project, Run, Video
 from app.tracks import service as tracks
 from app.version import VERSION
@@ -55,8 +55,10 @@ def start(session: Session, settings: Settings, video: Video, wanted: Propagatio
             "stop": stop,
             "keyframes": sorted(set(wanted.keyframes)) if wanted.keyframes is not None else None,
         },
+        queue=GPU,
         video_id=video.id,
         max_attempts=settings.max_attempts,
+        work=float(len(numbers) * (stop - wanted.start)),
     )
     run = Run(
         video_id=video.id,

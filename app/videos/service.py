@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import blobs
 from app.errors import Conflict, FieldProblem, NotFound
-from app.jobs import ledger
+from app.jobs import ledger, states
 from app.labs import quotas
 from app.settings import Settings
 from app.storage import Storage, Stored
@@ -99,7 +99,7 @@ def _ingest_job(session: Session, video: Video) -> Job:
 
 
 def _given_up(job: Job) -> bool:
-    return job.state in (ledger.FAILED, ledger.CANCELLED)
+    return job.state in (states.FAILED, states.CANCELLED)
 
 
 def _free_slug(session: Session, project: Project, filename: str) -> str:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from models.engines.seen import Seen
     from models.stdpose import StdPose
 
-_FRAMES_AT_ONCE = 16
+#: Frames described together, where memory is not short.
+FRAMES_AT_ONCE = 16
 
 
 class Eye:
@@ -24,12 +25,14 @@ class Eye:
         network: Describes.
         name: Tells networks apart in a memory that is shared.
         mirrored: Whether mirror images are described too.
+        frames_at_once: Frames described together.
     """
 
-    def __init__(self, network: StdPose, name: str, *, mirrored: bool) -> None:
+    def __init__(self, network: StdPose, name: str, *, mirrored: bool, frames_at_once: int = FRAMES_AT_ONCE) -> None:
         self._network = network
         self._name = name
         self._mirrored = mirrored
+        self._at_once = frames_at_once
 
     def look(self, seen: Seen, frames: np.ndarray) -> Looks:
         """Descriptions of the colour crops of some frames, from memory where they were described before."""
@@ -37,8 +40,8 @@ class Eye:
         known = {frame: seen.memory.get(self._key(seen, frame)) for frame in wanted}
         missing = [frame for frame in wanted if known[frame] is None]
         images = seen.colors(missing)
-        for begin in range(0, len(missing), _FRAMES_AT_ONCE):
-            batch = missing[begin : begin + _FRAMES_AT_ONCE]
+        for begin in range(0, len(missing), self._at_once):
+            batch = missing[begin : begin + self._at_once]
             for frame, levels in zip(batch, self._describe(np.stack([images[frame] for frame in batch])), strict=True):
                 known[frame] = levels
                 seen.memory.put(self._key(seen, frame), levels, sum(level.nbytes for level in levels))

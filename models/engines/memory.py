@@ -23,6 +23,11 @@ class Memory:
         self._room = room
         self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
+    def forget(self) -> None:
+        """Let go of everything."""
+        self._room += sum(size for _, size in self._values.values())
+        self._values.clear()
+
     def get(self, key: Hashable) -> Any | None:
         """The value of a key, or None."""
         if key not in self._values:

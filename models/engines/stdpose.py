@@ -18,7 +18,7 @@ from models.devices import pick
 from models.engines import flow
 from models.engines.confidence import HIDDEN_FACTOR, SHAPE, score_of
 from models.engines.engine import FrameSource
-from models.engines.eye import Eye
+from models.engines.eye import FRAMES_AT_ONCE, Eye
 from models.engines.flow import HORIZON, Weighed, weigh
 from models.engines.fusion import consensus
 from models.engines.gap import Gap, gaps
@@ -132,6 +132,7 @@ class StdPoseEngine:
         self._detect = detect
         self._memory = Memory()
         self.mirrored = self._choice.mirrored
+        self._frames_at_once = FRAMES_AT_ONCE
         self.version = f"{_VERSION}-{weights[:12]}" if weights else _VERSION
 
     @classmethod
@@ -148,6 +149,20 @@ class StdPoseEngine:
         adapted = StdPoseEngine(self.network, self.checkpoint_sha256 or "", str(self._device), self._choice, detect)
         adapted.version = version
         return adapted
+
+    def spare(self) -> bool:
+        """Use less memory from now on: forget what is remembered, and describe half as many frames at a time.
+
+        Returns:
+            Whether there was anything left to spare. Results stay the same but for the last bits of floats.
+        """
+        if self._frames_at_once == 1:
+            return False
+        self._frames_at_once //= 2
+        self._memory.forget()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        return True
 
     def propagate(self, video: FrameSource, keyframes: Track, segment: Segment) -> Track:
         """See ``Engine.propagate``."""
@@ -174,7 +189,8 @@ class StdPoseEngine:
         window, k = reach.window, reach.keypoints
         anchors = np.concatenate([window.before[window.has_before], window.after[window.has_after]])
         frames = np.union1d(window.times, anchors)
-        looks = Eye(self.network, self.version, mirrored=self.mirrored).look(seen, frames)
+        eye = Eye(self.network, self.version, mirrored=self.mirrored, frames_at_once=self._frames_at_once)
+        looks = eye.look(seen, frames)
         rows = window.times - reach.origin
         inside = np.flatnonzero(rows < len(gap.frames))
         rows = rows[inside]

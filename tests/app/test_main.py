@@ -41,3 +41,16 @@ def test_health(house):
         answer = house.http.get(root + path)
         assert (answer.status_code, answer.json()["status"]) == (200, "ok")
     assert "ready" in house.http.get(root + "/").text
+
+
+def test_the_service_loads_celery_only_for_a_broker(tmp_path):
+    code = (
+        "import sys; from app.main import create_app; from app.settings import Settings;"
+        "create_app(Settings(data_dir=sys.argv[1], broker_url=sys.argv[2]));"
+        "print([m for m in ('torch', 'models', 'worker', 'celery') if m in sys.modules])"
+    )
+    for broker, loaded in (("", "[]"), ("redis://127.0.0.1:1/0", "['celery']")):
+        child = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path), broker], capture_output=True, text=True, check=True
+        )
+        assert child.stdout.strip() == loaded

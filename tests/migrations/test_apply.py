@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from app.database import connect
@@ -11,8 +14,8 @@ from migrations import apply as migrate
 
 
 @pytest.fixture
-def database(tmp_path):
-    database = connect(f"sqlite:///{tmp_path}/folder/empty.db")
+def database(database_url):
+    database = connect(database_url)
     yield database
     database.dispose()
 
@@ -40,3 +43,21 @@ def test_the_way_back_and_up_again(database):
     assert tables(database) == set()
     migrate.upgrade(database)
     assert migrate.differences(database) == []
+
+
+def test_each_step_back_and_up_again(database):
+    script = ScriptDirectory(str(Path(migrate.__file__).parent))
+    migrate.upgrade(database)
+    for step in script.walk_revisions():
+        migrate.downgrade(database, step.down_revision or "base")
+        migrate.upgrade(database, step.revision)
+        migrate.downgrade(database, step.down_revision or "base")
+    migrate.upgrade(database)
+    assert migrate.differences(database) == []
+
+
+def test_the_folder_of_a_database_is_made(tmp_path):
+    database = connect(f"sqlite:///{tmp_path}/folder/empty.db")
+    migrate.upgrade(database)
+    assert migrate.differences(database) == []
+    database.dispose()

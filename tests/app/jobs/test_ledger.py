@@ -18,8 +18,8 @@ from migrations import apply as migrate
 
 
 @pytest.fixture
-def database(tmp_path):
-    database = connect(f"sqlite:///{tmp_path}/ledger.db")
+def database(database_url):
+    database = connect(database_url)
     migrate.upgrade(database)
     with database.session() as session:
         session.add(Lab(id=1, name="lab"))
@@ -31,9 +31,9 @@ def database(tmp_path):
 
 @pytest.fixture
 def add(database):
-    def add(count=1, **options):
+    def add(count=1, project=1, **options):
         with database.session() as session:
-            project = session.get_one(Project, 1)
+            project = session.get_one(Project, project)
             options = {"max_attempts": 3, **options}
             return [ledger.enqueue(session, project, "work", {}, **options).id for _ in range(count)]
 
@@ -64,7 +64,7 @@ def do(database, what, *arguments, **options):
 
 
 def test_each_job_is_claimed_once(database, add, claim):
-    numbers = add(200)
+    numbers = add(300)
     claims = []
     together = threading.Barrier(4)
 
@@ -88,6 +88,39 @@ def test_the_most_urgent_comes_first_then_the_oldest(add, claim):
     (urgent,) = add(priority=5)
     assert [claim().job_id for _ in range(4)] == [urgent, first, second, low]
     assert claim() is None
+
+
+def test_a_lab_with_a_thousand_jobs_does_not_keep_another_one_waiting(database, add, claim):
+    add(1000)
+    assert claim().job_id
+    with database.session() as session:
+        session.add(Lab(id=2, name="late"))
+        session.flush()
+        session.add(Project(id=2, lab_id=2, name="late"))
+    late = add(5, project=2)
+    order = [claim().job_id for _ in range(12)]
+    assert [order.index(number) for number in late] == [1, 3, 5, 7, 9]
+
+
+def test_labs_get_equal_shares_of_the_work_not_of_the_jobs(database, add, claim):
+    with database.session() as session:
+        session.add(Lab(id=2, name="other"))
+        session.flush()
+        session.add(Project(id=2, lab_id=2, name="other"))
+    large = add(3, work=10.0)
+    small = add(25, project=2, work=1.0)
+    order = [claim().job_id for _ in range(24)]
+    assert [order.index(number) for number in large] == [0, 11, 22]
+    assert [number for number in order if number in small] == small[:21]
+
+
+def test_each_queue_has_its_own_workers(database, add):
+    (on_gpu,) = add(queue="gpu")
+    (on_cpu,) = add(queue="cpu")
+    with database.session() as session:
+        assert ledger.claim(session, "a", 60, ["work"], ["gpu"]).job_id == on_gpu
+        assert ledger.claim(session, "a", 60, ["work"], ["gpu"]) is None
+        assert ledger.claim(session, "a", 60, ["work"], ["gpu", "cpu"]).job_id == on_cpu
 
 
 def test_only_kinds_that_the_worker_knows_are_claimed(database, add):

@@ -1,0 +1,164 @@
+"""Workers that are told of jobs over Redis: real processes, a real Redis, the ledger on Postgres."""
+
+from __future__ import annotations
+
+import base64
+import json
+import signal
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+import redis
+
+from app.database import connect
+from app.jobs import ledger
+from app.jobs.bell import TASK, Bell
+from app.settings import Settings
+from app.tables import Job, Lab, Project
+from migrations import apply as migrate
+from worker.caretaker import Caretaker
+from worker.loop import work
+
+
+@pytest.fixture
+def queues(broker_url):
+    """The messages of each queue that nobody has taken."""
+    with redis.Redis.from_url(broker_url) as client:
+
+        def look(queue):
+            return [json.loads(message) for message in client.lrange(queue, 0, -1)]
+
+        look.client = client
+        yield look
+
+
+@pytest.fixture
+def database(new_postgres):
+    database = connect(new_postgres())
+    migrate.upgrade(database)
+    with database.session() as session:
+        session.add(Lab(id=1, name="lab"))
+        session.flush()
+        session.add(Project(id=1, lab_id=1, name="project"))
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def bell(broker_url, database):
+    bell = Bell(broker_url)
+    bell.attach(database)
+    yield bell
+    bell.close()
+
+
+def enqueue(session, **options):
+    return ledger.enqueue(session, session.get_one(Project, 1), "work", {}, max_attempts=3, **options).id
+
+
+def carried(message):
+    """What a message carries."""
+    assert message["headers"]["task"] == TASK
+    arguments, options, _ = json.loads(base64.b64decode(message["body"]))
+    assert options == {}
+    return arguments
+
+
+def test_a_message_carries_a_job_s_id_and_is_sent_after_the_commit(database, bell, queues):
+    with database.session() as session:
+        on_gpu, on_cpu = enqueue(session, queue="gpu"), enqueue(session, queue="cpu")
+        assert (queues("gpu"), queues("cpu")) == ([], [])
+    assert [carried(message) for message in queues("gpu")] == [[on_gpu]]
+    assert [carried(message) for message in queues("cpu")] == [[on_cpu]]
+
+
+def test_nothing_is_sent_for_what_is_rolled_back(database, bell, queues):
+    with suppress(ZeroDivisionError), database.session() as session:
+        enqueue(session)
+        raise ZeroDivisionError
+    with database.session() as session:
+        session.get_one(Project, 1).name = "another"
+    assert queues("cpu") == []
+
+
+def test_a_job_that_goes_back_to_the_queue_is_rung_for_again(database, bell, queues):
+    with database.session() as session:
+        number = enqueue(session)
+    for give_back in (ledger.release, lambda session, held: ledger.release(session, held, "it broke")):
+        queues.client.flushdb()
+        with database.session() as session:
+            held = ledger.claim(session, "a", 60, ["work"])
+        with database.session() as session:
+            give_back(session, held)
+        assert [carried(message) for message in queues("cpu")] == [[number]]
+    queues.client.flushdb()
+    with database.session() as session:
+        ledger.claim(session, "a", -1, ["work"])
+    with database.session() as session:
+        assert ledger.reap(session) == 1
+    assert [carried(message) for message in queues("cpu")] == [[number]]
+
+
+def test_what_nobody_heard_is_rung_again_by_one_process_of_all(database, bell, queues, broker_url, tmp_path):
+    with database.session() as session:
+        numbers = [enqueue(session) for _ in range(3)]
+    queues.client.flushdb()
+    time.sleep(0.3)
+    settings = Settings(data_dir=tmp_path, broker_url=broker_url, ring_seconds=0.2, lease_seconds=0.2)
+    caretakers = [Caretaker(settings, database, bell) for _ in range(4)]
+    for caretaker in caretakers:
+        caretaker.start()
+    time.sleep(1.5)
+    for caretaker in caretakers:
+        caretaker.stop()
+    # The second round finds messages that wait, and adds none.
+    assert sorted(carried(message)[0] for message in queues("cpu")) == numbers
+
+
+def test_without_the_broker_a_job_is_queued_all_the_same(database, caplog):
+    bell = Bell("redis://127.0.0.1:1/0")
+    bell.attach(database)
+    began = time.monotonic()
+    with database.session() as session:
+        number = enqueue(session)
+    with database.session() as session:
+        enqueue(session)
+    assert time.monotonic() - began < 5
+    assert len([record for record in caplog.records if "broker" in record.message]) == 1
+    with database.session(readonly=True) as session:
+        assert session.get_one(Job, number).state == "queued"
+    bell.close()
+
+
+def test_a_job_wanders_over_redis_from_worker_to_worker(planted, new_postgres, broker_url, queues, wait):
+    plant = planted(database_url=new_postgres(), broker_url=broker_url, ring_seconds=1.0)
+    assert [carried(message) for message in queues("gpu")] == [[plant.job]]
+    queues.client.flushdb()  # the message is lost
+
+    child = plant.start("--queue", "gpu", "--device", "cpu")
+    wait(lambda: len(plant.segments()) > 3)
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(timeout=30) == 0
+    given_back, done = plant.state(), plant.segments()
+    assert (given_back["state"], given_back["attempt"], given_back["error"]) == ("queued", 1, None)
+    assert 3 < len(done) < plant.count
+
+    export = plant.http.post("/projects/1/exports", json={}).json()["id"]
+    plant.start("--queue", "gpu")
+    ended = plant.ended()
+    assert (ended["state"], ended["attempt"]) == ("succeeded", 2)
+    assert done.items() <= plant.segments().items()
+    assert plant.http.get(f"/jobs/{export}").json()["state"] == "queued"
+    plant.start("--queue", "cpu")
+    wait(lambda: plant.http.get(f"/jobs/{export}").json()["state"] == "succeeded")
+
+
+def test_a_worker_that_polls_does_its_queue_only(plant):
+    export = plant.http.post("/projects/1/exports", json={}).json()["id"]
+    work(plant.settings.model_copy(update={"queue": "cpu"}), threading.Event(), until_idle=True)
+    assert plant.http.get(f"/jobs/{export}").json()["state"] == "succeeded"
+    assert plant.state()["state"] == "queued"
+    work(plant.settings.model_copy(update={"queue": "gpu"}), threading.Event(), until_idle=True)
+    assert plant.state()["state"] == "succeeded"

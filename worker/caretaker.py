@@ -1,0 +1,82 @@
+"""What workers do for each other: take jobs back from those that are gone, and ring again where nobody heard."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from sqlalchemy.exc import OperationalError
+
+from app.database import Database
+from app.jobs import duties, ledger, segments
+from app.jobs.bell import Bell
+from app.runs.service import PROPAGATE
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 1.0
+
+
+class Caretaker:
+    """A thread of a worker process that does the duties when no other process does.
+
+    Args:
+        settings: How often.
+        database: The ledger's.
+        bell: To ring with, where there is a broker.
+    """
+
+    def __init__(self, settings: Settings, database: Database, bell: Bell | None) -> None:
+        self._settings = settings
+        self._database = database
+        self._bell = bell
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
+
+    def start(self) -> None:
+        """Look for workers that are gone at once, then begin."""
+        self._reap()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(min(_PAUSE_SECONDS, self._settings.lease_seconds / 2)):
+            try:
+                if self._mine(duties.REAP, self._settings.lease_seconds / 2):
+                    self._reap()
+                if self._bell is not None and self._mine(duties.RING, self._settings.ring_seconds):
+                    self._ring(self._bell)
+            except OperationalError:
+                log.warning("the database does not answer", exc_info=True)
+            except Exception:
+                log.exception("a duty could not be done")
+
+    def _mine(self, duty: str, seconds: float) -> bool:
+        with self._database.session(readonly=True) as session:
+            if not duties.due(session, duty, seconds):
+                return False
+        with self._database.session() as session:
+            return duties.take(session, duty, seconds)
+
+    def _reap(self) -> None:
+        with self._database.session() as session:
+            if gone := ledger.reap(session):
+                log.warning("%d jobs were held by workers that do not answer", gone)
+
+    def _ring(self, bell: Bell) -> None:
+        """Ring for what waits in a queue of which no message is left: those messages were lost, or do not suffice."""
+        with self._database.session(readonly=True) as session:
+            waiting = ledger.overdue(session, self._settings.ring_seconds)
+            for queue, jobs in waiting.items():
+                if (job := segments.find(session, [PROPAGATE], [queue])) is not None:
+                    jobs.append(job.id)
+        for queue, jobs in waiting.items():
+            if jobs and not bell.unheard(queue):
+                log.info("ringing again for %d jobs of the queue %s", len(jobs), queue)
+                for job_id in jobs:
+                    bell.ring(queue, job_id)

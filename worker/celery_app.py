@@ -1,0 +1,98 @@
+"""A worker process that is told of jobs over Redis.
+
+One process and one thread does one job at a time (Celery's pool ``solo``): a GPU is not shared, and PyTorch does not
+survive a fork. A message only says that a queue has work. The worker claims the job whose turn it is then, which may be
+another than the one that the message was sent for: messages come in the order in which jobs were queued, and doing them
+in that order would leave no room for priorities and for labs' equal shares.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_shutting_down
+from sqlalchemy.exc import OperationalError
+
+from app.jobs.bell import TASK
+from app.settings import Settings
+from worker.hands import Hands
+
+log = logging.getLogger(__name__)
+
+_SETTINGS = {
+    # A message is gone when its job has ended, not when it was received, also if the worker dies of it.
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": True,
+    "worker_prefetch_multiplier": 1,
+    "task_ignore_result": True,
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,
+    "worker_enable_remote_control": False,
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+}
+
+_TRANSPORT = {
+    # Messages of a job that takes longer come twice, which is harmless: the ledger knows what is done.
+    "visibility_timeout": 3600,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+    "socket_keepalive": True,
+    "health_check_interval": 30,
+}
+
+
+def serve(settings: Settings, stopping: threading.Event) -> None:
+    """Do jobs of the settings' queues until SIGTERM; a running job goes back to the queue at its next step.
+
+    Args:
+        settings: Where things are; with a broker.
+        stopping: Set by Celery when the process shall end.
+    """
+
+    def stop(**_: Any) -> None:
+        stopping.set()
+
+    worker_shutting_down.connect(stop)
+    try:
+        with Hands(settings, stopping) as hands:
+            celery = celery_app(settings, hands, stopping)
+            log.info("worker %s listens to %s", hands.owner, ", ".join(settings.queues))
+            celery.Worker(
+                pool="solo",
+                concurrency=1,
+                queues=",".join(settings.queues),
+                hostname=hands.owner.replace(":", "-", 1).replace(":", "@"),
+                loglevel="WARNING",
+                quiet=True,
+                without_gossip=True,
+                without_mingle=True,
+                without_heartbeat=True,
+            ).start()
+    finally:
+        worker_shutting_down.disconnect(stop)
+
+
+def celery_app(settings: Settings, hands: Hands, stopping: threading.Event) -> Celery:
+    """Celery with the one task there is."""
+    celery = Celery("posetween", broker=settings.broker_url, set_as_current=False)
+    celery.conf.update(_SETTINGS)
+    celery.conf.broker_transport_options = _TRANSPORT
+
+    def work(job_id: int) -> None:
+        if stopping.is_set():
+            return
+        try:
+            hands.do_one()
+        except OperationalError:
+            # The job comes back when its lease ends, and whoever is left rings again.
+            log.warning("the database does not answer", exc_info=True)
+
+    celery.task(work, name=TASK)
+    return celery

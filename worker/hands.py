@@ -1,0 +1,100 @@
+"""A worker: claims a job and does it, or helps with one that another worker holds."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import uuid
+from types import TracebackType
+
+from app.database import connect
+from app.jobs import ledger, segments
+from app.jobs.bell import Bell
+from app.jobs.ledger import Claim, Fenced
+from app.runs.service import PROPAGATE
+from app.settings import Settings
+from app.storage import open_storage
+from worker.caretaker import Caretaker
+from worker.context import Cancelled, HelperContext, Stopping
+from worker.propagate import help_out
+from worker.run import KINDS, run_job
+
+log = logging.getLogger(__name__)
+
+
+class Hands:
+    """What a worker process works with; a context manager.
+
+    Args:
+        settings: Where things are.
+        stopping: Set when the process shall end.
+    """
+
+    def __init__(self, settings: Settings, stopping: threading.Event) -> None:
+        self._settings = settings
+        self._stopping = stopping
+        # Never used twice, not even by the same process: it is half of the fencing token.
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._database = connect(settings.database)
+        self._storage = open_storage(settings)
+        self._bell = Bell(settings.broker_url) if settings.broker_url else None
+        if self._bell is not None:
+            self._bell.attach(self._database)
+        self._caretaker = Caretaker(settings, self._database, self._bell)
+        self._beyond_us: set[int] = set()  # jobs that this worker cannot help with
+
+    def __enter__(self) -> Hands:
+        self._storage.sweep()
+        self._caretaker.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._caretaker.stop()
+        if self._bell is not None:
+            self._bell.close()
+        self._database.dispose()
+
+    def do_one(self) -> bool:
+        """Do the job whose turn it is, or where none waits a part of a job that another worker holds.
+
+        Returns:
+            Whether there was anything to do.
+        """
+        settings = self._settings
+        with self._database.session() as session:
+            held = ledger.claim(session, self.owner, settings.lease_seconds, list(KINDS), settings.queues)
+        if held is not None:
+            run_job(settings, self._database, self._storage, held, self._stopping)
+            return True
+        return self._help()
+
+    def _help(self) -> bool:
+        with self._database.session(readonly=True) as session:
+            job = segments.find(session, [PROPAGATE], self._settings.queues, self._beyond_us)
+        if job is None:
+            return False
+        if self._bell is not None:
+            # One helper calls the next: nobody knows how many are idle.
+            self._bell.ring(job.queue, job.id)
+        log.info("helping with job %d", job.id)
+        held = Claim(job.id, job.kind, self.owner, job.attempt, job.params)
+        context = HelperContext(self._settings, self._database, self._storage, held, self._stopping)
+        try:
+            with context.beating():
+                if not help_out(context, self._nobody_waits):
+                    self._beyond_us.add(job.id)
+        except (Fenced, Cancelled, Stopping):
+            pass
+        except Exception:
+            # Whoever holds the job comes upon the same, and says so on the job.
+            log.exception("cannot help with job %d", job.id)
+            self._beyond_us.add(job.id)
+        return True
+
+    def _nobody_waits(self) -> bool:
+        with self._database.session(readonly=True) as session:
+            return not ledger.waits(session, list(KINDS), self._settings.queues)

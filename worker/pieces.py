@@ -1,0 +1,160 @@
+"""What a propagation job consists of: its engine, and each segment with all it depends on.
+
+Every worker that takes part works this out for itself from the job's row and the labels as of its run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.jobs import states
+from app.labels import history
+from app.projects import service as projects
+from app.runs.service import PROPAGATE
+from app.tables import Job, Run, Video
+from models import cuts as shots
+from models.cuts import Cuts
+from models.engines.engine import Engine
+from models.registry import PropagationError, adaptable, resolve
+from pose.formats import npy
+from pose.segments import Segment, plan, relevant
+from pose.track import Track
+from worker.context import Context, JobFailed
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """One segment to be computed, with all it depends on."""
+
+    track: int
+    segment: Segment
+    keyframes: Track
+    input_sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A propagation job.
+
+    Attributes:
+        run: What it fills.
+        video: What it is about.
+        engine: What computes it, before it is fitted to the video.
+        adapts: Whether the engine is fitted to the video first.
+        labels: The labels as of the run, by track.
+        pieces: The segments in the order in which they are computed, by track and first frame.
+        cuts: What is known of the video's cuts.
+    """
+
+    run: Run
+    video: Video
+    engine: Engine
+    adapts: bool
+    labels: dict[int, Track]
+    pieces: dict[tuple[int, int], Piece]
+    cuts: Cuts
+
+    @property
+    def batch(self) -> int:
+        """How many segments a worker takes at a time."""
+        frames = sum(len(piece.segment) for piece in self.pieces.values())
+        return max(1, min(_MOST, _FRAMES * len(self.pieces) // frames))
+
+
+# A worker takes neighbouring segments, of which it decodes the frames once, but not so much that others wait for it.
+_MOST = 8
+_FRAMES = 256
+
+
+def work_of(context: Context) -> Work:
+    """The work of the context's job.
+
+    Raises:
+        JobFailed: The engine that it asks for cannot be had.
+    """
+    with context.database.session(readonly=True) as session:
+        job = session.get_one(Job, context.held.job_id)
+        run = session.scalars(select(Run).where(Run.job_id == job.id)).one()
+        video = session.get_one(Video, run.video_id)
+        labels = _labels(session, job, run, video)
+        cuts = _known_cuts(session, job, video)
+    wanted_fit = bool(job.params.get("adapt"))
+    engine = _engine(job.params["engine"], adapt=wanted_fit, device=context.settings.device)
+    adapts = wanted_fit and adaptable(engine)
+    version = _version(engine, labels, context.settings.adapt_steps) if adapts else engine.version
+    pieces = _pieces(f"{engine.name} {version}", labels, job, video)
+    return Work(run, video, engine, adapts, labels, {(one.track, one.segment.start): one for one in pieces}, cuts)
+
+
+def result_of(work: Work) -> dict[str, Any]:
+    """What the job's row says of the run and the cuts found so far."""
+    found = {"version": shots.VERSION, "frames": work.cuts.frames, "scanned": work.cuts.scanned}
+    return {"run_id": work.run.id, "cuts": found}
+
+
+def learn_cuts(cuts: Cuts, result: dict[str, Any] | None) -> None:
+    """Add the cuts that a job's row names."""
+    found = (result or {}).get("cuts", {})
+    if found.get("version") == shots.VERSION:
+        cuts.learn(found["frames"], found["scanned"])
+
+
+def _engine(name: str, *, adapt: bool, device: str) -> Engine:
+    try:
+        return resolve(name, adapt=adapt, device=device)
+    except PropagationError as error:
+        raise JobFailed(str(error)) from error
+
+
+def _version(engine: Engine, labels: dict[int, Track], steps: int) -> str:
+    from models.adaptation.adaptation import version_of
+    from models.adaptation.fitting import AdaptRecipe  # loads PyTorch, which other engines do without
+
+    assert adaptable(engine)
+    return version_of(engine, labels, AdaptRecipe(steps=steps))
+
+
+def _known_cuts(session: Session, job: Job, video: Video) -> Cuts:
+    """What this job, before it was interrupted, or the propagation that ended last found."""
+    ended = (
+        select(Job.result)
+        .where(Job.video_id == video.id, Job.kind == PROPAGATE, Job.state == states.SUCCEEDED)
+        .order_by(Job.finished_at.desc())
+        .limit(1)
+    )
+    cuts = Cuts()
+    for result in (job.result, session.scalar(ended)):
+        learn_cuts(cuts, result)
+    return cuts
+
+
+def _labels(session: Session, job: Job, run: Run, video: Video) -> dict[int, Track]:
+    wanted = job.params
+    size = projects.skeleton(session, video.project_id, run.skeleton_version).size
+    labels = history.read(session, video.id, size, revision=run.label_revision, tracks=wanted["tracks"])
+    tracks = {number: labels.track(number) for number in wanted["tracks"]}
+    if wanted["keyframes"] is None:
+        return tracks
+    return {number: track.select(np.isin(track.frames, wanted["keyframes"])) for number, track in tracks.items()}
+
+
+def _pieces(made_by: str, labels: dict[int, Track], job: Job, video: Video) -> list[Piece]:
+    pieces = []
+    for number, keyframes in labels.items():
+        for segment in plan(keyframes, job.params["start"], job.params["stop"]):
+            near = relevant(keyframes, segment)
+            pieces.append(Piece(number, segment, near, _digest(made_by, video, segment, near)))
+    return sorted(pieces, key=lambda piece: (piece.segment, piece.track))
+
+
+def _digest(made_by: str, video: Video, segment: Segment, keyframes: Track) -> str:
+    """What a segment's poses depend on, as a digest: equal digests mean equal poses."""
+    digest = hashlib.sha256(f"{made_by} cuts {shots.VERSION} {video.proxy_sha256} {segment}".encode())
+    digest.update(npy.encode(keyframes))
+    return digest.hexdigest()
