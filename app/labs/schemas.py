@@ -37,6 +37,7 @@ class LabUsage(LabOut):
     """A lab, how much it has and how much it may have; null where there is no limit."""
 
     stored_bytes: int = Field(description="Videos, their proxies and exports")
+    promised_bytes: int = Field(description="What uploads in pieces that have begun will bring; it counts too")
     max_stored_bytes: int | None
     queued_jobs: int = Field(description="Propagations and exports that wait for a worker")
     max_queued_jobs: int | None

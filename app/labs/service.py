@@ -59,6 +59,7 @@ def usage(session: Session, settings: Settings, lab: Lab) -> LabUsage:
     return LabUsage(
         **show(session, lab).model_dump(),
         stored_bytes=quotas.stored_bytes(session, lab.id),
+        promised_bytes=quotas.promised_bytes(session, lab.id),
         max_stored_bytes=settings.max_lab_bytes or None,
         queued_jobs=quotas.queued_jobs(session, lab.id),
         max_queued_jobs=settings.max_queued_jobs or None,

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from app import blobs
 from app.database import connect
 from app.errors import Busy
 from app.settings import Settings
-from app.storage import open_storage
+from app.storage import Storage, open_storage
+from app.tables import Blob
+from migrations import apply as migrate
 
 DAY = timedelta(days=1)
 
@@ -43,6 +47,15 @@ def database(lab):
 @pytest.fixture
 def storage(lab):
     return open_storage(lab.settings)
+
+
+@pytest.fixture
+def new(database_url, tmp_path):
+    """An empty database, of either kind, and an empty storage."""
+    database = connect(database_url)
+    migrate.upgrade(database)
+    yield database, Storage((tmp_path / "objects").as_uri(), tmp_path / "scratch")
+    database.dispose()
 
 
 def age(storage, days=2):
@@ -83,7 +96,25 @@ def test_who_records_what_was_just_removed_hears_of_it(database, storage):
         blobs.record(session, storage, stored)
 
 
-def test_recording_and_removing_at_the_same_time_never_lose_what_was_recorded(database, storage):
+def test_an_object_that_many_record_at_the_same_time_is_recorded_once(new):
+    database, storage = new
+    objects = [storage.put(f"made by all {number}".encode()) for number in range(20)]
+    together = threading.Barrier(4, timeout=30)
+
+    def record(_):
+        for stored in objects:
+            together.wait()
+            with database.session() as session:
+                blobs.record(session, storage, stored)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(record, range(4)))
+    with database.session(readonly=True) as session:
+        assert {*session.scalars(select(Blob.sha256))} == {stored.sha256 for stored in objects}
+
+
+def test_recording_and_removing_at_the_same_time_never_lose_what_was_recorded(new):
+    database, storage = new
     names = [f"object {number}".encode() for number in range(40)]
     for name in names:
         storage.put(name)

@@ -7,7 +7,14 @@ import json
 
 import pytest
 
+from app.settings import Settings
 from pose.formats.coco import check_coco, read_coco
+
+
+@pytest.fixture
+def service(serving, database_url, tmp_path):
+    """One on each kind of database."""
+    return serving(Settings(data_dir=tmp_path / "data", port=0, database_url=database_url))
 
 
 @pytest.fixture

@@ -105,8 +105,10 @@ def test_an_upload_in_pieces_counts_from_its_beginning(small, lab, walker, pair,
     refused(append(lab, later, b"", **{"Upload-Length": str(pair.path.stat().st_size)}), 507)
     assert everything(small) == before
     assert stored(lab) == 0
+    assert lab.get("/lab").json()["promised_bytes"] == len(data)
     assert append(lab, upload, data).headers["posetween-video"]
     assert stored(lab) == len(data)
+    assert lab.get("/lab").json()["promised_bytes"] == 0
     refused(begin(lab, number, pair.path.stat().st_size), 507)
 
 
@@ -118,9 +120,12 @@ def test_an_upload_that_ends_gives_its_room_back(lab, walker, pair, refused):
     assert begin(lab, number, length).status_code == 201
 
 
-def test_an_upload_whose_room_is_taken_meanwhile_ends(serving, tmp_path, walker, pair, refused, everything):
+def test_an_upload_whose_room_is_taken_meanwhile_ends(
+    serving, tmp_path, database_url, walker, pair, refused, everything
+):
     data, other = walker.path.read_bytes(), pair.path.read_bytes()
-    service = serving(Settings(data_dir=tmp_path, port=0, max_lab_bytes=len(data) + len(other)))
+    room = len(data) + len(other)
+    service = serving(Settings(data_dir=tmp_path, port=0, database_url=database_url, max_lab_bytes=room))
     number = project(service.http, walker.skeleton)
     assert send(service.http, number, other).status_code == 201
     files = everything(service)["files"]

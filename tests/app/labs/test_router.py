@@ -34,6 +34,7 @@ def test_a_lab_comes_with_a_key_of_its_admin(estate, refused):
             "operator": False,
             "created_at": made["created_at"],
             "stored_bytes": 0,
+            "promised_bytes": 0,
             "max_stored_bytes": None,
             "queued_jobs": 0,
             "max_queued_jobs": None,
