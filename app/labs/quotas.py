@@ -59,8 +59,9 @@ def check_storage(session: Session, settings: Settings, lab_id: int, more: int =
     limit = settings.max_lab_bytes
     if not limit:
         return
-    # Two uploads to two projects must not each find room for itself alone.
-    session.get_one(Lab, lab_id, with_for_update=not _readonly(session))
+    # Two uploads to two projects must not each find room for itself alone. Rows that refer to the lab may be written
+    # meanwhile: by those that have done so and wait for this lock.
+    session.get_one(Lab, lab_id, with_for_update=None if _readonly(session) else {"key_share": True})
     present = stored_bytes(session, lab_id) + promised_bytes(session, lab_id)
     if present + more > limit:
         raise OverQuota(

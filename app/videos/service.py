@@ -33,8 +33,8 @@ def add(
     Raises:
         NoSpace: The lab would keep more than it may.
     """
-    # Locks the project, so that the same bytes sent twice at a time become one video.
-    session.refresh(project, with_for_update=True)
+    # Locks the project, so that the same bytes sent twice at a time become one video; rows may refer to it meanwhile.
+    session.refresh(project, with_for_update={"key_share": True})
     known = session.scalars(
         select(Video).where(Video.project_id == project.id, Video.sha256 == stored.sha256)
     ).one_or_none()

@@ -40,10 +40,10 @@ def send(client, number, content):
     return client.post(f"/projects/{number}/videos", content=content)
 
 
-def begin(client, number, length):
+def begin(client, number, length, **more):
     metadata = f"project_id {b64encode(str(number).encode()).decode()}"
     said = {"Upload-Defer-Length": "1"} if length is None else {"Upload-Length": str(length)}
-    return client.post("/uploads", headers={**TUS, "Upload-Metadata": metadata, **said})
+    return client.post("/uploads", headers={**TUS, "Upload-Metadata": metadata, **said, **more})
 
 
 def append(client, upload, content, **headers):
@@ -93,6 +93,23 @@ def test_two_uploads_at_a_time_do_not_share_the_same_room(small, lab, walker, pa
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda number, body: send(lab, number, (part for part in [body])), numbers, bodies))
     assert sorted(answer.status_code for answer in answers) == [201, 507]
+
+
+def test_many_uploads_at_a_time_do_not_stand_in_each_other_s_way(serving, tmp_path, database_url, walker):
+    service = serving(Settings(data_dir=tmp_path, port=0, database_url=database_url, max_lab_bytes=2**40))
+    number, clip = project(service.http, walker.skeleton), walker.path.read_bytes()
+
+    def upload(index):
+        once = {"Idempotency-Key": f"upload {index}"}
+        if index % 2:
+            return begin(service.http, number, 1000, **once)
+        body = clip + (16).to_bytes(4, "big") + b"free" + index.to_bytes(8, "big")
+        return service.http.post(f"/projects/{number}/videos", content=body, headers=once)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(upload, range(24)))
+    assert {answer.status_code for answer in answers} == {201}, [answer.text for answer in answers]
+    assert service.http.get("/lab").json()["promised_bytes"] == 12_000
 
 
 def test_an_upload_in_pieces_counts_from_its_beginning(small, lab, walker, pair, refused, everything):
