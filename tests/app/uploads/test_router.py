@@ -330,7 +330,8 @@ def test_a_key_is_wanted_every_time(tus, client_of_tus, refused, quay):
     assert tus.offset(url) == 0
 
 
-def test_another_lab_sees_nothing(house, other_lab, client_of_tus, refused):
+def test_another_lab_sees_nothing(house, client_of_tus, refused):
+    other_lab = house.http.post("/labs", json={"name": "another"}).json()["id"]
     url = client_of_tus(house.service).begin(SIZE)
     with house.client(Role.ADMIN, other_lab) as http:
         stranger = client_of_tus(house.service, http)
