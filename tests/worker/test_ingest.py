@@ -35,7 +35,7 @@ def send(service, path):
 
 
 def scratch(service):
-    return list(service.settings.scratch_dir.iterdir())
+    return [path for path in service.settings.scratch_dir.rglob("*") if path.is_file()]
 
 
 def reading_child():
