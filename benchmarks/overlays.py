@@ -10,11 +10,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 
@@ -26,9 +24,11 @@ from pose.formats.coco import read_coco
 from pose.frame_table import scan
 from pose.track import Track, join
 from pose.video import Video
+from pose.video_writer import VideoWriter
 
 _SHEET_FRAMES = 12
 _COLUMNS = 3
+_RATE = 12  # frames per second of the video, slow enough to look
 _SIDE = 480  # pixels, the longer one of each half
 _MARGIN = 0.2  # of the longer side of what subjects cover
 
@@ -50,10 +50,8 @@ def drawn(clip: LabelledVideo, engine: str, every: int, longest: int) -> Iterato
         for index, frame in enumerate(video.frames(first, last), first):
             shown = near.cut(frame)
             left = overlay(shown, index, theirs, truth.skeleton, keyframes=labelled, caption="truth")
-            yield (
-                index,
-                np.hstack([left, overlay(shown, index, ours, truth.skeleton, keyframes=labelled, radii=True)]),
-            )
+            right = overlay(shown, index, ours, truth.skeleton, keyframes=labelled, radii=True)
+            yield index, np.hstack([left, right])
 
 
 @dataclass(frozen=True)
@@ -93,17 +91,6 @@ class View:
         return cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def write(frames: Sequence[np.ndarray], path: Path, rate: int = 12) -> None:
-    """Write an H.264 video of ``(H, W, 3)`` RGB frames with even sides."""
-    height, width = frames[0].shape[:2]
-    with av.open(path, "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(rate), options={"crf": "20"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
-
-
 def main() -> None:
     """Draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -127,7 +114,10 @@ def main() -> None:
         sheet = contact_sheet([pictures[i] for i in indices], [f"frame {i}" for i in indices], columns=_COLUMNS)
         path = arguments.output / clip.name.replace("/", "_")
         cv2.imwrite(f"{path}.png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-        write([*pictures.values()], path.with_name(f"{path.name}.mp4"))
+        height, width = pictures[indices[0]].shape[:2]
+        with VideoWriter(f"{path}.mp4", _RATE, width, height) as writer:
+            for picture in pictures.values():
+                writer.write(picture)
         print(f"{path}.png {path}.mp4")
 
 

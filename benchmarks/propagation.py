@@ -128,7 +128,7 @@ def apart(
         engine=engine,
         every=every,
         checkpoint=checkpoint,
-        threads=max(1, (os.cpu_count() or 1) // at_once),
+        threads=max(1, torch.get_num_threads() // at_once),
     )
     alone = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(at_once, mp_context=alone, max_tasks_per_child=1) as pool:

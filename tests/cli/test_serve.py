@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import httpx2
 import psutil
@@ -29,7 +30,13 @@ def up(tmp_path):
 
 
 def workers(process):
-    return [child for child in psutil.Process(process.pid).children() if "worker" in child.cmdline()]
+    found = []
+    for child in psutil.Process(process.pid).children():
+        # One that was just killed is gone, or has no command line any more.
+        with suppress(psutil.NoSuchProcess):
+            if "worker" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def wait_until(holds, seconds=20):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from models.cuts import Cuts
 from models.engines.engine import Engine
 from models.engines.stdpose import StdPoseEngine
 from models.propagate import RecentFrames, plan_tracks, propagate
-from models.registry import CLASSICAL, PropagationError, resolve
+from models.registry import CLASSICAL, PropagationError
 from models.weights import TINY
 from pose.metrics import evaluate
 from pose.segments import Segment, plan
@@ -377,15 +376,6 @@ def test_tracks_advance_together() -> None:
         (1, Segment(5, 20)),
         (2, Segment(10, 20)),
     ]
-
-
-def test_auto_is_the_best_that_is_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert resolve("auto", adapt=True) is resolve("stdpose")
-    assert resolve("auto") is CLASSICAL["flow"]
-    monkeypatch.setattr("models.registry.TINY", tmp_path / "none.safetensors")
-    assert resolve("auto", adapt=True) is CLASSICAL["flow"]
-    with pytest.raises(PropagationError, match=r"none\.json cannot be read"):
-        resolve("stdpose")
 
 
 @pytest.mark.parametrize(
