@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import chain
 from types import TracebackType
@@ -18,6 +19,9 @@ from pose.video_writer import VideoWriter
 
 __all__ = ["Video", "VideoWriter"]
 
+#: Memory for decoded frames, unless told otherwise: 90 frames of 720p.
+RECENT_BYTES = 128 * 2**20
+
 
 class Video:
     """A video open for reading; a context manager.
@@ -26,13 +30,16 @@ class Video:
     checksum of the frame that was asked for. Otherwise decoding begins at an earlier keyframe, in the end at the start
     of the file. Files whose timestamps lead nowhere (``table.seekable`` is False) are always read from the start.
 
-    One thread at a time, and not across a fork. Holds a few decoded frames, however long the video.
+    One thread at a time, and not across a fork. Frames decoded last are kept as they came out of the decoder, so that
+    asking for them again, in gray or a little later, costs neither a seek nor decoding; memory does not grow with the
+    video.
 
     Args:
         path: The file.
         table: Its frame table; without one the file is scanned first, which decodes all of it.
         limits: What is too large to be opened; where there is a table, by default nothing: the file was accepted then.
         key: Tells videos apart to those who remember what they saw; equal keys must mean equal frames.
+        recent_bytes: Memory for decoded frames.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -46,8 +53,11 @@ class Video:
         *,
         limits: Limits | None = None,
         key: str | None = None,
+        recent_bytes: int = RECENT_BYTES,
     ) -> None:
         self.key = key
+        self._recent: OrderedDict[int, av.VideoFrame] = OrderedDict()
+        self._room = recent_bytes
         self.table = table if table is not None else scan(path, limits)
         self._decoder = Decoder(path, limits or (Limits.none() if table is not None else None))
         self._converter = Converter()
@@ -64,6 +74,7 @@ class Video:
 
     def close(self) -> None:
         """Close the file."""
+        self._recent.clear()
         self._decoder.close()
 
     @property
@@ -121,6 +132,22 @@ class Video:
         return np.ascontiguousarray(turned[: self.table.height, : self.table.width])
 
     def _frame(self, index: int) -> av.VideoFrame:
+        frame = self._recent.get(index)
+        if frame is None:
+            frame = self._decoded(index)
+            self._remember(index, frame)
+        else:
+            self._recent.move_to_end(index)
+        return frame
+
+    def _remember(self, index: int, frame: av.VideoFrame) -> None:
+        self._recent[index] = frame
+        self._room -= _size(frame)
+        while self._room < 0:
+            _, oldest = self._recent.popitem(last=False)
+            self._room += _size(oldest)
+
+    def _decoded(self, index: int) -> av.VideoFrame:
         seekable = self.table.seekable
         row = int(np.searchsorted(self._keyframes, index, side="right")) - 1 if seekable else -1
         keyframe = self._keyframes[row] if row >= 0 else 0
@@ -170,3 +197,7 @@ class Video:
         if self._position > index or first.pts != self.table.pts[self._position]:
             return None
         return self._forward(index)
+
+
+def _size(frame: av.VideoFrame) -> int:
+    return sum(plane.buffer_size for plane in frame.planes)

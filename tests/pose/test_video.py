@@ -29,11 +29,12 @@ def test_frames_in_order(hard_clip: tuple[Path, list[int]], number: Number) -> N
     assert picture.flags.c_contiguous
 
 
-def test_frames_in_any_order(hard_clip: tuple[Path, list[int]], number: Number) -> None:
+@pytest.mark.parametrize("recent_bytes", [0, 2**20, 2**30], ids=["forgets", "remembers some", "remembers all"])
+def test_frames_in_any_order(hard_clip: tuple[Path, list[int]], number: Number, recent_bytes: int) -> None:
     path, expected = hard_clip
     table = FrameTable.from_bytes(scan(path).to_bytes())
-    order = np.random.default_rng(1).permutation(table.num_frames)[:25]
-    with Video(path, table) as video:
+    order = np.random.default_rng(1).choice(table.num_frames, 25)
+    with Video(path, table, recent_bytes=recent_bytes) as video:
         assert [number(video.read(int(index))) for index in order] == [expected[index] for index in order]
 
 
@@ -45,6 +46,15 @@ def test_sequence_from_the_middle(hard_clip: tuple[Path, list[int]], number: Num
         elsewhere = number(video.read(2))
         assert [first, *(number(frame) for frame in frames)] == expected[11:29]
         assert elsewhere == expected[2]
+
+
+def test_frames_decoded_last_are_not_decoded_again(write_clip: Callable[..., Path], number: Number) -> None:
+    path = write_clip("a.mp4")
+    with Video(path) as video:
+        seen = [number(frame) for frame in video.frames(20, 40)]
+        video._decoder.close()
+        assert [number(frame) for frame in video.frames(20, 40, gray=True)] == seen
+        assert number(video.read(25)) == 25
 
 
 def test_wrong_keyframe_flags_cost_time_not_truth(write_clip: Callable[..., Path], number: Number) -> None:
@@ -67,7 +77,7 @@ def test_picture_decoded_without_its_reference_is_not_believed(
                 packet.is_keyframe, packet.stream = index % 10 == 0, stream
                 new.mux(packet)
     table = scan(path)
-    with Video(path, replace(table, keyframe=np.arange(60) % 10 == 0)) as video:
+    with Video(path, replace(table, keyframe=np.arange(60) % 10 == 0), recent_bytes=0) as video:
         truth = list(video.frames())
         for index in (55, 25, 48, 12, 31):
             np.testing.assert_array_equal(video.read(index), truth[index])
