@@ -54,7 +54,7 @@ def docker_compose(tool):
 def test_it_follows_the_specification(against_the_specification, tmp_path):
     done = against_the_specification(ROOT / "docker-compose.yml")
     assert done.returncode == 0, done.stdout
-    (tmp_path / "wrong.yml").write_text(TEXT.replace("pids_limit: 512", "pids_limitation: 512", 1))
+    (tmp_path / "wrong.yml").write_text(TEXT.replace("pids_limit:", "pids_limitation:", 1))
     assert against_the_specification(tmp_path / "wrong.yml").returncode == 1
 
 
@@ -128,7 +128,7 @@ def test_everything_is_watched_limited_and_restarted():
         assert watched or name in once, name
         assert service["deploy"]["resources"]["limits"]["memory"], name
         assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
-        assert service["restart"] == ("unless-stopped" if name not in once else service["restart"]), name
+        assert service["restart"] == ("no" if name in once else "unless-stopped"), name
         assert "no-new-privileges:true" in service["security_opt"], name
 
 

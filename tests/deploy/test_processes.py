@@ -74,11 +74,15 @@ class Stack:
                 self.command(name), env=self.environment(name), stdout=log, stderr=log, cwd=self.folder
             )
 
-    def once(self, name: str) -> str:
-        """Run a service that ends by itself."""
-        done = subprocess.run(
-            self.command(name), env=self.environment(name), capture_output=True, text=True, check=False, cwd=self.folder
-        )
+    def once(self, name: str, *words: str | Path, database: str = "posetween") -> str:
+        """Run a service that ends by itself, or a command in place of a service's own, on another database perhaps."""
+        command = [sys.executable, "-m", "cli.main", *map(str, words)] if words else self.command(name)
+        environment = self.environment(name)
+        if "POSETWEEN_DATABASE_URL" in environment:
+            environment["POSETWEEN_DATABASE_URL"] = (
+                environment["POSETWEEN_DATABASE_URL"].removesuffix("posetween") + database
+            )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=self.folder)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -167,6 +171,7 @@ def start_postgres(stack: Stack, port: str, stopping: ExitStack) -> None:
     if binaries is None:
         missing("Postgres: install postgresql or the extra 'dev'")
     given = service["environment"]
+    stack.programs.append(binaries)
     folder = stopping.enter_context(open_folder())
     user = service_user() if os.geteuid() == 0 else None
     (folder / "password").write_text(given["POSTGRES_PASSWORD"])
@@ -195,6 +200,7 @@ def start_postgres(stack: Stack, port: str, stopping: ExitStack) -> None:
 
     with stack.wait(lambda: connect(given["POSTGRES_PASSWORD"])) as session:
         session.execute(f"CREATE DATABASE {given['POSTGRES_DB']}")
+        session.execute("CREATE DATABASE again")
         stored = session.execute("SELECT rolpassword FROM pg_authid WHERE rolname = current_user").fetchone()
         assert stored[0].startswith("SCRAM-SHA-256$")
     assert connect("another") is None
@@ -250,6 +256,11 @@ def test_the_loop_over_the_services_of_the_file(stack, walker):
         export = the_loop(stack, api, walker)
     assert {pose["source"] for pose in export["annotations"]} == {"human", "pseudo"}
     assert len(export["annotations"]) == walker.num_frames
+
+    stack.once("api", "db", "backup", stack.folder / "lab.dump")
+    stack.once("api", "db", "restore", stack.folder / "lab.dump", database="again")
+    assert "as it was put" in stack.once("api", "storage", "check", database="again")
+    assert "0 files" in stack.once("api", "storage", "collect")
 
     assert {name: stack.stop(name) for name in _OURS} == dict.fromkeys(_OURS, 0)
     for name in _OURS:
