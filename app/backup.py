@@ -6,6 +6,7 @@ the copy of the database has everything that it refers to; ``app.blobs.check`` t
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -77,10 +78,12 @@ def _file(address: URL) -> Path:
 
 
 def _run(program: str, address: URL, *arguments: str, database: bool = False) -> None:
-    plain = address.set(drivername="postgresql").render_as_string(hide_password=False)
+    # The password goes by the environment: other users of the machine can read a command line.
+    plain = address._replace(drivername="postgresql", password=None).render_as_string()
+    secret = {"PGPASSWORD": str(address.password)} if address.password else {}
     command = [program, f"--dbname={plain}", *arguments] if database else [program, plain, *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **secret})
     except FileNotFoundError as error:
         raise BackupError(f"this needs {program}, which comes with PostgreSQL's client programs") from error
     if done.returncode:

@@ -50,7 +50,9 @@ class Settings(BaseSettings):
         adapt_steps: Steps of fitting an engine to a video, where a propagation asks for it.
         cache_bytes: Room on this machine for copies of objects, where storage is remote.
         public_storage_endpoint: Address of an S3 store as browsers reach it, where it is another than the service's.
+        redirect_downloads: Whether who downloads from an S3 store is sent there; else the API passes the bytes on.
         open_videos: How many proxies the API keeps open to serve frames from.
+        alive_file: File that a worker touches as long as it reaches the database, for health checks; none where empty.
     """
 
     model_config = SettingsConfigDict(env_prefix="POSETWEEN_", extra="ignore")
@@ -84,7 +86,9 @@ class Settings(BaseSettings):
     adapt_steps: int = Field(default=200, gt=0)
     cache_bytes: int = Field(default=20 * 1024 * MIB, gt=0)
     public_storage_endpoint: str = ""
+    redirect_downloads: bool = True
     open_videos: int = Field(default=4, gt=0)
+    alive_file: str = ""
 
     @property
     def database(self) -> str:

@@ -92,16 +92,19 @@ class Storage:
         scratch: Folder on this machine, on the disk of a local store: a finished file is then only renamed.
         cache_bytes: Room for local copies of remote objects.
         public_endpoint: Address under which those who download reach an S3 store; the service's own where empty.
+        redirects: Whether they may be sent there at all.
     """
 
-    def __init__(self, url: str, scratch: Path, *, cache_bytes: int = 2**30, public_endpoint: str = "") -> None:
+    def __init__(
+        self, url: str, scratch: Path, *, cache_bytes: int = 2**30, public_endpoint: str = "", redirects: bool = True
+    ) -> None:
         self._scratch = scratch
         scratch.mkdir(parents=True, exist_ok=True)
         address = urlparse(url)
         self._root = Path(unquote(address.path)) if address.scheme == "file" else None
         self._store: ObjectStore = LocalStore(self._root, mkdir=True) if self._root else from_url(url)
         self._shown: S3Store | None = None
-        if address.scheme == "s3":
+        if address.scheme == "s3" and redirects:
             self._shown = S3Store.from_url(url, config={"endpoint": public_endpoint} if public_endpoint else None)
         if not self._root:
             self._cache = ObjectCache(scratch / "cache", cache_bytes)
@@ -240,6 +243,7 @@ def open_storage(settings: Settings) -> Storage:
         settings.scratch_dir,
         cache_bytes=settings.cache_bytes,
         public_endpoint=settings.public_storage_endpoint,
+        redirects=settings.redirect_downloads,
     )
 
 

@@ -13,11 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import backup as copies
-from app.database import connect
+from app.database import Database, connect
 from app.errors import ServiceError
 from app.settings import Settings
 from cli.options import DatabaseUrl, DataDir, UsageError, settings
-from migrations.apply import upgrade as upgrade_database
+from migrations import apply as migrate
 
 app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 
@@ -31,10 +31,21 @@ def _db() -> None:
 def upgrade(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Bring the database to the schema of this version."""
     chosen = settings(data_dir=data_dir, database_url=database_url)
-    database = connect(chosen.database)
-    upgrade_database(database)
-    database.dispose()
-    typer.echo("the database is up to date")
+    with _schema(chosen) as database:
+        schema = migrate.upgrade(database)
+    typer.echo(f"the database is up to date, at schema {schema}")
+
+
+@app.command()
+def downgrade(
+    schema: Annotated[str, typer.Argument(help="Schema to go back to, as upgrade named it.")],
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Take the database back to the schema of an older version; what that has no room for is lost."""
+    with _schema(settings(data_dir=data_dir, database_url=database_url)) as database:
+        schema = migrate.downgrade(database, schema)
+    typer.echo(f"the database is at schema {schema}")
 
 
 @app.command()
@@ -64,6 +75,17 @@ def restore(
     except copies.BackupError as error:
         raise UsageError(str(error)) from error
     upgrade(data_dir, database_url)
+
+
+@contextmanager
+def _schema(chosen: Settings) -> Iterator[Database]:
+    database = connect(chosen.database)
+    try:
+        yield database
+    except migrate.UnknownSchema as error:
+        raise UsageError(str(error)) from error
+    finally:
+        database.dispose()
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def serve(
     broker_url: BrokerUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Serve the API alone."""
+    """Serve the API alone; makes and upgrades the database first."""
     chosen = settings(
         data_dir=data_dir,
         host=host,
@@ -69,7 +69,9 @@ def serve(
         storage_url=storage_url,
         broker_url=broker_url,
     )
-    _run(chosen, *_open(chosen), as_json=as_json)
+    server, listener = _open(chosen)
+    _stop_politely(server)
+    _run(chosen, server, listener, as_json=as_json, shows_key=False)
 
 
 def prepare(chosen: Settings) -> None:
@@ -98,13 +100,17 @@ def _open(chosen: Settings) -> tuple[uvicorn.Server, socket.socket]:
     return uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)), listener
 
 
-def _run(chosen: Settings, server: uvicorn.Server, listener: socket.socket, *, as_json: bool) -> None:
+def _run(
+    chosen: Settings, server: uvicorn.Server, listener: socket.socket, *, as_json: bool, shows_key: bool = True
+) -> None:
     address = f"http://{chosen.host}:{listener.getsockname()[1]}"
     key = chosen.admin_key_file.read_text().strip()
     if as_json:
         typer.echo(json.dumps({"address": address, "key": key, "data_dir": str(chosen.data_dir.absolute())}))
     else:
-        typer.echo(f"Posetween serves at {address}\n  key   {key}  (kept in {chosen.admin_key_file})")
+        # What a service on its own prints is kept in logs that others read.
+        shown = f"{key}  (kept in {chosen.admin_key_file})" if shows_key else f"in {chosen.admin_key_file}"
+        typer.echo(f"Posetween serves at {address}\n  key   {shown}")
         typer.echo(f"  docs  {address}/docs\nCtrl-C stops it.")
     sys.stdout.flush()
     # What was loaded stays for good, and a request for 20 000 labels makes a million objects: without this the

@@ -8,28 +8,67 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from app.database import Database
 from app.tables import Table
 
 
-def upgrade(database: Database, revision: str = "head") -> None:
-    """Run the steps up to a revision that have not been run."""
+class UnknownSchema(ValueError):
+    """A schema that this version of the code does not have; the text is for people."""
+
+
+def upgrade(database: Database, revision: str = "head") -> str:
+    """Run the steps up to a revision that have not been run.
+
+    Returns:
+        The revision that the database has now.
+
+    Raises:
+        UnknownSchema: A newer version of the code upgraded the database.
+    """
     with database.engine.begin() as connection:
+        _check_known(connection, _current(connection), "the database has the schema {}: a newer version upgraded it")
         command.upgrade(_config(connection), revision)
+        return _current(connection) or "base"
 
 
-def downgrade(database: Database, revision: str) -> None:
-    """Take steps back down to a revision."""
+def downgrade(database: Database, revision: str) -> str:
+    """Take steps back down to a revision; what its tables have no room for is lost.
+
+    Returns:
+        The revision that the database has now.
+
+    Raises:
+        UnknownSchema: There is no such revision, or it is not below that of the database.
+    """
     with database.engine.begin() as connection:
-        command.downgrade(_config(connection), revision)
+        _check_known(connection, None if revision == "base" else revision, "there is no schema {}")
+        _check_known(connection, _current(connection), "the database has the schema {}: a newer version upgraded it")
+        try:
+            command.downgrade(_config(connection), revision)
+        except CommandError as error:
+            raise UnknownSchema(f"the database cannot go back to the schema {revision}: {error}") from error
+        return _current(connection) or "base"
 
 
 def differences(database: Database) -> list[object]:
     """What the database's schema lacks, or has too much, beside the tables of this code."""
     with database.engine.begin() as connection:
         return list(compare_metadata(MigrationContext.configure(connection), Table.metadata))
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _check_known(connection: Connection, revision: str | None, sentence: str) -> None:
+    script = ScriptDirectory.from_config(_config(connection))
+    known = [step.revision for step in script.walk_revisions()]
+    if revision is not None and revision not in known:
+        raise UnknownSchema(f"{sentence.format(revision)}; this version has {known[-1]} to {known[0]}")
 
 
 def _config(connection: Connection) -> Config:

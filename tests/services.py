@@ -115,7 +115,7 @@ def run_redis(binary: Path, folder: Path, port: int) -> Iterator[str]:
 def run_postgres(binaries: Path, folder: Path) -> Iterator[str]:
     """A Postgres whose data is in a folder."""
     # Postgres refuses to run as root.
-    user = _service_user() if os.geteuid() == 0 else None
+    user = service_user() if os.geteuid() == 0 else None
     data = folder / "data"
     if user is not None:
         shutil.chown(folder, user)
@@ -179,7 +179,7 @@ def redis_binary() -> Path | None:
     return None
 
 
-def _service_user() -> str:
+def service_user() -> str:
     known = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in known else "nobody"
 

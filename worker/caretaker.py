@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
@@ -37,6 +38,7 @@ class Caretaker:
     def start(self) -> None:
         """Look for workers that are gone at once, then begin."""
         self._reap()
+        self._show_life()
         self._thread.start()
 
     def stop(self) -> None:
@@ -51,10 +53,15 @@ class Caretaker:
                     self._reap()
                 if self._bell is not None and self._mine(duties.RING, self._settings.ring_seconds):
                     self._ring(self._bell)
+                self._show_life()
             except OperationalError:
                 log.warning("the database does not answer", exc_info=True)
             except Exception:
                 log.exception("a duty could not be done")
+
+    def _show_life(self) -> None:
+        if self._settings.alive_file:
+            Path(self._settings.alive_file).touch()
 
     def _mine(self, duty: str, seconds: float) -> bool:
         with self._database.session(readonly=True) as session:

@@ -323,6 +323,17 @@ def test_an_object_in_a_bucket_has_an_address_for_browsers(remote, storage, buck
     assert storage.address(stored.sha256) is None
 
 
+def test_downloads_can_pass_through_the_api_where_browsers_do_not_reach_the_store(serving, bucket, walker, tmp_path):
+    settings = Settings(data_dir=tmp_path / "data", storage_url=bucket, port=0, redirect_downloads=False)
+    service = serving(settings)
+    video = service.upload(service.project(walker.skeleton), walker.path)
+    url = f"/videos/{video['id']}/content"
+    original = service.http.get(url, params={"original": True})
+    assert (original.status_code, original.content) == (200, walker.path.read_bytes())
+    part = service.http.get(url, headers={"Range": "bytes=4-7"})
+    assert (part.status_code, part.content) == (206, b"ftyp")
+
+
 def test_the_loop_with_everything_in_a_bucket(serving, bucket, walker, tmp_path):
     service = serving(Settings(data_dir=tmp_path / "data", storage_url=bucket, port=0))
     video = service.upload(service.project(walker.skeleton), walker.path)

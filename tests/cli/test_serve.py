@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -86,6 +87,32 @@ def test_the_key_stays_the_same(tmp_path):
     key = settings.admin_key_file.read_text()
     prepare(settings)
     assert settings.admin_key_file.read_text() == key
+
+
+def test_a_service_on_its_own_keeps_its_key_out_of_logs_and_ends_well(tmp_path):
+    process = subprocess.Popen(
+        command("serve", "--port", 0, "--data-dir", tmp_path / "data"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        said = process.stdout.readline() + process.stdout.readline() + process.stdout.readline()
+        address = re.search(r"http://\S+", said)[0]
+        wait_until(lambda: _answers(address), 60)
+        process.send_signal(signal.SIGTERM)
+        said += process.communicate(timeout=30)[0]
+    finally:
+        process.kill()
+    key = (tmp_path / "data" / "admin.key").read_text().strip()
+    assert str(tmp_path / "data" / "admin.key") in said
+    assert key not in said
+    assert process.returncode == 0
+
+
+def _answers(address):
+    with suppress(httpx2.TransportError):
+        return httpx2.get(f"{address}/readyz").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from app.database import connect
 from app.tables import Table
@@ -54,6 +54,23 @@ def test_each_step_back_and_up_again(database):
         migrate.downgrade(database, step.down_revision or "base")
     migrate.upgrade(database)
     assert migrate.differences(database) == []
+
+
+def test_what_a_newer_version_upgraded_is_left_alone(database):
+    migrate.upgrade(database)
+    with database.session() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for step in (migrate.upgrade, lambda database: migrate.downgrade(database, "0001")):
+        with pytest.raises(migrate.UnknownSchema, match="9999: a newer version upgraded it"):
+            step(database)
+
+
+def test_going_back_to_what_is_not_below_is_refused(database):
+    assert migrate.upgrade(database, "0003") == "0003"
+    for schema in ("nonsense", "0004"):
+        with pytest.raises(migrate.UnknownSchema, match=schema):
+            migrate.downgrade(database, schema)
+    assert migrate.downgrade(database, "0002") == "0002"
 
 
 def test_the_folder_of_a_database_is_made(tmp_path):

@@ -9,6 +9,7 @@ import time
 from sqlalchemy import update
 
 from app.tables import Job
+from worker.caretaker import Caretaker
 from worker.loop import work
 
 
@@ -72,3 +73,21 @@ def test_a_running_job_ends_soon_after_it_is_cancelled(plant, wait):
         thread.join()
     assert ended["state"] in ("cancelled", "succeeded")
     assert ended["state"] == "cancelled" or len(plant.segments()) == plant.count
+
+
+def test_a_worker_shows_that_it_lives_as_long_as_it_reaches_the_database(plant, tmp_path, wait):
+    alive = tmp_path / "alive"
+    settings = plant.settings.model_copy(update={"alive_file": str(alive)})
+    caretaker = Caretaker(settings, plant.database, None)
+    caretaker.start()
+    try:
+        seen = alive.stat().st_mtime_ns
+        wait(lambda: alive.stat().st_mtime_ns > seen)
+        with plant.database.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE duty RENAME TO away")
+        wait(lambda: time.time() - alive.stat().st_mtime > 3)
+        with plant.database.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE away RENAME TO duty")
+        wait(lambda: time.time() - alive.stat().st_mtime < 1)
+    finally:
+        caretaker.stop()
