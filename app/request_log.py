@@ -103,7 +103,7 @@ class RequestLog:
         known = method if method in _METHODS else OTHER
         self.metrics.requests.labels(known, route, f"{status // 100}xx").observe(seconds)
         level = logging.DEBUG if route in _PROBES else logging.INFO
-        if status >= 500:
+        if fault is not None or status >= 500:
             level = logging.ERROR if fault is not None else logging.WARNING
         if log.isEnabledFor(level):
             fields = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from typing import Annotated
 
@@ -70,5 +69,7 @@ def _check_device(name: str) -> None:
 
 
 def _watch() -> None:
-    sys.stdin.buffer.read()
+    # Not through ``sys.stdin``, whose lock this thread would hold when the interpreter ends, which is fatal.
+    while os.read(0, 4096):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -180,6 +180,14 @@ def test_a_mistake_of_ours_can_be_asked_about(observed):
     assert observed.value(observed.address, "posetween_request_seconds_count", **labels) == 1
 
 
+def test_a_download_is_counted_to_its_last_byte(observed):
+    headers = {"Authorization": f"Bearer {observed.key}", "X-Request-Id": "whole"}
+    url = f"{observed.address}/api/v1/videos/{observed.video['id']}/content"
+    size = len(httpx2.get(url, headers=headers).content)
+    (line,) = wait(lambda: [line for line in observed.log("api") if line.get("request_id") == "whole"])
+    assert (line["status"], line["bytes_out"]) == (200, size)
+
+
 def test_secrets_and_labels_are_in_no_log(observed):
     written = "".join((observed.folder / which).read_text() for which in ("api", "worker"))
     secrets = [observed.key.rpartition("_")[2], observed.key, TOKEN, SECRET_QUERY, "c" * 43, "k" * 43, "keypoints"]
