@@ -49,6 +49,11 @@ class BodyLimit:
         return HTTPException(413, f"a body may have {self.max_bytes} bytes")
 
 
+def is_lifted(scope: Scope) -> bool:
+    """Whether a request brings the bytes of a file."""
+    return _LIFTED in scope
+
+
 def lift(request: Request) -> None:
     """Let a route take in a body of any size; it counts for itself."""
     request.scope[_LIFTED] = True

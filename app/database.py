@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,11 @@ _IDLE_SECONDS = 30
 # With this many transactions of requests under way, connections are left over for everything else.
 _CONNECTIONS = {"pool_size": 20, "max_overflow": 30}
 _TRANSACTIONS = 20
+
+_AFTER_COMMIT = "acts after the commit"
+
+# What is written stands in no error message, and so in no log and in no job's sentence.
+_DISCREET = {"hide_parameters": True}
 
 
 class clock(FunctionElement[float]):
@@ -81,11 +86,14 @@ def connect(url: str) -> Database:
     address = make_url(url)
     engine = _sqlite(url, address.database) if address.get_backend_name() == "sqlite" else _postgres(url)
     read = engine.execution_options(readonly=True)
-    return Database(
-        engine=engine,
-        write=sessionmaker(engine, expire_on_commit=False),
-        read=sessionmaker(read, expire_on_commit=False),
-    )
+    write = sessionmaker(engine, expire_on_commit=False)
+    event.listen(write, "after_commit", _act)
+    return Database(engine=engine, write=write, read=sessionmaker(read, expire_on_commit=False))
+
+
+def after_commit(session: Session, act: Callable[[], object]) -> None:
+    """Have something done once the transaction is committed, and only then; it must not raise."""
+    session.info.setdefault(_AFTER_COMMIT, []).append(act)
 
 
 def insert_missing(session: Session, table: type[DeclarativeBase], **values: Any) -> None:
@@ -94,8 +102,13 @@ def insert_missing(session: Session, table: type[DeclarativeBase], **values: Any
     session.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
 
 
+def _act(session: Session) -> None:
+    for act in session.info.pop(_AFTER_COMMIT, []):
+        act()
+
+
 def _postgres(url: str) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, **_CONNECTIONS)
+    engine = create_engine(url, pool_pre_ping=True, **_DISCREET, **_CONNECTIONS)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
@@ -108,7 +121,7 @@ def _postgres(url: str) -> Engine:
 def _sqlite(url: str, file: str | None) -> Engine:
     if file:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, **_CONNECTIONS)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, **_DISCREET, **_CONNECTIONS)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:

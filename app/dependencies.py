@@ -14,13 +14,14 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import answer_headers, origin
+from app import answer_headers, origin, request_log
 from app.database import Database
 from app.errors import Forbidden, NotFound
 from app.keys import service as keys
 from app.keys.service import Caller, Role
 from app.keys.usage import Usage
 from app.labs import service as labs
+from app.metrics import ApiMetrics
 from app.rates import Rates
 from app.sessions import service as sessions
 from app.settings import Settings
@@ -62,10 +63,15 @@ def _turns(request: Request) -> Turns:
     return request.app.state.turns  # type: ignore[no-any-return]
 
 
+async def _metrics(request: Request) -> ApiMetrics:
+    return request.app.state.metrics  # type: ignore[no-any-return]
+
+
 SettingsDep = Annotated[Settings, Depends(_settings)]
 StorageDep = Annotated[Storage, Depends(_storage)]
 DatabaseDep = Annotated[Database, Depends(_database)]
 TurnsDep = Annotated[Turns, Depends(_turns)]
+MetricsDep = Annotated[ApiMetrics, Depends(_metrics)]
 
 
 async def _session(request: Request, database: DatabaseDep, turns: TurnsDep) -> AsyncIterator[Session]:
@@ -102,7 +108,9 @@ def _caller(
     if not settings.auth:
         origin.check_loopback(request)
         with database.session(readonly=True) as session:
-            return keys.local_admin(session)
+            admin = keys.local_admin(session)
+        request_log.note_caller(request, admin.lab_id, None)
+        return admin
     with database.session(readonly=True) as session:
         if credentials is None and cookie is not None:
             caller = sessions.authenticate(session, cookie)
@@ -110,6 +118,7 @@ def _caller(
         else:
             caller = keys.authenticate(session, credentials.credentials if credentials else None)
     assert caller.key_id is not None
+    request_log.note_caller(request, caller.lab_id, caller.key_id)
     doorkeeper.usage.note(caller.key_id)
     answer_headers.add(request, doorkeeper.rates.take(caller.key_id))
     return caller

@@ -16,6 +16,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from app import request_log
+
 PROBLEM = "application/problem+json"
 
 
@@ -225,4 +227,8 @@ async def _broken_off(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    return _render(ServiceError("the service made a mistake; its log says which"))
+    request_id = request_log.id_of(request)
+    if request_id is None:
+        return _render(ServiceError("the service made a mistake; its log says which"))
+    detail = f"the service made a mistake; its log says which, under the request id {request_id}"
+    return _render(ServiceError(detail, request_id=request_id))

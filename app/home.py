@@ -1,16 +1,14 @@
-"""What answers outside the API: the front page and the health checks."""
+"""The front page."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from html import escape
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import BaseModel
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from fastapi.responses import HTMLResponse
 
-from app.dependencies import DatabaseDep
+from app.health import ReadinessDep
 from app.version import VERSION
 
 router = APIRouter(tags=["health"])
@@ -44,43 +42,15 @@ _PAGE = """<!doctype html>
 """
 
 
-class Health(BaseModel):
-    """Whether the service can do its work."""
-
-    status: Literal["ok", "unavailable"]
-    version: str = VERSION
-
-
 @router.get("/", response_class=HTMLResponse, include_in_schema=False)
-def home(database: DatabaseDep) -> HTMLResponse:
+async def home(readiness: ReadinessDep) -> HTMLResponse:
     """What this is, how it is, and where to go on."""
-    return HTMLResponse(page(fit=_ready(database)))
+    health = await readiness.look()
+    faults = [f"the {part} {said}" for part, said in health.parts.items() if said != "ok"]
+    return HTMLResponse(page(faults))
 
 
-def page(*, fit: bool) -> str:
+def page(faults: Sequence[str] = ()) -> str:
     """Source of the front page."""
-    health = "ready" if fit else "the database does not answer"
-    return _PAGE.format(mood="good" if fit else "bad", health=health, version=VERSION)
-
-
-@router.get("/healthz")
-def alive() -> Health:
-    """The process answers."""
-    return Health(status="ok")
-
-
-@router.get("/readyz", responses={503: {"model": Health}})
-def ready(database: DatabaseDep) -> JSONResponse:
-    """The process answers and reaches its database."""
-    fit = _ready(database)
-    health = Health(status="ok" if fit else "unavailable")
-    return JSONResponse(health.model_dump(), status_code=200 if fit else 503)
-
-
-def _ready(database: DatabaseDep) -> bool:
-    try:
-        with database.session(readonly=True) as session:
-            session.execute(text("SELECT 1 FROM lab"))
-    except SQLAlchemyError:
-        return False
-    return True
+    health = escape("; ".join(faults)) or "ready"
+    return _PAGE.format(mood="bad" if faults else "good", health=health, version=VERSION)

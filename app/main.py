@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
-from anyio import Semaphore, create_task_group
+from anyio import CapacityLimiter, Semaphore, create_task_group
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from app import errors, home, origin
+from app import errors, health, home, origin, scraping
 from app.answer_headers import AnswerHeaders, page_policies
 from app.audit.router import router as audit
 from app.body_limit import BodyLimit
@@ -17,14 +19,19 @@ from app.database import connect
 from app.dependencies import Doorkeeper, Turns
 from app.errors import problem_responses
 from app.exports.router import router as exports
+from app.health import Readiness
+from app.jobs.backlog import BacklogCollector
 from app.jobs.bell import Bell
 from app.jobs.router import router as jobs
 from app.keys.router import router as keys
 from app.keys.usage import Usage
 from app.labels.router import router as labels
 from app.labs.router import router as labs
+from app.metrics import ApiMetrics, StorageMetrics, new_registry
+from app.observed_storage import ObservedStorage
 from app.projects.router import router as projects
 from app.rates import Rates
+from app.request_log import RequestLog
 from app.runs.router import router as runs
 from app.sessions.router import router as sessions
 from app.settings import Settings
@@ -38,6 +45,8 @@ from app.uploads.sweeping import keep_swept
 from app.version import VERSION
 from app.videos.frames import FrameReaders
 from app.videos.router import router as videos
+
+log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 
@@ -54,7 +63,10 @@ def create_app(settings: Settings) -> FastAPI:
     bell = Bell(settings.broker_url) if settings.broker_url else None
     if bell is not None:
         bell.attach(database)
-    storage = open_storage(settings)
+    registry = new_registry(settings)
+    registry.register(BacklogCollector(database))
+    metrics = ApiMetrics.on(registry)
+    storage = open_storage(settings, partial(ObservedStorage, StorageMetrics.on(registry)))
     turns = Turns(reading=Semaphore(database.readers), writing=Semaphore(database.writers))
     intake = Intake(settings, database, storage, turns, Parts(settings.scratch_dir / "uploads"))
     frame_readers = FrameReaders(storage, settings.open_videos)
@@ -66,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
             tasks.start_soon(usage.keep_writing, database, turns.writing)
             tasks.start_soon(keep_swept, intake)
             yield
+            log.info("the service ends")
             tasks.cancel_scope.cancel()
         usage.write(database)
         frame_readers.close()
@@ -88,6 +101,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.storage = storage
     app.state.intake = intake
     app.state.frame_readers = frame_readers
+    app.state.readiness = Readiness(database, storage, bell)
+    app.state.registry = registry
+    app.state.metrics = metrics
+    app.state.scrapes = CapacityLimiter(1)
     app.add_middleware(BodyLimit, max_bytes=settings.max_json_bytes)
     app.add_middleware(TusManners, path=f"{PREFIX}/uploads")
     errors.install(app)
@@ -95,8 +112,11 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (keys, sessions, labs, audit, projects, uploads, videos, tracks, labels, runs, jobs, exports):
         api.include_router(router)
     app.include_router(api)
-    app.include_router(home.router)
-    # Outside of what Starlette puts around everything else: the answer to a mistake of ours has these headers too.
-    policies = page_policies(app, home.page(fit=True))
-    app.middleware_stack = AnswerHeaders(app.build_middleware_stack(), PREFIX, policies)
+    for router in (home.router, health.router, scraping.router):
+        app.include_router(router)
+    # Outside of what Starlette puts around everything else: the answer to a mistake of ours is logged and has these
+    # headers too.
+    policies = page_policies(app, home.page())
+    answering = AnswerHeaders(app.build_middleware_stack(), PREFIX, policies)
+    app.middleware_stack = RequestLog(answering, PREFIX, metrics)
     return app

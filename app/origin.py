@@ -10,6 +10,9 @@ from app.errors import Forbidden
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
+#: What proxies put into requests that they pass on.
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+
 
 def check_session(request: Request) -> None:
     """Refuse to change anything on the strength of a cookie unless the browser says that our own page asks for it.
@@ -36,6 +39,17 @@ def check_loopback(request: Request) -> None:
         raise Forbidden("without authentication this service answers only to 127.0.0.1, [::1] and localhost")
     if request.method not in SAFE and _from_here(request) is False:
         raise Forbidden("without authentication nothing can be changed from another site's page")
+
+
+def from_this_machine(request: Request) -> bool:
+    """Whether a request was sent on this machine, to this machine, and by no proxy that says that it is one."""
+    client = request.client
+    return (
+        client is not None
+        and is_loopback(client.host)
+        and is_loopback(request.url.hostname or "")
+        and not any(name in request.headers for name in _FORWARDED)
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pose.decoder import Limits
@@ -15,6 +16,16 @@ MIB = 1024 * 1024
 #: Jobs that want a GPU, and those that do not.
 GPU, CPU = "gpu", "cpu"
 QUEUES = (GPU, CPU)
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _hard_to_guess(token: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"|[A-Za-z0-9._~+/=-]{16,}", token.get_secret_value()):
+        raise ValueError("a token has at least 16 characters: letters, digits and -._~+/=")
+    return token
 
 
 class Settings(BaseSettings):
@@ -53,6 +64,11 @@ class Settings(BaseSettings):
         redirect_downloads: Whether who downloads from an S3 store is sent there; else the API passes the bytes on.
         open_videos: How many proxies the API keeps open to serve frames from.
         alive_file: File that a worker touches as long as it reaches the database, for health checks; none where empty.
+        log_format: How lines of the log are written: ``text`` for people, ``json`` for machines.
+        log_level: From which level on they are written.
+        metrics_token: What Prometheus shows to read ``/metrics``; where empty, only this machine may read them.
+        worker_metrics_port: Where a worker serves its metrics; 0 for nowhere.
+        worker_metrics_host: Address that it binds for them.
     """
 
     model_config = SettingsConfigDict(env_prefix="POSETWEEN_", extra="ignore")
@@ -89,6 +105,11 @@ class Settings(BaseSettings):
     redirect_downloads: bool = True
     open_videos: int = Field(default=4, gt=0)
     alive_file: str = ""
+    log_format: Literal["text", "json"] = "text"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
+    metrics_token: Annotated[SecretStr, AfterValidator(_hard_to_guess)] = SecretStr("")
+    worker_metrics_port: int = Field(default=0, ge=0, le=65535)
+    worker_metrics_host: str = "127.0.0.1"
 
     @property
     def database(self) -> str:

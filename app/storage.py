@@ -11,7 +11,7 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -160,6 +160,17 @@ class Storage:
             return False
         return True
 
+    def check(self) -> None:
+        """Find out whether the store answers.
+
+        Raises:
+            OSError: A folder is not there or not ours to write.
+            obstore.exceptions.BaseError: A bucket does not answer.
+        """
+        if self._root and not os.access(self._root, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(f"{self._root} cannot be written")
+        Storage.has(self, "0" * 64)  # not a call of its own for those who count calls
+
     def put_at(self, sha256: str) -> datetime:
         """When an object was put last.
 
@@ -236,9 +247,9 @@ class Storage:
         return stored
 
 
-def open_storage(settings: Settings) -> Storage:
-    """The store that settings name."""
-    return Storage(
+def open_storage(settings: Settings, kind: Callable[..., Storage] = Storage) -> Storage:
+    """The store that settings name; ``kind`` makes it."""
+    return kind(
         settings.storage,
         settings.scratch_dir,
         cache_bytes=settings.cache_bytes,

@@ -7,6 +7,8 @@ import hmac
 import re
 import secrets
 
+_SECRET = re.compile(r"\b([a-z]{2}_[0-9]{1,15}_)[A-Za-z0-9_-]{43}")
+
 
 def mint() -> tuple[str, str]:
     """A new secret of 256 random bits, and its digest. Guessing is hopeless, so a plain SHA-256 is enough."""
@@ -23,6 +25,11 @@ def read(prefix: str, text: str) -> tuple[int, str] | None:
     """Number and secret of such a text; None where it is none."""
     match = re.fullmatch(rf"{prefix}_([0-9]{{1,15}})_([A-Za-z0-9_-]{{43}})", text)
     return (int(match[1]), match[2]) if match else None
+
+
+def conceal(text: str) -> str:
+    """A text with the secrets of tokens left out of it."""
+    return _SECRET.sub(r"\1***", text)
 
 
 def fits(secret: str, digest: str) -> bool:

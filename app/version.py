@@ -3,3 +3,6 @@
 from importlib.metadata import version
 
 VERSION = version("posetween")
+
+#: The migration that this code needs; a later one does no harm, since steps keep what the code before them reads.
+SCHEMA = "0004"

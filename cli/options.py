@@ -29,6 +29,10 @@ Queue = Annotated[
     str | None, typer.Option(envvar="POSETWEEN_QUEUE", help="Whose jobs to do: gpu or cpu; default: all.")
 ]
 Device = Annotated[str | None, typer.Option(envvar="POSETWEEN_DEVICE", help="Where networks run: auto, cpu, cuda:0, …")]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(envvar="POSETWEEN_WORKER_METRICS_PORT", help="Port to show metrics at; default: none."),
+]
 Host = Annotated[str | None, typer.Option(envvar="POSETWEEN_HOST", help="Address to bind; default: loopback.")]
 Port = Annotated[int | None, typer.Option(envvar="POSETWEEN_PORT", help="Port to bind; 0 takes a free one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable lines.")]

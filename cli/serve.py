@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 import typer
 import uvicorn
 
+from app import logs
 from app.audit import service as audit
 from app.database import connect
 from app.keys.service import Caller, Role, ensure_admin_key
@@ -23,6 +25,8 @@ from app.main import create_app
 from app.settings import Settings
 from cli.options import BrokerUrl, DatabaseUrl, DataDir, Host, Json, Port, StorageUrl, UsageError, settings
 from migrations.apply import upgrade
+
+log = logging.getLogger(__name__)
 
 _RESTART_SECONDS = 1.0
 
@@ -45,6 +49,7 @@ def up(
         storage_url=storage_url,
         broker_url=broker_url,
     )
+    logs.configure(chosen)
     server, listener = _open(chosen)
     _stop_politely(server)
     with _worker(chosen):
@@ -69,6 +74,7 @@ def serve(
         storage_url=storage_url,
         broker_url=broker_url,
     )
+    logs.configure(chosen)
     server, listener = _open(chosen)
     _stop_politely(server)
     _run(chosen, server, listener, as_json=as_json, shows_key=False)
@@ -97,17 +103,20 @@ def _open(chosen: Settings) -> tuple[uvicorn.Server, socket.socket]:
         listener = socket.create_server((chosen.host, chosen.port))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot serve on {chosen.host}:{chosen.port}: {error}") from error
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)), listener
+    # Logs are ours: ``app.logs`` formats them, ``app.request_log`` tells of requests.
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    return uvicorn.Server(config), listener
 
 
 def _run(
     chosen: Settings, server: uvicorn.Server, listener: socket.socket, *, as_json: bool, shows_key: bool = True
 ) -> None:
     address = f"http://{chosen.host}:{listener.getsockname()[1]}"
+    log.info("serving at %s", address)
     key = chosen.admin_key_file.read_text().strip()
     if as_json:
         typer.echo(json.dumps({"address": address, "key": key, "data_dir": str(chosen.data_dir.absolute())}))
-    else:
+    elif chosen.log_format == "text":
         # What a service on its own prints is kept in logs that others read.
         shown = f"{key}  (kept in {chosen.admin_key_file})" if shows_key else f"in {chosen.admin_key_file}"
         typer.echo(f"Posetween serves at {address}\n  key   {shown}")
@@ -139,7 +148,7 @@ def _worker(chosen: Settings) -> Iterator[None]:
             children[:] = [child]
             child.wait()
             if not ending.is_set():
-                typer.echo(f"the worker ended with status {child.returncode}; starting another", err=True)
+                log.warning("the worker ended with status %d; starting another", child.returncode)
                 time.sleep(_RESTART_SECONDS)
 
     keeper = threading.Thread(target=keep, name="worker-keeper", daemon=True)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
-import sys
 import threading
 from typing import Annotated
 
 import typer
 
-from cli.options import BrokerUrl, DatabaseUrl, DataDir, Device, Queue, StorageUrl, UsageError, settings
+from app import logs
+from cli.options import BrokerUrl, DatabaseUrl, DataDir, Device, MetricsPort, Queue, StorageUrl, UsageError, settings
 from worker.loop import work
+from worker.metrics_port import AddressTaken
 
 
 def worker(
@@ -22,6 +22,7 @@ def worker(
     broker_url: BrokerUrl = None,
     queue: Queue = None,
     device: Device = None,
+    metrics_port: MetricsPort = None,
     until_idle: Annotated[bool, typer.Option(help="Look for jobs, and end as soon as none waits.")] = False,
     supervised: Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")] = False,
 ) -> None:
@@ -29,7 +30,6 @@ def worker(
 
     One process uses one device: start one for each GPU.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     chosen = settings(
         data_dir=data_dir,
         database_url=database_url,
@@ -37,19 +37,24 @@ def worker(
         broker_url=broker_url,
         queue=queue,
         device=device,
+        worker_metrics_port=metrics_port,
     )
+    logs.configure(chosen)
     _check_device(chosen.device)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     if supervised:
         threading.Thread(target=_watch, daemon=True).start()
-    if chosen.broker_url and not until_idle:
-        from worker.celery_app import serve  # Celery is installed only where there is a broker
+    try:
+        if chosen.broker_url and not until_idle:
+            from worker.celery_app import serve  # Celery is installed only where there is a broker
 
-        serve(chosen, stopping)
-    else:
-        work(chosen, stopping, until_idle=until_idle)
+            serve(chosen, stopping)
+        else:
+            work(chosen, stopping, until_idle=until_idle)
+    except AddressTaken as error:
+        raise UsageError(str(error)) from error
 
 
 def _check_device(name: str) -> None:
@@ -64,5 +69,7 @@ def _check_device(name: str) -> None:
 
 
 def _watch() -> None:
-    sys.stdin.buffer.read()
+    # Not through ``sys.stdin``, whose lock this thread would hold when the interpreter ends, which is fatal.
+    while os.read(0, 4096):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
@@ -33,7 +35,7 @@ class Caretaker:
         self._database = database
         self._bell = bell
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
+        self._thread = threading.Thread(target=partial(copy_context().run, self._run), name="caretaker", daemon=True)
 
     def start(self) -> None:
         """Look for workers that are gone at once, then begin."""

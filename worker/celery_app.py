@@ -13,7 +13,7 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.signals import setup_logging, worker_shutting_down
 from sqlalchemy.exc import OperationalError
 
 from app.jobs.bell import TASK
@@ -59,7 +59,11 @@ def serve(settings: Settings, stopping: threading.Event) -> None:
     def stop(**_: Any) -> None:
         stopping.set()
 
+    def leave(**_: Any) -> None:
+        """Keep Celery from setting up logs: ours are."""
+
     worker_shutting_down.connect(stop)
+    setup_logging.connect(leave)
     try:
         with Hands(settings, stopping) as hands:
             celery = celery_app(settings, hands, stopping)
@@ -76,6 +80,7 @@ def serve(settings: Settings, stopping: threading.Event) -> None:
                 without_heartbeat=True,
             ).start()
     finally:
+        setup_logging.disconnect(leave)
         worker_shutting_down.disconnect(stop)
 
 

@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -17,6 +19,7 @@ from app.jobs.ledger import Claim, Fenced
 from app.settings import Settings
 from app.storage import Storage
 from app.tables import Job
+from worker.metrics import WorkerMetrics
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +44,16 @@ class Context:
     """
 
     def __init__(
-        self, settings: Settings, database: Database, storage: Storage, held: Claim, stopping: threading.Event
+        self,
+        settings: Settings,
+        database: Database,
+        storage: Storage,
+        held: Claim,
+        stopping: threading.Event,
+        metrics: WorkerMetrics | None = None,
     ) -> None:
         self.settings = settings
+        self.metrics = metrics or WorkerMetrics(settings)
         self.database = database
         self.storage = storage
         self.held = held
@@ -56,11 +66,13 @@ class Context:
 
     @contextmanager
     def beating(self) -> Iterator[None]:
-        """Renew the lease for the length of a block."""
-        thread = threading.Thread(target=self._beat, name=f"heartbeat-{self.held.job_id}", daemon=True)
+        """Renew the lease for the length of a block, and count its seconds."""
+        beat = partial(copy_context().run, self._beat)  # its lines tell whose heart beats
+        thread = threading.Thread(target=beat, name=f"heartbeat-{self.held.job_id}", daemon=True)
         thread.start()
         try:
-            yield
+            with self.metrics.busy.working(self.held.kind) as self.stint:
+                yield
         finally:
             self._ended.set()
             thread.join()
@@ -138,7 +150,7 @@ class Context:
                 return
             except OperationalError:
                 # The lease outlives a few beats that the database has no time or room for.
-                log.warning("job %d: no heartbeat this time", self.held.job_id, exc_info=True)
+                log.warning("no heartbeat this time", exc_info=True)
 
 
 class HelperContext(Context):

@@ -7,17 +7,23 @@ import os
 import socket
 import threading
 import uuid
+from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 
 from app.database import connect
 from app.jobs import ledger, segments
 from app.jobs.bell import Bell
 from app.jobs.ledger import Claim, Fenced
+from app.logs import about
+from app.observed_storage import ObservedStorage
 from app.runs.service import PROPAGATE
 from app.settings import Settings
 from app.storage import open_storage
 from worker.caretaker import Caretaker
 from worker.context import Cancelled, HelperContext, Stopping
+from worker.metrics import WorkerMetrics
+from worker.metrics_port import shown
 from worker.propagate import help_out
 from worker.run import KINDS, run_job
 
@@ -38,14 +44,23 @@ class Hands:
         # Never used twice, not even by the same process: it is half of the fencing token.
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._database = connect(settings.database)
-        self._storage = open_storage(settings)
+        self._metrics = WorkerMetrics(settings)
+        self._storage = open_storage(settings, partial(ObservedStorage, self._metrics.storage))
         self._bell = Bell(settings.broker_url) if settings.broker_url else None
         if self._bell is not None:
             self._bell.attach(self._database)
         self._caretaker = Caretaker(settings, self._database, self._bell)
         self._beyond_us: set[int] = set()  # jobs that this worker cannot help with
+        self._told = ExitStack()
 
     def __enter__(self) -> Hands:
+        """Begin.
+
+        Raises:
+            AddressTaken: The port for the metrics cannot be had.
+        """
+        self._told.enter_context(shown(self._settings, self._metrics.registry))
+        self._told.enter_context(about(worker=self.owner))
         self._storage.sweep()
         self._caretaker.start()
         return self
@@ -57,6 +72,7 @@ class Hands:
         if self._bell is not None:
             self._bell.close()
         self._database.dispose()
+        self._told.close()
 
     def do_one(self) -> bool:
         """Do the job whose turn it is, or where none waits a part of a job that another worker holds.
@@ -68,7 +84,7 @@ class Hands:
         with self._database.session() as session:
             held = ledger.claim(session, self.owner, settings.lease_seconds, list(KINDS), settings.queues)
         if held is not None:
-            run_job(settings, self._database, self._storage, held, self._stopping)
+            run_job(settings, self._database, self._storage, held, self._stopping, self._metrics)
             return True
         return self._help()
 
@@ -80,19 +96,21 @@ class Hands:
         if self._bell is not None:
             # One helper calls the next: nobody knows how many are idle.
             self._bell.ring(job.queue, job.id)
-        log.info("helping with job %d", job.id)
         held = Claim(job.id, job.kind, self.owner, job.attempt, job.params)
-        context = HelperContext(self._settings, self._database, self._storage, held, self._stopping)
-        try:
-            with context.beating():
-                if not help_out(context, self._nobody_waits):
-                    self._beyond_us.add(job.id)
-        except (Fenced, Cancelled, Stopping):
-            pass
-        except Exception:
-            # Whoever holds the job comes upon the same, and says so on the job.
-            log.exception("cannot help with job %d", job.id)
-            self._beyond_us.add(job.id)
+        context = HelperContext(self._settings, self._database, self._storage, held, self._stopping, self._metrics)
+        with about(job_id=job.id, job_kind=job.kind, attempt=job.attempt):
+            log.info("helping begins")
+            try:
+                with context.beating():
+                    if not help_out(context, self._nobody_waits):
+                        self._beyond_us.add(job.id)
+            except (Fenced, Cancelled, Stopping):
+                pass
+            except Exception:
+                # Whoever holds the job comes upon the same, and says so on the job.
+                log.exception("helping broke")
+                self._beyond_us.add(job.id)
+            log.info("helping ends")
         return True
 
     def _nobody_waits(self) -> bool:

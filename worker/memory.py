@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
+from prometheus_client import Counter
+
 from models.cuts import Cuts
 from models.engines.engine import Engine, FrameSource
 from models.propagate import propagate_segment
@@ -20,10 +22,16 @@ class TooLittleMemory(Exception):
 
 
 class Sparing:
-    """An engine that takes smaller steps from the moment on at which memory ran out."""
+    """An engine that takes smaller steps from the moment on at which memory ran out.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: The engine.
+        spared: Counts how often memory ran out.
+    """
+
+    def __init__(self, engine: Engine, spared: Counter | None = None) -> None:
         self._engine = engine
+        self._spared = spared
 
     def propagate(self, video: FrameSource, keyframes: Track, segment: Segment, cuts: Cuts) -> Track:
         """See ``models.propagate.propagate_segment``.
@@ -44,6 +52,8 @@ class Sparing:
                     f"this worker has too little memory for frames {segment.start} to {segment.stop - 1}, "
                     f"even in the smallest steps; a worker with more memory, or a smaller video, would do ({reason})"
                 )
+            if self._spared is not None:
+                self._spared.inc()
             log.warning("out of memory (%s): going on in smaller steps", reason)
 
 

@@ -39,6 +39,7 @@ _COUNT_SECONDS = 0.5  # between two counts of what is done
 def propagate(context: Context) -> None:
     """Run a propagation job; segments that were computed before, here or in an earlier run, are not computed again."""
     work = work_of(context)
+    context.stint.on(_device(work.engine, context.settings.device))
     _write_down(context, work)
     progress = _Progress(context, work)
     progress.step()
@@ -46,7 +47,7 @@ def propagate(context: Context) -> None:
         engine = work.engine
         if work.adapts and progress.unfinished():
             engine = _adapted(context, work, frames, lambda: progress.step("adapting"))
-        sparing = Sparing(engine)
+        sparing = Sparing(engine, context.metrics.spared)
         while progress.unfinished():
             if not _some(context, work, sparing, frames, progress.step):
                 progress.step()
@@ -67,8 +68,9 @@ def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:
         Whether this worker can help: not where its engine is of another version than the job holder's.
     """
     work = work_of(context)
+    context.stint.on(_device(work.engine, context.settings.device))
     with _frames(context, work, context.listen) as frames, context.sharing():
-        sparing = Sparing(work.engine)
+        sparing = Sparing(work.engine, context.metrics.spared)
         while more():
             try:
                 if not _some(context, work, sparing, frames, context.listen, most_attempts=_attempts(context)):
@@ -102,6 +104,8 @@ def _some(
             raise _OtherVersion
         poses = engine.propagate(frames, piece.keyframes, piece.segment, work.cuts)
         _record(context, work, taken, poses)
+        context.metrics.segments.labels(work.engine.name).inc()
+        context.metrics.frames.labels(work.engine.name).inc(len(piece.segment))
         step()
     return len(batch)
 
@@ -149,6 +153,15 @@ def _frames(context: Context, work: Work, step: Callable[[], None]) -> Iterator[
     table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
     with VideoReader(context.storage.file(video.proxy_sha256), table, key=video.proxy_sha256) as reader:
         yield RecentFrames(_Watched(reader, step))
+
+
+def _device(engine: Engine, wanted: str) -> str:
+    if not adaptable(engine):
+        return "cpu"
+    from models.devices import pick  # loads PyTorch, as the engine has
+
+    device = pick(wanted)
+    return f"cuda:{device.index or 0}" if device.type == "cuda" else device.type
 
 
 def _adapted(context: Context, work: Work, frames: FrameSource, step: Callable[[], None]) -> Engine:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+
+from sqlalchemy.orm import Session
 
 from app.database import Database
 from app.errors import NoSpace
 from app.exports.service import EXPORT
-from app.jobs import ledger
+from app.jobs import ledger, states
 from app.jobs.ledger import Claim, Fenced
+from app.logs import about
 from app.runs.service import PROPAGATE
 from app.settings import Settings
 from app.storage import Storage
@@ -19,6 +23,7 @@ from worker.context import Cancelled, Context, JobFailed, Stopping
 from worker.export import export
 from worker.ingest import ingest
 from worker.memory import TooLittleMemory
+from worker.metrics import WorkerMetrics
 from worker.propagate import propagate
 
 log = logging.getLogger(__name__)
@@ -26,37 +31,68 @@ log = logging.getLogger(__name__)
 KINDS: dict[str, Callable[[Context], None]] = {INGEST: ingest, PROPAGATE: propagate, EXPORT: export}
 
 
-def run_job(settings: Settings, database: Database, storage: Storage, held: Claim, stopping: threading.Event) -> None:
+#: How a worker lets go of a job that does not end with it: the worker shuts down; it went wrong and is tried again;
+#: somebody else has it.
+GIVEN_BACK, RETRIED, LOST = "given_back", "retried", "lost"
+
+
+def run_job(
+    settings: Settings,
+    database: Database,
+    storage: Storage,
+    held: Claim,
+    stopping: threading.Event,
+    metrics: WorkerMetrics | None = None,
+) -> None:
     """Do a claimed job and write down how it ended."""
-    context = Context(settings, database, storage, held, stopping)
-    log.info("job %d (%s) begins, attempt %d", held.job_id, held.kind, held.attempt)
+    metrics = metrics or WorkerMetrics(settings)
+    context = Context(settings, database, storage, held, stopping, metrics)
+    began = time.monotonic()
+    with about(job_id=held.job_id, job_kind=held.kind, attempt=held.attempt):
+        waited = {"waited": round(held.waited, 3)} if held.waited is not None else {}
+        log.info("job begins", extra=waited)
+        if held.waited is not None:
+            metrics.waited.labels(held.kind).observe(held.waited)
+        outcome, reason = _do(context)
+        metrics.done.labels(held.kind, outcome).inc()
+        fields = {"outcome": outcome, "seconds": round(time.monotonic() - began, 3)}
+        level = logging.INFO if reason is None else logging.WARNING
+        log.log(level, "job ends", extra=fields if reason is None else {**fields, "reason": reason})
+
+
+def _do(context: Context) -> tuple[str, str | None]:
+    """Do a job; gives the outcome, and the reason where something went wrong."""
     try:
         with context.beating():
-            KINDS[held.kind](context)
+            KINDS[context.held.kind](context)
     except Fenced:
-        log.warning("job %d is no longer ours", held.job_id)
-        return
+        return LOST, "the lease ran out, or the job has ended"
     except Cancelled:
-        _end(database, held, ledger.cancelled)
+        return _end(context, ledger.cancelled, states.CANCELLED), None
     except Stopping:
-        _end(database, held, ledger.release)
+        return _end(context, ledger.release, GIVEN_BACK), None
     except JobFailed as error:
         reason = str(error)
-        _end(database, held, lambda session, held: ledger.fail(session, held, reason))
+        return _end(context, lambda session, held: ledger.fail(session, held, reason), states.FAILED), reason
     except (NoSpace, TooLittleMemory) as error:
-        log.warning("job %d: %s", held.job_id, error)
-        reason = str(error)
-        _end(database, held, lambda session, held: ledger.release(session, held, reason))
+        return _give_up(context, str(error))
     except Exception as error:
-        log.exception("job %d broke", held.job_id)
-        reason = f"the worker ran into an error of its own ({type(error).__name__}: {error}); its log says more"
-        _end(database, held, lambda session, held: ledger.release(session, held, reason))
-    log.info("job %d (%s) ends", held.job_id, held.kind)
+        log.exception("job broke")
+        name = type(error).__name__
+        return _give_up(context, f"the worker ran into an error of its own ({name}: {error}); its log says more")
+    return states.SUCCEEDED, None
 
 
-def _end(database: Database, held: Claim, write: Callable[..., None]) -> None:
+def _give_up(context: Context, reason: str) -> tuple[str, str]:
+    state = _end(context, lambda session, held: ledger.release(session, held, reason))
+    return RETRIED if state == states.QUEUED else state, reason
+
+
+def _end(context: Context, write: Callable[[Session, Claim], str | None], outcome: str | None = None) -> str:
+    """Write down how a job ended; gives the outcome, which is the state that ``write`` gives where none is named."""
     try:
-        with database.session() as session:
-            write(session, held)
+        with context.database.session() as session:
+            state = write(session, context.held)
     except Fenced:
-        log.warning("job %d is no longer ours", held.job_id)
+        return LOST
+    return outcome or str(state)

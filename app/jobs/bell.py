@@ -84,6 +84,15 @@ class Bell:
         with self._celery.connection_for_read() as connection, connection.channel() as channel:
             return int(channel.queue_declare(queue, durable=True, auto_delete=False).message_count)
 
+    def check(self) -> None:
+        """Find out whether the broker answers.
+
+        Raises:
+            kombu.exceptions.OperationalError: It does not.
+        """
+        with self._celery.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, timeout=_PATIENCE_SECONDS)
+
     def close(self) -> None:
         """Close the connections."""
         self._celery.close()

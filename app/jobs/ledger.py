@@ -6,6 +6,7 @@ A claim gives a worker a job and a fencing token, ``(owner, attempt)``. Everythi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,11 +15,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, Row, and_, case, cast, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.database import clock
+from app.database import after_commit, clock
 from app.jobs import bell, turns
 from app.jobs.states import CANCELLED, FAILED, FINISHED, QUEUED, RUNNING, SUCCEEDED
 from app.settings import CPU, QUEUES
 from app.tables import Job, Project
+
+log = logging.getLogger(__name__)
 
 _RUNG_AGAIN = 100  # jobs of a queue at a time
 
@@ -29,13 +32,17 @@ class Fenced(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """A job taken by a worker; ``(owner, attempt)`` is the fencing token."""
+    """A job taken by a worker; ``(owner, attempt)`` is the fencing token.
+
+    ``waited`` is how many seconds it stood in the queue; None where it was tried before.
+    """
 
     job_id: int
     kind: str
     owner: str
     attempt: int
     params: dict[str, Any]
+    waited: float | None = None
 
 
 def enqueue(
@@ -78,6 +85,8 @@ def enqueue(
     session.add(job)
     session.flush()
     bell.note(session, queue, job.id)
+    fields = {"job_id": job.id, "job_kind": kind, "queue": queue}
+    after_commit(session, lambda: log.info("job is queued", extra=fields))
     return job
 
 
@@ -94,7 +103,10 @@ def claim(
     if row is None:
         # Others may be taking all of the most urgent ones at this very moment.
         row = _take(session, waits, owner, lease_seconds)
-    return Claim(job_id=row.id, kind=row.kind, owner=owner, attempt=row.attempt, params=row.params) if row else None
+    if row is None:
+        return None
+    waited = max(0.0, (datetime.now(UTC) - row.created_at).total_seconds()) if row.attempt == 1 else None
+    return Claim(row.id, row.kind, owner, row.attempt, row.params, waited)
 
 
 def waits(session: Session, kinds: Sequence[str], queues: Sequence[str]) -> bool:
@@ -124,7 +136,7 @@ def _take(session: Session, which: ColumnElement[bool], owner: str, lease_second
             stage="starting",
             version=Job.version + 1,
         )
-        .returning(Job.id, Job.kind, Job.attempt, Job.params)
+        .returning(Job.id, Job.kind, Job.attempt, Job.params, Job.created_at)
         .execution_options(synchronize_session=False)
     ).one_or_none()
 
@@ -174,13 +186,16 @@ def cancelled(session: Session, held: Claim) -> None:
     fence(session, held, state=CANCELLED, stage="cancelled", **_ended())
 
 
-def release(session: Session, held: Claim, error: str | None = None) -> None:
+def release(session: Session, held: Claim, error: str | None = None) -> str:
     """Give a job back: to the queue, or as failed once it was tried often enough.
 
     Args:
         session: The transaction.
         held: The claim.
         error: What went wrong; None when the worker only shuts down, which does not count as an attempt.
+
+    Returns:
+        The state that the job is in now.
 
     Raises:
         Fenced: The job is no longer this worker's.
@@ -191,9 +206,11 @@ def release(session: Session, held: Claim, error: str | None = None) -> None:
     else:
         fence(session, held, **_retry(error))
     session.flush()
-    queue = session.scalar(select(Job.queue).where(Job.id == held.job_id, Job.state == QUEUED))
-    if queue is not None:
-        bell.note(session, queue, held.job_id)
+    row = session.execute(select(Job.queue, Job.state).where(Job.id == held.job_id)).one()
+    if row.state == QUEUED:
+        bell.note(session, row.queue, held.job_id)
+    state: str = row.state
+    return state
 
 
 def reap(session: Session) -> int:

@@ -8,13 +8,16 @@ import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.audit import service as audit
+from app.database import after_commit
 from app.dependencies import (
     MAX_ID,
     CallerDep,
     DatabaseDep,
     Id,
+    MetricsDep,
     SessionDep,
     StorageDep,
     VideoDep,
@@ -38,6 +41,7 @@ from app.labels.schemas import (
     schema,
 )
 from app.labels.undo import undo
+from app.metrics import ApiMetrics
 from app.pagination import Page, PageDep
 from app.projects import service as projects
 from app.tables import LabelRevision
@@ -91,11 +95,18 @@ IfMatch = Annotated[int | None, Depends(_if_match)]
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema(LabelsIn)}}}},
 )
 def put_labels(
-    labels: LabelsDep, video: VideoDep, session: SessionDep, caller: CallerDep, if_match: IfMatch, response: Response
+    labels: LabelsDep,
+    video: VideoDep,
+    session: SessionDep,
+    caller: CallerDep,
+    metrics: MetricsDep,
+    if_match: IfMatch,
+    response: Response,
 ) -> Written:
     """Write labels, all or none. A point with v = 0 says nothing: what was labelled there before stays."""
     written = service.put(session, video, labels, key_id=caller.key_id, if_match=if_match)
     audit.record(session, caller, "labels.write", video=video, **written.model_dump())
+    _count(session, metrics, "put", written.written)
     response.headers["ETag"] = f'"{written.revision}"'
     return written
 
@@ -105,6 +116,7 @@ def delete_label(
     video: VideoDep,
     session: SessionDep,
     caller: CallerDep,
+    metrics: MetricsDep,
     if_match: IfMatch,
     frame_index: Frame,
     track_id: Annotated[int, Query(ge=1, le=MAX_ID)],
@@ -123,6 +135,7 @@ def delete_label(
             track_id=track_id,
             keypoints=keypoint or None,
         )
+        _count(session, metrics, "delete", gone.written)
     return gone
 
 
@@ -175,6 +188,7 @@ def undo_revision(
     video: VideoDep,
     session: SessionDep,
     caller: CallerDep,
+    metrics: MetricsDep,
     once: OnceDep,
     revision: Annotated[int, Path(ge=1, le=MAX_ID)],
 ) -> Undone | JSONResponse:
@@ -183,6 +197,7 @@ def undo_revision(
     def make() -> Undone:
         undone = undo(session, video, revision, key_id=caller.key_id)
         audit.record(session, caller, "labels.undo", video=video, undone=revision, **undone.model_dump())
+        _count(session, metrics, "undo", undone.written)
         return undone
 
     return once(make, status=200)
@@ -200,6 +215,7 @@ def import_labels(
     video: VideoDep,
     session: SessionDep,
     caller: CallerDep,
+    metrics: MetricsDep,
     if_match: IfMatch,
     once: OnceDep,
     file_format: Annotated[Literal["coco"], Query(alias="format")] = "coco",
@@ -217,6 +233,11 @@ def import_labels(
             written=written.written,
             tracks=written.tracks,
         )
+        _count(session, metrics, "import", written.written)
         return written
 
     return once(make, status=200)
+
+
+def _count(session: Session, metrics: ApiMetrics, act: str, written: int) -> None:
+    after_commit(session, lambda: metrics.labels_written.labels(act).inc(written))

@@ -29,7 +29,8 @@ class TusManners:
             return
         wanted = Headers(scope=scope).get("x-http-method-override", "").upper()
         if scope["method"] == "POST" and wanted in _OVERRIDES:
-            scope = {**scope, "method": wanted}
+            # In place: those outside of this look into the scope for the route, and for headers to add.
+            scope["method"] = wanted
 
         async def naming(message: Message) -> None:
             if message["type"] == "http.response.start":

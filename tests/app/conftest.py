@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -68,6 +69,20 @@ def house(serving, walker, tmp_path_factory) -> House:
     written = service.http.put(f"/videos/{video['id']}/labels", json={"labels": labels})
     assert written.status_code == 200, written.text
     return House(service, project, video, track, labels[0])
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[..., Any]:
+    """Wait until something holds, and give it."""
+
+    def wait(condition: Callable[[], Any], seconds: float = 60) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < deadline, "it does not come about"
+            time.sleep(0.1)
+        return found
+
+    return wait
 
 
 @pytest.fixture(scope="session")

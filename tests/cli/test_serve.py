@@ -57,9 +57,11 @@ def test_up_serves_with_a_worker_and_stops_both(up, tmp_path):
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     wait_until(lambda: workers(process))
     (worker,) = workers(process)
+    wait_until(lambda: "looks for jobs" in (tmp_path / "log").read_text(), 90)
     process.send_signal(signal.SIGTERM)
     process.wait(timeout=30)
     assert not worker.is_running()
+    assert "Fatal" not in (tmp_path / "log").read_text()
 
 
 def test_a_dead_worker_is_replaced(up):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from prometheus_client import CollectorRegistry, Counter
 
 from models.cuts import Cuts
 from models.engines.stdpose import StdPoseEngine
@@ -26,10 +27,10 @@ class Noise:
             yield image if gray else np.repeat(image[..., None], 3, axis=2)
 
 
-def propagate(engine):
+def propagate(engine, spared=None):
     points = np.array([[50, 30, 2], [110, 75, 2], [75, 100, 2]], dtype=np.float32)
     keyframes = Track.labelled([0, FRAMES - 1], np.stack([points, points + np.float32([5, 5, 0])]))
-    return Sparing(engine).propagate(Noise(), keyframes, Segment(0, FRAMES), Cuts(scanned=[(0, FRAMES)]))
+    return Sparing(engine, spared).propagate(Noise(), keyframes, Segment(0, FRAMES), Cuts(scanned=[(0, FRAMES)]))
 
 
 def needing_much(engine, monkeypatch, most):
@@ -59,6 +60,14 @@ def test_out_of_memory_ends_in_the_same_poses_in_smaller_steps(engine, monkeypat
     assert np.abs(poses.xy - expected.xy).max() < 0.05
     propagate(engine)
     assert tried[5:] == [4, 4, 4]
+
+
+def test_each_time_that_memory_ran_out_is_counted(engine, monkeypatch):
+    needing_much(engine, monkeypatch, 4)
+    spared = Counter("spared", "times", registry=CollectorRegistry())
+    propagate(engine, spared)
+    (family,) = spared.collect()
+    assert family.samples[0].value == 2
 
 
 def test_what_does_not_fit_at_all_is_said_in_a_sentence(engine, monkeypatch):

@@ -1,0 +1,113 @@
+"""``/healthz`` and ``/readyz``: whether the process lives, and whether it can do its work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from sqlalchemy import text
+
+from app.database import Database
+from app.jobs.bell import Bell
+from app.questions import Question
+from app.storage import Storage
+from app.version import SCHEMA, VERSION
+
+log = logging.getLogger(__name__)
+
+router = APIRouter(tags=["health"])
+
+_PATIENCE_SECONDS = 2.0
+_FRESH_SECONDS = 1.0
+
+#: Without these no request can be answered. Without a broker jobs only start later.
+_NEEDED = ("database", "storage")
+
+
+class Health(BaseModel):
+    """Whether the service can do its work."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    version: str = VERSION
+    parts: dict[str, str] = Field(default={}, description="What it needs: 'ok', or what is wrong with it")
+
+
+class _Amiss(Exception):
+    """A part answers, but not as it should; the text is for everybody."""
+
+
+class Readiness:
+    """Asks the parts that the service needs, all at once; what they said is good for a second.
+
+    Args:
+        database: The ledger's.
+        storage: Where objects are.
+        bell: The broker's, where there is one.
+    """
+
+    def __init__(self, database: Database, storage: Storage, bell: Bell | None) -> None:
+        asked: dict[str, Callable[[], None]] = {"database": lambda: _check(database), "storage": storage.check}
+        if bell is not None:
+            asked["broker"] = bell.check
+        self._questions = {
+            name: Question(ask, patience=_PATIENCE_SECONDS, fresh=_FRESH_SECONDS) for name, ask in asked.items()
+        }
+        self._said: dict[str, str] = {}
+
+    async def look(self) -> Health:
+        """How it is."""
+        said = await asyncio.gather(*(self._part(name) for name in self._questions))
+        parts = dict(zip(self._questions, said, strict=True))
+        if all(state == "ok" for state in said):
+            return Health(status="ok", parts=parts)
+        fit = all(parts[name] == "ok" for name in _NEEDED)
+        return Health(status="degraded" if fit else "unavailable", parts=parts)
+
+    async def _part(self, name: str) -> str:
+        fault: Exception | None = None
+        try:
+            await self._questions[name].awaited()
+            said = "ok"
+        except TimeoutError:
+            said = f"did not answer within {_PATIENCE_SECONDS:g} s"
+        except _Amiss as error:
+            said = str(error)
+        except Exception as error:  # whatever a driver makes of a server that is gone
+            said, fault = "does not answer", error
+        if said != self._said.get(name, "ok"):
+            level = logging.INFO if said == "ok" else logging.WARNING
+            log.log(level, "%s: %s", name, said, exc_info=fault)
+        self._said[name] = said
+        return said
+
+
+def _readiness(request: Request) -> Readiness:
+    return request.app.state.readiness  # type: ignore[no-any-return]
+
+
+ReadinessDep = Annotated[Readiness, Depends(_readiness)]
+
+
+@router.get("/healthz")
+async def alive() -> Health:
+    """The process answers."""
+    return Health(status="ok")
+
+
+@router.get("/readyz", responses={503: {"model": Health}})
+async def ready(readiness: ReadinessDep) -> JSONResponse:
+    """The process answers, its database has the tables that it needs, its storage is there, and so is its broker."""
+    health = await readiness.look()
+    return JSONResponse(health.model_dump(), status_code=503 if health.status == "unavailable" else 200)
+
+
+def _check(database: Database) -> None:
+    with database.session(readonly=True) as session:
+        found = session.scalar(text("SELECT version_num FROM alembic_version"))
+    if found is None or found < SCHEMA:
+        raise _Amiss(f"has the tables of migration {found}, this version needs {SCHEMA}: run 'posetween db upgrade'")

@@ -1,0 +1,115 @@
+"""How a job ends stands in the log and is counted."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import pytest
+
+from app.jobs import ledger
+from app.storage import open_storage
+from worker.metrics import Busy, WorkerMetrics
+from worker.run import KINDS, run_job
+
+
+@pytest.fixture
+def do(plant, caplog):
+    """Do the job that waits; gives the last line about it, which tells how it ended."""
+    metrics = WorkerMetrics(plant.settings)
+
+    def once(stopping=None):
+        with plant.database.session() as session:
+            held = ledger.claim(session, "me", 60, list(KINDS))
+        assert held is not None
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            run_job(
+                plant.settings,
+                plant.database,
+                open_storage(plant.settings),
+                held,
+                stopping or threading.Event(),
+                metrics,
+            )
+        said = [record for record in caplog.records if record.name == "worker.run"]
+        assert [said[0].message, said[-1].message] == ["job begins", "job ends"]
+        counted = metrics.registry.get_sample_value(
+            "posetween_jobs_done_total", {"kind": "propagate", "outcome": said[-1].outcome}
+        )
+        assert counted >= 1
+        assert said[-1].seconds >= 0
+        return said
+
+    once.metrics = metrics
+    return once
+
+
+def test_a_job_that_is_done(do, plant):
+    *_, end = do()
+    assert (end.outcome, end.levelname) == ("succeeded", "INFO")
+    frames = do.metrics.registry.get_sample_value("posetween_frames_propagated_total", {"engine": "flow"})
+    assert frames == 2 * plant.count
+
+
+def test_a_job_that_is_given_back(do):
+    stopping = threading.Event()
+    stopping.set()
+    *_, end = do(stopping)
+    assert (end.outcome, end.levelname) == ("given_back", "INFO")
+
+
+def test_a_job_that_is_cancelled(do, plant, monkeypatch):
+    def work(context):
+        plant.http.post(f"/jobs/{plant.job}/cancel")
+        while True:
+            context.step(0.5, "working")
+            time.sleep(0.02)
+
+    monkeypatch.setitem(KINDS, "propagate", work)
+    *_, end = do()
+    assert (end.outcome, end.levelname) == ("cancelled", "INFO")
+    assert plant.state()["state"] == "cancelled"
+
+
+def test_a_job_that_breaks_is_tried_again_and_fails_at_last(do, plant):
+    for path in (plant.settings.data_dir / "storage" / "sha256").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"damaged")
+    outcomes = []
+    for attempt in range(3):
+        begin, broke, end = do()
+        assert broke.exc_info is not None
+        assert "was damaged" in end.reason
+        assert end.levelname == "WARNING"
+        assert hasattr(begin, "waited") == (attempt == 0)
+        outcomes.append(end.outcome)
+    assert outcomes == ["retried", "retried", "failed"]
+
+
+def test_a_job_that_was_lost(do, plant, monkeypatch):
+    def lose(context):
+        with plant.database.session() as session:
+            ledger.release(session, context.held, "somebody else's now")
+        context.step(0.5, "none")
+
+    monkeypatch.setitem(KINDS, "propagate", lose)
+    *_, end = do()
+    assert (end.outcome, end.levelname) == ("lost", "WARNING")
+
+
+def test_seconds_count_while_the_work_goes_on():
+    busy = Busy()
+    with busy.working("propagate") as stint, busy.working("export"):
+        time.sleep(0.05)
+        before = busy.seconds()["cpu", "propagate"]
+        assert before >= 0.05
+        stint.on("cuda:1")
+        time.sleep(0.05)
+        assert busy.seconds()["cuda:1", "propagate"] >= 0.05
+        assert busy.seconds()["cpu", "export"] >= 0.1
+    ended = busy.seconds()
+    time.sleep(0.05)
+    assert busy.seconds() == ended
+    assert ended["cpu", "propagate"] < ended["cpu", "export"]
