@@ -1,0 +1,1 @@
+"""Faults that the service has to survive: the real processes under a small load, harmed at random moments, then audited."""
