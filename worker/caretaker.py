@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 
-from sqlalchemy.exc import OperationalError
-
-from app.database import Database
-from app.jobs import duties, ledger, segments
+from app.database import TROUBLE, Database
+from app.jobs import duties, leases, ledger, segments
 from app.jobs.bell import Bell
 from app.runs.service import PROPAGATE
 from app.settings import Settings
@@ -36,7 +34,10 @@ class Caretaker:
 
     def start(self) -> None:
         """Look for workers that are gone at once, then begin."""
-        self._reap()
+        try:
+            self._reap()
+        except TROUBLE:
+            log.warning("the database does not answer", exc_info=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -51,7 +52,7 @@ class Caretaker:
                     self._reap()
                 if self._bell is not None and self._mine(duties.RING, self._settings.ring_seconds):
                     self._ring(self._bell)
-            except OperationalError:
+            except TROUBLE:
                 log.warning("the database does not answer", exc_info=True)
             except Exception:
                 log.exception("a duty could not be done")
@@ -65,6 +66,7 @@ class Caretaker:
 
     def _reap(self) -> None:
         with self._database.session() as session:
+            leases.shorten(session, self._settings.lease_seconds)
             if gone := ledger.reap(session):
                 log.warning("%d jobs were held by workers that do not answer", gone)
 

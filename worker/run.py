@@ -6,8 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 
-from app.database import Database
-from app.errors import NoSpace
+from app.database import TROUBLE, Database
+from app.errors import Busy, NoSpace, Unreachable
 from app.exports.service import EXPORT
 from app.jobs import ledger
 from app.jobs.ledger import Claim, Fenced
@@ -22,6 +22,9 @@ from worker.memory import TooLittleMemory
 from worker.propagate import propagate
 
 log = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 5.0  # before the second attempt; four times as long before the third
+_LONGEST_SENTENCE = 200
 
 KINDS: dict[str, Callable[[Context], None]] = {INGEST: ingest, PROPAGATE: propagate, EXPORT: export}
 
@@ -43,15 +46,24 @@ def run_job(settings: Settings, database: Database, storage: Storage, held: Clai
     except JobFailed as error:
         reason = str(error)
         _end(database, held, lambda session, held: ledger.fail(session, held, reason))
-    except (NoSpace, TooLittleMemory) as error:
+    except (NoSpace, Unreachable, Busy, TooLittleMemory) as error:
         log.warning("job %d: %s", held.job_id, error)
-        reason = str(error)
-        _end(database, held, lambda session, held: ledger.release(session, held, reason))
+        _give_back(database, held, str(error))
+    except TROUBLE:
+        log.warning("job %d: the database does not answer", held.job_id, exc_info=True)
+        _give_back(database, held, "the database did not answer the worker")
     except Exception as error:
         log.exception("job %d broke", held.job_id)
-        reason = f"the worker ran into an error of its own ({type(error).__name__}: {error}); its log says more"
-        _end(database, held, lambda session, held: ledger.release(session, held, reason))
+        said = (str(error).splitlines() or [""])[0][:_LONGEST_SENTENCE]
+        reason = f"the worker ran into an error of its own ({type(error).__name__}: {said}); its log says more"
+        _give_back(database, held, reason)
     log.info("job %d (%s) ends", held.job_id, held.kind)
+
+
+def _give_back(database: Database, held: Claim, reason: str) -> None:
+    # A full disk or a storage that is away may be over soon: three attempts at once would be as good as one.
+    pause = _PAUSE_SECONDS * held.attempt**2
+    _end(database, held, lambda session, held: ledger.release(session, held, reason, pause=pause))
 
 
 def _end(database: Database, held: Claim, write: Callable[..., None]) -> None:
