@@ -1,1 +1,1 @@
-"""Faults that the service has to survive: the real processes under a small load, harmed at random moments, then audited."""
+"""Faults that the service has to survive: real processes under load, harmed at random, then audited."""

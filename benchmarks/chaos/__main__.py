@@ -101,10 +101,10 @@ def _print(results: dict[str, list[Outcome]], given: argparse.Namespace, seconds
         f"average {os.getloadavg()[0]:.0f}. {seconds / 60:.0f} minutes.\n\n"
         f"Command: `python -m benchmarks.chaos --rounds {given.rounds} --seed {given.seed}`\n\n"
         f"The real processes under a small load, with a lease of {LEASE_SECONDS:g} s; both installations at the same "
-        "time. A fault lasts up to 3 s (a stopped lease holder 1.1 to 2.5 leases, storage errors 3 to 6 s). *Under way* "
-        "counts the moments at which work of that kind was. *Back* is the time from the end of the fault (the process "
-        "is started again, goes on, the disk has room) until every process does its work, a label was written, and no "
-        "job is without a worker. *Answers* are those of 500 and more that clients got and tried again after.\n"
+        "time. A fault lasts up to 3 s (a stopped lease holder 1.1 to 2.5 leases, storage errors 3 to 6 s). *Under "
+        "way* counts the moments at which work of that kind was. *Back* is the time from the end of the fault (the "
+        "process is started again, goes on, the disk has room) until every process does its work, a label was written, "
+        "and no job is without a worker. *Answers* are those of 500 and more; clients try again after them.\n"
     )
     for name, outcomes in results.items():
         print(f"## {name}\n")
@@ -128,7 +128,7 @@ def _print(results: dict[str, list[Outcome]], given: argparse.Namespace, seconds
 def _row(outcome: Outcome) -> list[object]:
     if outcome.skipped is not None:
         return [outcome.fault, outcome.skipped, *[""] * (len(STAGES) + 5)]
-    answers = ", ".join(f"{count} × {status}" for status, count in sorted(outcome.answers.items()))
+    answers = ", ".join(f"{count} of {status}" for status, count in sorted(outcome.answers.items()))
     return [
         outcome.fault,
         len(outcome.recoveries),

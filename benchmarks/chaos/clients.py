@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ class Client:
             answer = self._http.request(method, path, **request)
         except httpx2.HTTPError:
             return None
-        self._note(answer.status_code, f"{method} {path}: {answer.text[:200]}")
+        self._note(answer.status_code, f"{method} {_kind(path)}: {answer.text[:200]}")
         return None if answer.status_code >= 500 or answer.status_code in (408, 423, 429) else answer
 
     def ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
@@ -124,6 +125,7 @@ class Client:
             if url is None:
                 answer = self._tus("POST", f"{PREFIX}/uploads", headers)
                 url = answer.get("location") if answer is not None else None
+                time.sleep(0 if url else _PAUSE)
                 continue
             head = self._tus("HEAD", url, {})
             if head is None:
@@ -167,7 +169,7 @@ class Client:
                 return None  # the line breaks off
             answer = connection.getresponse()
             text = answer.read().decode(errors="replace")
-            self._note(answer.status, f"{method} {url}: {text[:200]}")
+            self._note(answer.status, f"{method} {_kind(url)}: {text[:200]}")
             if answer.status in (404, 410):
                 self.journal.gone.append(f"{method} {url}: {answer.status} {text[:200]}")
             if answer.status < 300:
@@ -187,4 +189,9 @@ class Client:
         if status >= 500:
             self.journal.answers[status] += 1
         if status == 500:
-            self.journal.mistakes.append(sentence)
+            self.journal.mistakes[sentence] += 1
+
+
+def _kind(path: str) -> str:
+    """A path without the numbers in it."""
+    return re.sub(r"/([0-9]+|[0-9a-f]{32})(?=/|$)", "/N", path)

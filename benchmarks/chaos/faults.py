@@ -38,7 +38,7 @@ class Fault:
 
 
 def kill_worker(installation: Installation, rng: Random, stage: str) -> Mend:
-    """kill -9 of a worker that has a job of the stage, or of any worker where none has."""
+    """Kill -9 of a worker that has a job of the stage, or of any worker where none has."""
     pid = _holder(installation, rng, stage)
     worker = next((one for one in installation.workers if one.pid == pid and one is not installation.api), None)
     if worker is None:  # the one beside the API, which ``posetween up`` starts again
@@ -57,23 +57,23 @@ def stop_worker(installation: Installation, rng: Random, stage: str) -> Mend:
 
 
 def kill_api(installation: Installation, rng: Random, stage: str) -> Mend:
-    """kill -9 of the process that answers requests."""
+    """Kill -9 of the process that answers requests."""
     installation.api.kill()
     return installation.api.start
 
 
 def kill_redis(installation: Installation, rng: Random, stage: str) -> Mend:
-    """kill -9 of Redis, which keeps nothing: every message is lost."""
+    """Kill -9 of Redis, which keeps nothing: every message is lost."""
     return _kill(installation.redis)
 
 
 def kill_postgres(installation: Installation, rng: Random, stage: str) -> Mend:
-    """kill -9 of the postmaster."""
+    """Kill -9 of the postmaster."""
     return _kill(installation.postgres)
 
 
 def kill_backend(installation: Installation, rng: Random, stage: str) -> Mend:
-    """kill -9 of one of Postgres's processes that serve the service; Postgres then ends all of them by itself."""
+    """Kill -9 of one of Postgres's processes that serve the service; Postgres then ends all of them by itself."""
     address = make_url(installation.settings.database).set(drivername="postgresql").render_as_string(False)
     with psycopg.connect(address, autocommit=True) as connection:
         query = (

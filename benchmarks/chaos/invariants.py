@@ -183,7 +183,7 @@ def exports_are_sound(evidence: Evidence) -> Iterator[str]:
             continue
         files = _files(export, evidence.storage.get(export.sha256))
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-        if digests != export.manifest["files"]:
+        if digests != {file["path"]: file["sha256"] for file in export.manifest["files"]}:
             yield f"export {export.id} has other files than its manifest names"
         sheet = next((data for name, data in files.items() if name.endswith(".json")), b"")
         faults = [found for found in check_coco(sheet) if found.severity == "error"]
@@ -207,7 +207,8 @@ def runs_equal_undisturbed_ones(evidence: Evidence) -> Iterator[str]:
 
 def no_answer_is_a_mistake(evidence: Evidence) -> Iterator[str]:
     """Where the service cannot do something now, it says so (503, 507) instead of calling it a mistake of its own."""
-    yield from evidence.journal.mistakes
+    for sentence, count in sorted(evidence.journal.mistakes.items()):
+        yield f"{count} times: {sentence}"
 
 
 Invariant = Callable[[Evidence], Iterator[str]]

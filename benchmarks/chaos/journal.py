@@ -40,7 +40,7 @@ class Journal:
         jobs: Numbers of acknowledged jobs.
         cancelled: Those of them whose cancellation was acknowledged.
         answers: How often each status of 500 and more was answered.
-        mistakes: What the service called its own mistake, as sentences.
+        mistakes: What the service called its own mistake, and how often.
     """
 
     labels: list[WrittenLabel] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Journal:
     jobs: list[int] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
     answers: Counter[int] = field(default_factory=Counter)
-    mistakes: list[str] = field(default_factory=list)
+    mistakes: Counter[str] = field(default_factory=Counter)
 
     def wrote(self, label: WrittenLabel) -> None:
         """A label write was acknowledged just now."""

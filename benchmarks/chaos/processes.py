@@ -50,7 +50,7 @@ class Process:
             self._begin()
 
     def kill(self) -> None:
-        """kill -9."""
+        """Kill -9."""
         with self._lock:
             self.wanted = False
             if self._child is not None:

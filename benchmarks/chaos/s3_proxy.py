@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Coroutine
 from contextlib import suppress
 from random import Random
+from typing import Any
 
 _FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _SILENT_SECONDS = 30.0
@@ -33,6 +35,7 @@ class FailingProxy:
         self._rng = rng
         self._loop = asyncio.new_event_loop()
         self._listening = threading.Event()
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps no hold of them
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         self._listening.wait()
@@ -44,13 +47,25 @@ class FailingProxy:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, limit=_HEAD_BYTES))
+        server = self._loop.run_until_complete(asyncio.start_server(self._accept, "127.0.0.1", 0, limit=_HEAD_BYTES))
         self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
         self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
         server.close()
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.close()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._held(self._serve(reader, writer))
+
+    def _held(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -82,7 +97,7 @@ class FailingProxy:
         request, _, fields = head.partition(b"\r\n")
         kept = [field for field in fields.split(b"\r\n") if not field.lower().startswith(b"connection:")]
         server_writer.write(request + b"\r\nConnection: close\r\n" + b"\r\n".join(kept))
-        sending = asyncio.create_task(_copy(reader, server_writer))
+        sending = self._held(_copy(reader, server_writer))
         try:
             await _copy(server_reader, writer)
         finally:

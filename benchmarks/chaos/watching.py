@@ -51,7 +51,7 @@ class Sample:
         at: When, on the monotonic clock.
         back: Whether every process was there and did its work.
         orphans: Jobs that run without a worker: it is gone, or its lease is over.
-        waiting: Jobs that wait, while no worker has any.
+        waiting: Jobs that wait, while no worker has any; but not those that pause after an attempt that broke.
     """
 
     at: float
@@ -71,7 +71,7 @@ def look(installation: Installation) -> Sample:
         return Sample(at, False)
     running = [row for row in rows if row.state == RUNNING]
     orphans = frozenset(row.id for row in running if row.over or not alive(owner_pid(row.owner)))
-    waiting = frozenset() if running else frozenset(row.id for row in rows)
+    waiting = frozenset() if running else frozenset(row.id for row in rows if row.over in (None, True))
     return Sample(at, back, orphans, waiting)
 
 
