@@ -61,7 +61,7 @@ def main() -> int:
         finally:
             if given.keep:
                 shutil.copytree(folder, given.keep, ignore=shutil.ignore_patterns("data*", "*.part"))
-    _print(results, given, time.monotonic() - began)
+    _print(results, time.monotonic() - began)
     return int(any(outcome.violations for outcomes in results.values() for outcome in outcomes))
 
 
@@ -94,17 +94,18 @@ def _in_a_mount_namespace() -> bool:
     os.execvp(own[0], [*own, sys.executable, "-m", "benchmarks.chaos", *sys.argv[1:]])
 
 
-def _print(results: dict[str, list[Outcome]], given: argparse.Namespace, seconds: float) -> None:
+def _print(results: dict[str, list[Outcome]], seconds: float) -> None:
     print("# Faults survived\n")
     print(
         f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, {sys.platform}; load "
         f"average {os.getloadavg()[0]:.0f}. {seconds / 60:.0f} minutes.\n\n"
-        f"Command: `python -m benchmarks.chaos --rounds {given.rounds} --seed {given.seed}`\n\n"
+        f"Command: `{' '.join(['python -m benchmarks.chaos', *sys.argv[1:]])}`\n\n"
         f"The real processes under a small load, with a lease of {LEASE_SECONDS:g} s; both installations at the same "
         "time. A fault lasts up to 3 s (a stopped lease holder 1.1 to 2.5 leases, storage errors 3 to 6 s). *Under "
         "way* counts the moments at which work of that kind was. *Back* is the time from the end of the fault (the "
-        "process is started again, goes on, the disk has room) until every process does its work, a label was written, "
-        "and no job is without a worker. *Answers* are those of 500 and more; clients try again after them.\n"
+        "process is started again or goes on, the disk has room; where the service mends it by itself, from its "
+        "beginning) until every process does its work, a label was written, and no job is without a worker. *Answers* "
+        "are those of 500 and more; clients try again after them.\n"
     )
     for name, outcomes in results.items():
         print(f"## {name}\n")

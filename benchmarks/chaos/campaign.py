@@ -71,10 +71,12 @@ class Campaign:
         self._load.start()
         self._watcher.start()
         try:
-            return [self._try(fault, rounds) for fault in faults]
+            outcomes = [self._try(fault, rounds) for fault in faults]
         finally:
             self._load.end()
             self._watcher.end()
+        outcomes[-1].violations += [f"posetween storage check: {fault}" for fault in self._installation.check_storage()]
+        return outcomes
 
     def _saw(self, sample: Sample) -> None:
         self._evidence.samples.append(sample)
@@ -84,7 +86,7 @@ class Campaign:
         if lacks is not None:
             return Outcome(fault.name, skipped=lacks)
         outcome = Outcome(fault.name)
-        ended = sum(process.ended_by_itself for process in self._installation.processes)
+        ended, refused = self._ended(), self._refused()
         self._load.go_on()
         self._evidence.samples = []
         stages = [STAGES[number % len(STAGES)] for number in range(rounds)]
@@ -94,10 +96,10 @@ class Campaign:
             self._say(f"{fault.name}, {number} of {rounds} ({stage}): back after {outcome.recoveries[-1]:.1f} s")
         unrested = self._load.rest(_REST_PATIENCE)
         self._await_the_end_of_all_jobs()
-        outcome.ended = sum(process.ended_by_itself for process in self._installation.processes) - ended
+        outcome.ended = self._ended() - ended
         outcome.answers = self._load.journal.answers
         self._evidence.journal = self._load.journal
-        outcome.checked = self._counted()
+        outcome.checked = self._counted() + Counter({"storage calls failed": self._refused() - refused})
         outcome.violations += [f"load: {name} did not come to rest" for name in unrested]
         outcome.violations += [f"load: {trouble}" for trouble in self._load.troubles]
         self._load.troubles.clear()
@@ -115,10 +117,11 @@ class Campaign:
         for kind, count in self._load.under_way().items():
             outcome.under_way[kind] += count > 0
         mend = fault.strike(self._installation, self._rng, stage)
-        try:
-            time.sleep(self._rng.uniform(*fault.seconds))
-        finally:
-            mend()
+        if mend is not None:
+            try:
+                time.sleep(self._rng.uniform(*fault.seconds))
+            finally:
+                mend()
         began = time.monotonic()
         if not self._wait_until_back(began):
             outcome.violations.append(f"campaign: not back {_BACK_PATIENCE:.0f} s after {fault.name}, {stage}")
@@ -151,6 +154,12 @@ class Campaign:
             rows = session.execute(query.group_by(Job.kind, Job.state)).all()
         ended = Counter({f"{kind} {state}": count for kind, state, count in rows})
         return ended + Counter({"labels": len(journal.labels), "uploads": len(journal.uploads)})
+
+    def _ended(self) -> int:
+        return sum(process.ended_by_itself for process in self._installation.processes)
+
+    def _refused(self) -> int:
+        return self._installation.proxy.failed if self._installation.proxy is not None else 0
 
     def _turn_the_page(self) -> None:
         with self._installation.database.session(readonly=True) as session:

@@ -1,4 +1,4 @@
-"""What is done to the service. A fault strikes and gives what ends it."""
+"""What is done to the service. A fault strikes and gives what ends it, where the service does not do that itself."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from sqlalchemy import make_url
 from benchmarks.chaos.installation import LEASE_SECONDS, Installation
 from benchmarks.chaos.processes import Process
 
-#: Ends a fault.
-Mend = Callable[[], None]
+#: Ends a fault; None where nobody has to.
+Mend = Callable[[], None] | None
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def kill_worker(installation: Installation, rng: Random, stage: str) -> Mend:
     if worker is None:  # the one beside the API, which ``posetween up`` starts again
         installation.expect_worker(pid)
         os.kill(pid, signal.SIGKILL)
-        return _nothing
+        return None
     worker.kill()
     return worker.start
 
@@ -83,7 +83,7 @@ def kill_backend(installation: Installation, rng: Random, stage: str) -> Mend:
         pids = [pid for (pid,) in connection.execute(query)]
     with suppress(ProcessLookupError):
         os.kill(rng.choice(pids), signal.SIGKILL)
-    return _nothing
+    return None
 
 
 def jump_clock(installation: Installation, rng: Random, stage: str) -> Mend:
@@ -135,10 +135,6 @@ def _kill(process: Process | None) -> Mend:
 def _resume(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _has(what: str, sentence: str) -> Callable[[Installation], str | None]:

@@ -114,6 +114,12 @@ class Installation:
         except httpx2.HTTPError:
             return False
 
+    def check_storage(self) -> list[str]:
+        """What ``posetween storage check`` complains of."""
+        words = [*_COMMAND, "storage", "check"]
+        done = subprocess.run(words, env={**os.environ, **_given(self.settings)}, capture_output=True, text=True)
+        return done.stderr.splitlines() or [f"status {done.returncode}"] if done.returncode else []
+
     def is_back(self) -> bool:
         """Whether every process is there and does its work."""
         return all(process.is_ready() for process in self.processes) and self.answers()
