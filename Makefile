@@ -4,7 +4,7 @@ bin := .venv/bin
 .venv/.ready: pyproject.toml constraints.txt scripts/setup
 	@scripts/setup
 
-.PHONY: help setup demo up test lint format picture clean
+.PHONY: help setup demo up test chaos lint format picture clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ up: .venv/.ready ## serve the API with a worker and print the address and the ke
 
 test: .venv/.ready ## run the tests
 	@$(bin)/python -m pytest
+
+chaos: .venv/.ready ## harm the real service at random moments and audit it (20 minutes)
+	@$(bin)/python -m benchmarks.chaos $(CHAOS)
 
 lint: .venv/.ready ## check style, types and import contracts
 	@$(bin)/ruff check

@@ -19,7 +19,8 @@ from app.errors import Busy
 from app.storage import DamagedObject, Storage, Stored
 from app.tables import Blob, Table, Upload
 
-_AT_ONCE = 500
+_LISTED = 500  # objects looked at at a time
+_REMOVED = 20  # and removed at a time: so long nobody can record one
 
 
 @dataclass(frozen=True)
@@ -89,24 +90,38 @@ def collect(database: Database, storage: Storage, *, older_than: timedelta, dry:
     """
     before = datetime.now(UTC) - older_than
     objects = size = 0
-    for found in storage.objects(_AT_ONCE):
+    for found in storage.objects(_LISTED):
         old = {sha256: length for sha256, length, put_at in found if put_at < before}
-        with database.session(readonly=dry) as session:
-            if not dry and session.get_bind().dialect.name == "postgresql":
-                # Waits for transactions that record objects, and lets none begin; readers go on.
-                session.execute(text("LOCK TABLE blob IN EXCLUSIVE MODE"))
-                # A store far away takes its time, and the database must not take this transaction for a stopped one.
-                session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '10min'"))
-            used = {*session.scalars(_referred().where(Blob.sha256.in_(old))), *session.scalars(_awaited(old))}
-            unused = old.keys() - used
-            if not dry:
-                session.execute(delete(Blob).where(Blob.sha256.in_(unused)))
-                unused = {sha256 for sha256 in unused if storage.put_at(sha256) < before}
-                for sha256 in unused:
-                    storage.discard(sha256)
+        with database.session(readonly=True) as session:
+            unused = sorted(_unused(session, old))
+        if not dry:
+            batches = (unused[start : start + _REMOVED] for start in range(0, len(unused), _REMOVED))
+            unused = [sha256 for batch in batches for sha256 in _remove(database, storage, batch, before)]
         objects += len(unused)
         size += sum(old[sha256] for sha256 in unused)
     return Removed(objects, size)
+
+
+def _remove(database: Database, storage: Storage, digests: Collection[str], before: datetime) -> list[str]:
+    """Remove those of some objects that nobody began to refer to meanwhile; gives them."""
+    with database.session() as session:
+        if session.get_bind().dialect.name == "postgresql":
+            # Waits for transactions that record objects, and lets none begin; readers go on.
+            session.execute(text("LOCK TABLE blob IN EXCLUSIVE MODE"))
+            # A store far away takes its time, and the database must not take this transaction for a stopped one.
+            session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '10min'"))
+        unused = _unused(session, digests)
+        session.execute(delete(Blob).where(Blob.sha256.in_(unused)))
+        removed = [sha256 for sha256 in unused if storage.put_at(sha256) < before]
+        for sha256 in removed:
+            storage.discard(sha256)
+    return removed
+
+
+def _unused(session: Session, digests: Collection[str]) -> set[str]:
+    """Those of some objects that no row refers to."""
+    used = session.scalars(_referred().where(Blob.sha256.in_(digests)))
+    return {*digests} - {*used} - {*session.scalars(_awaited(digests))}
 
 
 def _referred() -> Select[str]:

@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Engine, Float, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -47,6 +49,10 @@ def _sqlite_clock(element: clock, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(clock)
 def _clock(element: clock, compiler: SQLCompiler, **options: Any) -> str:
     return "extract(epoch from clock_timestamp())"
+
+
+#: What may be over a moment later: the database is away, or has no room or no time.
+TROUBLE = (OperationalError, InterfaceError, InternalError, PoolTimeout)
 
 
 @dataclass(frozen=True)

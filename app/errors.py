@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -129,6 +129,12 @@ class Busy(ServiceError):
     status, title = 503, "Busy"
 
 
+class Unreachable(ServiceError):
+    """The database or the storage does not answer; when it is back it will work."""
+
+    status, title = 503, "Unreachable"
+
+
 def invalid(pointer: str, detail: str, location: str = "body") -> Invalid:
     """The error of one bad field."""
     return Invalid(detail, [FieldProblem(pointer=pointer, detail=detail, location=location)])
@@ -146,6 +152,7 @@ _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 # SQLite's names and PostgreSQL's SQLSTATE codes. SQLite cannot enlarge its shared memory file on a full disk.
 _FULL = {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_WRITE", "53100"}
+_AWAY = ("08", "57P")
 _LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED", "40001", "40P01", "55P03", "53300")
 
 
@@ -153,14 +160,24 @@ def database_trouble(error: SQLAlchemyError) -> ServiceError | None:
     """What a database error means to a caller who did nothing wrong; None when it is a mistake of ours."""
     if isinstance(error, PoolTimeout):
         return Busy("the database is busy; send this again")
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return Unreachable("the database does not answer; send this again")
     if not isinstance(error, OperationalError):
         return None
+    if _unreachable(error):
+        return Unreachable("the database does not answer; send this again")
     code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
     if code in _FULL:
         return NoSpace("the disk of the server is full; nothing of this was kept")
-    if code.startswith(_LOCKED) or error.connection_invalidated:
+    if code.startswith(_LOCKED):
         return Busy("the database is busy; send this again")
     return None
+
+
+def _unreachable(error: OperationalError) -> bool:
+    # Only errors of psycopg have a SQLSTATE. While it connects it has none to give: what the server says comes as text.
+    state = getattr(error.orig, "sqlstate", "")
+    return state is None or state.startswith(_AWAY)
 
 
 def install(app: FastAPI) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import time
 import uuid
@@ -20,17 +21,22 @@ from typing import IO
 from urllib.parse import unquote, urlparse
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, GenericError
 from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
-from app.errors import NoSpace
+from app.errors import NoSpace, Unreachable
 from app.object_cache import ObjectCache
 from app.settings import Settings
+
+log = logging.getLogger(__name__)
 
 #: A scratch file that nobody wrote to for so long belongs to a process that is gone.
 _ABANDONED_SECONDS = 24 * 3600
 
 _FOLDER = "sha256"
+
+# Some six seconds of trying again: a request shall not wait for minutes, and a job is tried again as a whole.
+_RETRIES, _RETRIED_FOR = 6, timedelta(seconds=20)
 
 _ADDRESS_HOLDS = timedelta(hours=1)
 
@@ -102,7 +108,7 @@ class Storage:
         scratch.mkdir(parents=True, exist_ok=True)
         address = urlparse(url)
         self._root = Path(unquote(address.path)) if address.scheme == "file" else None
-        self._store: ObjectStore = LocalStore(self._root, mkdir=True) if self._root else from_url(url)
+        self._store: ObjectStore = LocalStore(self._root, mkdir=True) if self._root else _remote(url)
         self._shown: S3Store | None = None
         if address.scheme == "s3" and redirects:
             self._shown = S3Store.from_url(url, config={"endpoint": public_endpoint} if public_endpoint else None)
@@ -155,7 +161,7 @@ class Storage:
     def has(self, sha256: str) -> bool:
         """Whether an object is there."""
         try:
-            obstore.head(self._store, _key(sha256))
+            self.put_at(sha256)
         except FileNotFoundError:
             return False
         return True
@@ -177,12 +183,14 @@ class Storage:
         Raises:
             FileNotFoundError: It is not there.
         """
-        return obstore.head(self._store, _key(sha256))["last_modified"]
+        with reach():
+            return obstore.head(self._store, _key(sha256))["last_modified"]
 
     def objects(self, at_once: int) -> Iterator[list[tuple[str, int, datetime]]]:
         """Every object's digest, size and time of the last put, some at once."""
-        for found in obstore.list(self._store, prefix=_FOLDER, chunk_size=at_once):
-            yield [(meta["path"].rpartition("/")[2], meta["size"], meta["last_modified"]) for meta in found]
+        with reach():
+            for found in obstore.list(self._store, prefix=_FOLDER, chunk_size=at_once):
+                yield [(meta["path"].rpartition("/")[2], meta["size"], meta["last_modified"]) for meta in found]
 
     def verify(self, sha256: str) -> None:
         """Read an object and compare its digest.
@@ -192,13 +200,14 @@ class Storage:
             FileNotFoundError: It is not there.
         """
         digest = hashlib.sha256()
-        for piece in obstore.get(self._store, _key(sha256)):
-            digest.update(piece)
+        with reach():
+            for piece in obstore.get(self._store, _key(sha256)):
+                digest.update(piece)
         _check(sha256, digest.hexdigest())
 
     def discard(self, sha256: str) -> None:
         """Remove an object that nothing refers to, where it is there."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), reach():
             obstore.delete(self._store, _key(sha256))
 
     def get(self, sha256: str) -> bytes:
@@ -207,7 +216,8 @@ class Storage:
         Raises:
             DamagedObject: The store gave other bytes than were put.
         """
-        data = bytes(obstore.get(self._store, _key(sha256)).bytes())
+        with reach():
+            data = bytes(obstore.get(self._store, _key(sha256)).bytes())
         _check(sha256, hashlib.sha256(data).hexdigest())
         return data
 
@@ -223,8 +233,9 @@ class Storage:
         if found is not None:
             return found
         with self.receive() as incoming:
-            for piece in obstore.get(self._store, _key(sha256)):
-                incoming.write(piece)
+            with reach():
+                for piece in obstore.get(self._store, _key(sha256)):
+                    incoming.write(piece)
             _check(sha256, incoming.digest().hex())
             return self._cache.add(sha256, incoming.path)
 
@@ -235,7 +246,7 @@ class Storage:
         return obstore.sign(self._shown, "GET", _key(sha256), _ADDRESS_HOLDS)
 
     def _adopt(self, path: Path, stored: Stored) -> Stored:
-        with room():
+        with reach(), room():
             if self._root:
                 target = self._root / _key(stored.sha256)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -258,6 +269,10 @@ def open_storage(settings: Settings, kind: Callable[..., Storage] = Storage) -> 
     )
 
 
+def _remote(url: str) -> ObjectStore:
+    return from_url(url, retry_config={"max_retries": _RETRIES, "retry_timeout": _RETRIED_FOR})
+
+
 def _check(wanted: str, found: str) -> None:
     if found != wanted:
         raise DamagedObject(f"the object {wanted} in the store has the digest {found}: it was damaged")
@@ -273,6 +288,20 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def reach() -> Iterator[None]:
+    """Tell a store that does not answer by its name; what could be tried again was.
+
+    Raises:
+        Unreachable: It does not.
+    """
+    try:
+        yield
+    except GenericError as error:
+        log.warning("the storage does not answer: %s", str(error).partition("\n")[0])
+        raise Unreachable("the storage of the server does not answer at the moment") from error
 
 
 @contextmanager

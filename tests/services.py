@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -114,31 +114,52 @@ def run_redis(binary: Path, folder: Path, port: int) -> Iterator[str]:
 @contextmanager
 def run_postgres(binaries: Path, folder: Path) -> Iterator[str]:
     """A Postgres whose data is in a folder."""
-    # Postgres refuses to run as root.
-    user = service_user() if os.geteuid() == 0 else None
-    data = folder / "data"
-    if user is not None:
-        shutil.chown(folder, user)
-    subprocess.run(
-        [binaries / "initdb", "-D", data, "-U", "posetween", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        user=user,
-        cwd="/",
-    )
+    init_postgres(binaries, folder)
     port = free_port()
-    options = {**_POSTGRES_OPTIONS, "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder}
-    settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [binaries / "postgres", "-D", data, *settings], stdout=log, stderr=log, user=user, cwd="/"
-        )
+    process = start_postgres(binaries, folder, port, _POSTGRES_OPTIONS)
     address = f"posetween@127.0.0.1:{port}/postgres"
     try:
         _wait(process, lambda: psycopg.connect(f"postgresql://{address}").close(), psycopg.OperationalError)
         yield f"postgresql+psycopg://{address}"
     finally:
         _stop(process, signal.SIGINT)
+
+
+def init_postgres(binaries: Path, folder: Path) -> None:
+    """Make the files of a Postgres whose data is in a folder."""
+    if (user := service_user()) is not None:
+        shutil.chown(folder, user)
+    subprocess.run(
+        [
+            *(binaries / "initdb", "-D", folder / "data", "-U", "posetween"),
+            *("--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        user=user,
+        cwd="/",
+    )
+
+
+def start_postgres(
+    binaries: Path,
+    folder: Path,
+    port: int,
+    options: Mapping[str, str],
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start the Postgres of a folder, which may have been killed before; it answers a moment later."""
+    own = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder}
+    settings = [word for name, value in {**options, **own}.items() for word in ("-c", f"{name}={value}")]
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen(
+            [binaries / "postgres", "-D", folder / "data", *settings],
+            stdout=log,
+            stderr=log,
+            user=service_user(),
+            cwd="/",
+            env={**os.environ, **(environment or {})},
+        )
 
 
 @contextmanager
@@ -179,7 +200,10 @@ def redis_binary() -> Path | None:
     return None
 
 
-def service_user() -> str:
+def service_user() -> str | None:
+    """As whom Postgres and others that refuse to run as root are run; None where we are not root."""
+    if os.geteuid() != 0:
+        return None
     known = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in known else "nobody"
 

@@ -8,10 +8,8 @@ from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy.exc import OperationalError
-
-from app.database import Database
-from app.jobs import duties, ledger, segments
+from app.database import TROUBLE, Database
+from app.jobs import duties, leases, ledger, segments
 from app.jobs.bell import Bell
 from app.runs.service import PROPAGATE
 from app.settings import Settings
@@ -39,8 +37,11 @@ class Caretaker:
 
     def start(self) -> None:
         """Look for workers that are gone at once, then begin."""
-        self._reap()
-        self._show_life()
+        try:
+            self._reap()
+            self._show_life()
+        except TROUBLE:
+            log.warning("the database does not answer", exc_info=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -56,7 +57,7 @@ class Caretaker:
                 if self._bell is not None and self._mine(duties.RING, self._settings.ring_seconds):
                     self._ring(self._bell)
                 self._show_life()
-            except OperationalError:
+            except TROUBLE:
                 log.warning("the database does not answer", exc_info=True)
             except Exception:
                 log.exception("a duty could not be done")
@@ -74,6 +75,7 @@ class Caretaker:
 
     def _reap(self) -> None:
         with self._database.session() as session:
+            leases.shorten(session, self._settings.lease_seconds)
             if gone := ledger.reap(session):
                 log.warning("%d jobs were held by workers that do not answer", gone)
 

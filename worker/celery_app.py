@@ -4,18 +4,22 @@ One process and one thread does one job at a time (Celery's pool ``solo``): a GP
 survive a fork. A message only says that a queue has work. The worker claims the job whose turn it is then, which may be
 another than the one that the message was sent for: messages come in the order in which jobs were queued, and doing them
 in that order would leave no room for priorities and for labs' equal shares.
+
+Now and then the worker looks for itself as well, so that it works on while Redis is away or does not reach it.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging, worker_shutting_down
-from sqlalchemy.exc import OperationalError
 
+from app.database import TROUBLE
 from app.jobs.bell import TASK
 from app.settings import Settings
 from worker.hands import Hands
@@ -26,7 +30,9 @@ _SETTINGS = {
     # A message is gone when its job has ended, not when it was received, also if the worker dies of it.
     "task_acks_late": True,
     "task_reject_on_worker_lost": True,
-    "worker_prefetch_multiplier": 1,
+    # No limit: the pool does one message at a time anyway. With a limit of 1 a message that cannot be acknowledged,
+    # because Redis was killed during its job, would count against it for ever, and the worker would hear no other.
+    "worker_prefetch_multiplier": 0,
     "task_ignore_result": True,
     "task_serializer": "json",
     "accept_content": ["json"],
@@ -65,8 +71,8 @@ def serve(settings: Settings, stopping: threading.Event) -> None:
     worker_shutting_down.connect(stop)
     setup_logging.connect(leave)
     try:
-        with Hands(settings, stopping) as hands:
-            celery = celery_app(settings, hands, stopping)
+        with Hands(settings, stopping) as hands, _looking(settings, hands, stopping) as turn:
+            celery = celery_app(settings, hands, stopping, turn)
             log.info("worker %s listens to %s", hands.owner, ", ".join(settings.queues))
             celery.Worker(
                 pool="solo",
@@ -84,20 +90,52 @@ def serve(settings: Settings, stopping: threading.Event) -> None:
         worker_shutting_down.disconnect(stop)
 
 
-def celery_app(settings: Settings, hands: Hands, stopping: threading.Event) -> Celery:
+@contextmanager
+def _looking(settings: Settings, hands: Hands, stopping: threading.Event) -> Iterator[threading.Lock]:
+    """Look for jobs now and then, for the length of a block; gives a lock, which is held while one is done."""
+    turn = threading.Lock()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(settings.ring_seconds):
+            if turn.acquire(blocking=False):
+                try:
+                    while not stopping.is_set() and _one(hands):
+                        pass
+                finally:
+                    turn.release()
+
+    thread = threading.Thread(target=look, name="looking", daemon=True)
+    thread.start()
+    try:
+        yield turn
+    finally:
+        stopping.set()
+        ended.set()
+        thread.join()
+
+
+def _one(hands: Hands) -> bool:
+    try:
+        return hands.do_one()
+    except TROUBLE:
+        # The job comes back when its lease ends.
+        log.warning("the database does not answer", exc_info=True)
+    except Exception:
+        log.exception("no job could be done")
+    return False
+
+
+def celery_app(settings: Settings, hands: Hands, stopping: threading.Event, turn: threading.Lock) -> Celery:
     """Celery with the one task there is."""
     celery = Celery("posetween", broker=settings.broker_url, set_as_current=False)
     celery.conf.update(_SETTINGS)
     celery.conf.broker_transport_options = _TRANSPORT
 
     def work(job_id: int) -> None:
-        if stopping.is_set():
-            return
-        try:
-            hands.do_one()
-        except OperationalError:
-            # The job comes back when its lease ends, and whoever is left rings again.
-            log.warning("the database does not answer", exc_info=True)
+        with turn:
+            if not stopping.is_set():
+                _one(hands)
 
     celery.task(work, name=TASK)
     return celery

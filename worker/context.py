@@ -10,10 +10,10 @@ from contextvars import copy_context
 from functools import partial
 
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.database import Database
+from app.database import TROUBLE, Database
 from app.jobs import ledger, segments, states
 from app.jobs.ledger import Claim, Fenced
 from app.settings import Settings
@@ -148,7 +148,7 @@ class Context:
             except Fenced:
                 self._fenced.set()
                 return
-            except OperationalError:
+            except TROUBLE:
                 # The lease outlives a few beats that the database has no time or room for.
                 log.warning("no heartbeat this time", exc_info=True)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from sqlalchemy.exc import OperationalError
-
+from app.database import TROUBLE
 from app.settings import Settings
 from worker.hands import Hands
 
@@ -27,8 +26,8 @@ def work(settings: Settings, stopping: threading.Event, *, until_idle: bool = Fa
             try:
                 if hands.do_one():
                     continue
-            except OperationalError:
-                # No room or no time on the database's side; a job that was under way comes back when its lease ends.
+            except TROUBLE:
+                # A job that was under way comes back when its lease ends.
                 log.warning("the database does not answer", exc_info=True)
             if until_idle:
                 return

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from app.database import Database
-from app.errors import NoSpace
+from app.database import TROUBLE, Database
+from app.errors import Busy, NoSpace, Unreachable
 from app.exports.service import EXPORT
 from app.jobs import ledger, states
 from app.jobs.ledger import Claim, Fenced
@@ -27,6 +27,9 @@ from worker.metrics import WorkerMetrics
 from worker.propagate import propagate
 
 log = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 5.0  # before the second attempt; four times as long before the third
+_LONGEST_SENTENCE = 200
 
 KINDS: dict[str, Callable[[Context], None]] = {INGEST: ingest, PROPAGATE: propagate, EXPORT: export}
 
@@ -74,17 +77,23 @@ def _do(context: Context) -> tuple[str, str | None]:
     except JobFailed as error:
         reason = str(error)
         return _end(context, lambda session, held: ledger.fail(session, held, reason), states.FAILED), reason
-    except (NoSpace, TooLittleMemory) as error:
+    except (NoSpace, Unreachable, Busy, TooLittleMemory) as error:
         return _give_up(context, str(error))
+    except TROUBLE:
+        log.warning("the database does not answer", exc_info=True)
+        return _give_up(context, "the database did not answer the worker")
     except Exception as error:
         log.exception("job broke")
+        said = (str(error).splitlines() or [""])[0][:_LONGEST_SENTENCE]
         name = type(error).__name__
-        return _give_up(context, f"the worker ran into an error of its own ({name}: {error}); its log says more")
+        return _give_up(context, f"the worker ran into an error of its own ({name}: {said}); its log says more")
     return states.SUCCEEDED, None
 
 
 def _give_up(context: Context, reason: str) -> tuple[str, str]:
-    state = _end(context, lambda session, held: ledger.release(session, held, reason))
+    # A full disk or a storage that is away may be over soon: three attempts at once would be as good as one.
+    pause = _PAUSE_SECONDS * context.held.attempt**2
+    state = _end(context, lambda session, held: ledger.release(session, held, reason, pause=pause))
     return RETRIED if state == states.QUEUED else state, reason
 
 

@@ -82,7 +82,9 @@ class Bell:
             kombu.exceptions.OperationalError: The broker does not answer.
         """
         with self._celery.connection_for_read() as connection, connection.channel() as channel:
-            return int(channel.queue_declare(queue, durable=True, auto_delete=False).message_count)
+            count = int(channel.queue_declare(queue, durable=True, auto_delete=False).message_count)
+        self._silent_until = -float("inf")
+        return count
 
     def check(self) -> None:
         """Find out whether the broker answers.

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 _RUNG_AGAIN = 100  # jobs of a queue at a time
 
+#: No job that broke waits longer than this, in seconds, before it is tried again.
+LONGEST_PAUSE = 60.0
+
 
 class Fenced(Exception):
     """The job is no longer this worker's: its lease ran out and somebody else has it, or it has ended."""
@@ -97,7 +100,7 @@ def claim(
 
     Among equally urgent jobs the one goes first whose ``turn`` it is, see ``turns``.
     """
-    waits = and_(Job.queue.in_(queues), Job.state == QUEUED, Job.kind.in_(kinds))
+    waits = _waiting(kinds, queues)
     top = select(Job.priority).where(waits).order_by(Job.priority.desc()).limit(1).scalar_subquery()
     row = _take(session, and_(waits, Job.priority == top), owner, lease_seconds)
     if row is None:
@@ -111,8 +114,13 @@ def claim(
 
 def waits(session: Session, kinds: Sequence[str], queues: Sequence[str]) -> bool:
     """Whether a job waits for a worker of these queues."""
-    waiting = select(Job.id).where(Job.queue.in_(queues), Job.state == QUEUED, Job.kind.in_(kinds))
-    return session.execute(waiting.limit(1)).first() is not None
+    return session.execute(select(Job.id).where(_waiting(kinds, queues)).limit(1)).first() is not None
+
+
+def _waiting(kinds: Sequence[str], queues: Sequence[str]) -> ColumnElement[bool]:
+    # The lease of a job that nobody has is the pause after an attempt that broke.
+    begins = or_(Job.lease_until.is_(None), Job.lease_until < clock())
+    return and_(Job.queue.in_(queues), Job.state == QUEUED, Job.kind.in_(kinds), begins)
 
 
 def _take(session: Session, which: ColumnElement[bool], owner: str, lease_seconds: float) -> Row[Any] | None:
@@ -186,13 +194,14 @@ def cancelled(session: Session, held: Claim) -> None:
     fence(session, held, state=CANCELLED, stage="cancelled", **_ended())
 
 
-def release(session: Session, held: Claim, error: str | None = None) -> str:
+def release(session: Session, held: Claim, error: str | None = None, *, pause: float = 0.0) -> str:
     """Give a job back: to the queue, or as failed once it was tried often enough.
 
     Args:
         session: The transaction.
         held: The claim.
         error: What went wrong; None when the worker only shuts down, which does not count as an attempt.
+        pause: Seconds for which nobody tries it again: what was wrong may pass.
 
     Returns:
         The state that the job is in now.
@@ -204,7 +213,7 @@ def release(session: Session, held: Claim, error: str | None = None) -> str:
         again = Job.max_attempts + 1
         fence(session, held, state=QUEUED, stage="queued", max_attempts=again, owner=None, lease_until=None)
     else:
-        fence(session, held, **_retry(error))
+        fence(session, held, **_retry(error, min(pause, LONGEST_PAUSE)))
     session.flush()
     row = session.execute(select(Job.queue, Job.state).where(Job.id == held.job_id)).one()
     if row.state == QUEUED:
@@ -233,12 +242,14 @@ def reap(session: Session) -> int:
 
 def overdue(session: Session, seconds: float) -> dict[str, list[int]]:
     """The oldest hundred jobs of each queue that wait longer than so many seconds."""
-    before = datetime.now(UTC) - timedelta(seconds=seconds)
+    now = datetime.now(UTC)
+    # What seems to have been queued in the future was so before this machine's clock was set back.
+    late = or_(Job.created_at < now - timedelta(seconds=seconds), Job.created_at > now + timedelta(seconds=seconds))
     return {
         queue: list(
             session.scalars(
                 select(Job.id)
-                .where(Job.queue == queue, Job.state == QUEUED, Job.created_at < before)
+                .where(Job.queue == queue, Job.state == QUEUED, late)
                 .order_by(Job.priority.desc(), Job.turn, Job.id)
                 .limit(_RUNG_AGAIN)
             )
@@ -277,7 +288,7 @@ def _update(session: Session, held: Claim, **values: Any) -> bool:
     return bool(cancel)
 
 
-def _retry(error: str) -> dict[str, Any]:
+def _retry(error: str, pause: float = 0.0) -> dict[str, Any]:
     last = or_(Job.attempt >= Job.max_attempts, Job.cancel_requested)
     final = case((Job.cancel_requested, CANCELLED), else_=FAILED)
     return {
@@ -285,7 +296,7 @@ def _retry(error: str) -> dict[str, Any]:
         "stage": case((last, final), else_=QUEUED),
         "error": error,
         "owner": None,
-        "lease_until": None,
+        "lease_until": case((last, None), else_=after(pause)) if pause else None,
         "finished_at": case((last, datetime.now(UTC)), else_=None),
     }
 

@@ -15,7 +15,7 @@ from app.database import connect
 from app.errors import Busy
 from app.settings import Settings
 from app.storage import Storage, open_storage
-from app.tables import Blob
+from app.tables import Blob, Lab, Project, Video
 from migrations import apply as migrate
 
 DAY = timedelta(days=1)
@@ -138,6 +138,30 @@ def test_recording_and_removing_at_the_same_time_never_lose_what_was_recorded(ne
     thread.join()
     assert recorded
     assert all(storage.has(sha256) for sha256 in recorded)
+
+
+def test_collecting_waits_for_nobody_where_everything_is_used(new):
+    database, storage = new
+    stored = storage.put(b"about to be referred to")
+    with database.session() as session:
+        blobs.record(session, storage, stored)
+        session.add_all([Lab(id=1, name="lab"), Project(id=1, lab_id=1, name="p")])
+        session.flush()
+        row = {"project_id": 1, "filename": "f", "slug": "f", "size": stored.size, "status": "ingesting"}
+        session.add(Video(sha256=stored.sha256, **row))
+    age(storage)
+    with database.session() as session:
+        blobs.record(session, storage, stored)  # keeps removal out, and would wait for itself
+        assert blobs.collect(database, storage, older_than=DAY) == blobs.Removed(0, 0)
+
+
+def test_everything_unused_is_removed_however_much_it_is(new):
+    database, storage = new
+    for number in range(50):
+        storage.put(b"unused %d" % number)
+    age(storage)
+    assert blobs.collect(database, storage, older_than=DAY).objects == 50
+    assert not [found for found in storage.objects(10) if found]
 
 
 def test_a_missing_and_a_damaged_object_are_named(database, storage):

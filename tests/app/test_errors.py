@@ -11,8 +11,14 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from app import errors
+from app.database import connect
+from app.main import create_app
+from app.settings import Settings
+from tests.services import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -149,6 +155,36 @@ def test_a_locked_database_asks_to_come_again(house, refused):
         lock.close()
     refused(answer, 503)
     assert answer.headers["retry-after"] == "1"
+
+
+def test_a_database_that_is_away_is_no_mistake_of_ours(refused, tmp_path):
+    url = f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing"
+    app = create_app(Settings(data_dir=tmp_path, database_url=url))
+    answer = TestClient(app).get("/api/v1/projects", headers={"Authorization": f"Bearer pt_1_{'x' * 43}"})
+    refused(answer, 503)
+    assert "does not answer" in answer.json()["detail"]
+    assert answer.headers["retry-after"] == "1"
+
+
+def end_in_the_middle(database):
+    with database.session() as session:
+        me = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with database.session() as other:
+            other.execute(text("SELECT pg_terminate_backend(:me)"), {"me": me})
+        session.execute(text("SELECT 1"))
+
+
+def test_a_connection_that_postgres_ended_is_no_mistake_of_ours(new_postgres):
+    database = connect(new_postgres())
+    with pytest.raises(DBAPIError) as ended:
+        end_in_the_middle(database)
+    trouble = errors.database_trouble(ended.value)
+    assert trouble is not None
+    assert trouble.status == 503
+    with database.session() as session, pytest.raises(DBAPIError) as wrong:
+        session.execute(text("SELECT nonsense"))
+    assert errors.database_trouble(wrong.value) is None
+    database.dispose()
 
 
 def test_a_mistake_of_ours_tells_nothing_of_the_inside(refused, caplog):

@@ -6,6 +6,7 @@ import hashlib
 import os
 import sqlite3
 import subprocess
+import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,12 +16,16 @@ import numpy as np
 import obstore
 import pytest
 from obstore.store import from_url
+from sqlalchemy import update
 
-from app.errors import NoSpace
+from app.database import connect
+from app.errors import NoSpace, Unreachable
 from app.settings import Settings
 from app.storage import DamagedObject, Storage
+from app.tables import Job
 from pose.skeleton import Skeleton
 from pose.video_writer import VideoWriter
+from tests.services import free_port
 
 SIZE = 12 * 2**20
 COUNT = 17
@@ -194,15 +199,24 @@ def test_other_writes_on_a_full_disk(cramped, small_disk, everything, refused):
     assert everything(cramped)["label"] == before["label"]
 
 
+def end_pauses(service):
+    database = connect(service.settings.database)
+    with database.session() as session:
+        session.execute(update(Job).values(lease_until=None))
+    database.dispose()
+
+
 def test_an_ingest_without_room_is_done_when_there_is(cramped, small_disk, everything):
     data = noise(20)
     video = cramped.http.post("/projects/1/videos", content=data).json()
     with full(small_disk, spare=len(data) // 3):
-        cramped.work()
+        for attempt, state in ((1, "queued"), (2, "queued"), (3, "failed")):
+            cramped.work()
+            job = cramped.http.get(f"/jobs/{video['ingest_job_id']}").json()
+            assert (job["attempt"], job["state"]) == (attempt, state)
+            assert "full" in job["error"]
+            end_pauses(cramped)
         shown = cramped.http.get(f"/videos/{video['id']}").json()
-        job = cramped.http.get(f"/jobs/{video['ingest_job_id']}").json()
-        assert job["state"] == "failed"
-        assert "full" in job["error"]
         assert "again" in shown["reason"]
         kept = everything(cramped)["files"]
         assert not [name for name, _ in kept if name.startswith("scratch")]
@@ -356,3 +370,16 @@ def test_the_loop_with_everything_in_a_bucket(serving, bucket, walker, tmp_path)
     done = service.finished(export.json())
     assert service.http.get(f"/exports/{done['result']['export_id']}/content").status_code == 200
     assert not (tmp_path / "data" / "storage").exists()
+
+
+@pytest.mark.slow
+def test_a_bucket_that_does_not_answer_is_said_to_be_away(bucket, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    storage = Storage(bucket, tmp_path)
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match="storage of the server does not answer"):
+        storage.put(b"anything")
+    assert time.monotonic() - began < 60
+    with pytest.raises(Unreachable):
+        storage.get("0" * 64)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -173,7 +173,7 @@ def start_postgres(stack: Stack, port: str, stopping: ExitStack) -> None:
     given = service["environment"]
     stack.programs.append(binaries)
     folder = stopping.enter_context(open_folder())
-    user = service_user() if os.geteuid() == 0 else None
+    user = service_user()
     (folder / "password").write_text(given["POSTGRES_PASSWORD"])
     if user is not None:
         for path in (folder, folder / "password"):

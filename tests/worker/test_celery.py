@@ -7,7 +7,7 @@ import json
 import signal
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 import redis
@@ -18,6 +18,7 @@ from app.jobs.bell import TASK, Bell
 from app.settings import Settings
 from app.tables import Job, Lab, Project
 from migrations import apply as migrate
+from tests.services import free_port, redis_binary, run_redis
 from worker.caretaker import Caretaker
 from worker.loop import work
 
@@ -155,6 +156,24 @@ def test_a_job_wanders_over_redis_from_worker_to_worker(planted, new_postgres, b
     wait(lambda: plant.http.get(f"/jobs/{export}").json()["state"] == "succeeded")
 
 
+def test_a_worker_works_on_without_the_broker_and_hears_it_again(planted, new_postgres, tmp_path, wait):
+    port = free_port()
+    with run_redis(redis_binary(), tmp_path, port) as broker_url:
+        plant = planted(database_url=new_postgres(), broker_url=broker_url, ring_seconds=1.0)
+        plant.start("--queue", "gpu")
+        wait(lambda: len(plant.segments()) > 3)
+    ended = plant.ended()
+    assert (ended["state"], ended["attempt"]) == ("succeeded", 1)
+    unheard_of = plant.http.post("/videos/1/propagations", json={"engine": "linear"}).json()["id"]
+    wait(lambda: plant.http.get(f"/jobs/{unheard_of}").json()["state"] == "succeeded")
+
+    with run_redis(redis_binary(), tmp_path, port), closing(Bell(broker_url)) as bell:
+        for _ in range(3):
+            wait(lambda: bell.unheard("gpu") == 0)
+            assert bell.ring("gpu", plant.job)
+        wait(lambda: bell.unheard("gpu") == 0)
+
+
 def test_a_worker_that_polls_does_its_queue_only(plant):
     export = plant.http.post("/projects/1/exports", json={}).json()["id"]
     work(plant.settings.model_copy(update={"queue": "cpu"}), threading.Event(), until_idle=True)
@@ -162,3 +181,24 @@ def test_a_worker_that_polls_does_its_queue_only(plant):
     assert plant.state()["state"] == "queued"
     work(plant.settings.model_copy(update={"queue": "gpu"}), threading.Event(), until_idle=True)
     assert plant.state()["state"] == "succeeded"
+
+
+def test_the_bell_rings_again_as_soon_as_the_broker_is_found_to_be_back(tmp_path):
+    port = free_port()
+    bell = Bell(f"redis://127.0.0.1:{port}/0")
+    assert not bell.ring("cpu", 1)
+    with run_redis(redis_binary(), tmp_path, port):
+        assert not bell.ring("cpu", 1)  # requests shall not wait for a broker that was away a moment ago
+        assert bell.unheard("cpu") == 0
+        assert bell.ring("cpu", 1)
+        assert bell.unheard("cpu") == 1
+        bell.close()
+
+
+def test_a_worker_that_starts_before_the_database_waits_for_it(tmp_path, caplog):
+    away = connect(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing")
+    caretaker = Caretaker(Settings(data_dir=tmp_path), away, None)
+    caretaker.start()
+    caretaker.stop()
+    assert "the database does not answer" in caplog.text
+    away.dispose()

@@ -8,7 +8,7 @@ import time
 
 from sqlalchemy import update
 
-from app.tables import Job
+from app.tables import Job, Video
 from worker.caretaker import Caretaker
 from worker.loop import work
 
@@ -91,3 +91,20 @@ def test_a_worker_shows_that_it_lives_as_long_as_it_reaches_the_database(plant, 
         wait(lambda: time.time() - alive.stat().st_mtime < 1)
     finally:
         caretaker.stop()
+
+
+def test_a_job_that_breaks_says_so_in_a_line_and_pauses(plant):
+    with plant.database.session(readonly=True) as session:
+        proxy = session.get_one(Video, 1).proxy_sha256
+    path = plant.settings.data_dir / "storage" / "sha256" / proxy[:2] / proxy
+    path.rename(path.with_suffix(".away"))
+    plant.work()
+    broken = plant.row()
+    assert (broken.state, broken.attempt) == ("queued", 1)
+    assert "\n" not in broken.error
+    assert broken.lease_until > time.time()
+    path.with_suffix(".away").rename(path)
+    with plant.database.session() as session:
+        session.get_one(Job, plant.job).lease_until = time.time() - 1
+    plant.work()
+    assert plant.state()["state"] == "succeeded"

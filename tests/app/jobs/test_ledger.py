@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -243,3 +244,26 @@ def test_a_job_that_breaks_is_tried_again_with_its_error_shown(database, add, cl
     assert (state(number).state, state(number).error) == ("queued", "it broke")
     do(database, ledger.release, claim(), "it broke again")
     assert (state(number).state, state(number).error) == ("failed", "it broke again")
+
+
+def test_a_job_that_broke_pauses_before_it_is_tried_again(database, add, claim, state):
+    (number,) = add(max_attempts=2)
+    do(database, ledger.release, claim(), "no room", pause=30)
+    assert state(number).state == "queued"
+    assert claim() is None
+    assert not do(database, ledger.waits, ["work"], ["gpu", "cpu"])
+    (other,) = add()
+    assert claim().job_id == other
+    with database.session() as session:
+        session.get_one(Job, number).lease_until = time.time() - 1
+    assert do(database, ledger.waits, ["work"], ["gpu", "cpu"])
+    do(database, ledger.release, claim(), "still no room", pause=30)
+    assert (state(number).state, state(number).lease_until) == ("failed", None)
+
+
+def test_a_job_that_was_queued_before_the_clock_was_set_back_is_overdue(database, add):
+    early, late, _ = add(3)
+    with database.session() as session:
+        session.get_one(Job, early).created_at -= timedelta(seconds=60)
+        session.get_one(Job, late).created_at += timedelta(seconds=3600)
+    assert do(database, ledger.overdue, 30) == {"gpu": [], "cpu": [early, late]}

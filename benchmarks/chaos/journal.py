@@ -1,0 +1,59 @@
+"""What clients were told: the promises that the auditor holds the service to."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class WrittenLabel:
+    """A label whose write was acknowledged."""
+
+    video_id: int
+    revision: int
+    frame_index: int
+    track_number: int
+    keypoints: tuple[tuple[float, float, int], ...]
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """A video whose last byte was acknowledged."""
+
+    video_id: int
+    sha256: str
+    size: int
+
+
+@dataclass
+class Journal:
+    """Kept by the clients, in threads that only ever append.
+
+    Attributes:
+        labels: Acknowledged label writes.
+        label_times: When each was, on the monotonic clock.
+        uploads: Acknowledged uploads.
+        offsets: What the server said of each resumable upload's bytes, in order.
+        gone: Uploads of which the server knew nothing any more, as sentences.
+        jobs: Numbers of acknowledged jobs.
+        cancelled: Those of them whose cancellation was acknowledged.
+        answers: How often each status of 500 and more was answered.
+        mistakes: What the service called its own mistake, and how often.
+    """
+
+    labels: list[WrittenLabel] = field(default_factory=list)
+    label_times: list[float] = field(default_factory=list)
+    uploads: list[Uploaded] = field(default_factory=list)
+    offsets: dict[str, list[int]] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    jobs: list[int] = field(default_factory=list)
+    cancelled: list[int] = field(default_factory=list)
+    answers: Counter[int] = field(default_factory=Counter)
+    mistakes: Counter[str] = field(default_factory=Counter)
+
+    def wrote(self, label: WrittenLabel) -> None:
+        """A label write was acknowledged just now."""
+        self.labels.append(label)
+        self.label_times.append(time.monotonic())
