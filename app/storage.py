@@ -11,7 +11,8 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +34,8 @@ _ABANDONED_SECONDS = 24 * 3600
 _FOLDER = "sha256"
 
 _ADDRESS_HOLDS = timedelta(hours=1)
+
+_AT_ONCE = 8  # objects read from a remote store
 
 
 class DamagedObject(Exception):
@@ -196,6 +199,21 @@ class Storage:
         data = bytes(obstore.get(self._store, _key(sha256)).bytes())
         _check(sha256, hashlib.sha256(data).hexdigest())
         return data
+
+    def get_all(self, digests: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """Read whole objects, in the order given; of a remote store some at a time.
+
+        Raises:
+            DamagedObject: The store gave other bytes than were put.
+        """
+        if self._root or len(digests) < 2:
+            yield from ((sha256, self.get(sha256)) for sha256 in digests)
+            return
+        pool = ThreadPoolExecutor(min(_AT_ONCE, len(digests)))
+        try:
+            yield from zip(digests, pool.map(self.get, digests), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def file(self, sha256: str) -> Path:
         """A local file with the object's bytes, fetched first where the store is remote; to be opened at once.

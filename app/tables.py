@@ -369,6 +369,23 @@ class Run(Table):
     created_at: Mapped[datetime] = mapped_column(default=_now)
 
 
+class RunSlab(Table):
+    """Some frames and tracks of a run, packed for reading, see ``app.runs.packing``.
+
+    ``chunk`` and ``block`` are its numbers along the frames and along the tracks.
+    ``input_sha256`` is the digest of the segments it was packed from.
+    """
+
+    __tablename__ = "run_slab"
+    __table_args__ = (Index("ix_run_slab_input", "input_sha256"),)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    chunk: Mapped[int] = mapped_column(primary_key=True)
+    block: Mapped[int] = mapped_column(primary_key=True)
+    input_sha256: Mapped[str]
+    sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
+
+
 class Export(Table):
     """A file made from labels and runs as they stood at one time."""
 

@@ -18,6 +18,7 @@ from sqlalchemy import delete, insert, select, update
 from app import blobs
 from app.jobs import bell, ledger, segments
 from app.jobs.segments import Taken
+from app.runs import packing
 from app.tables import Job, JobSegment, Run
 from models.engines.engine import Engine, FrameSource
 from models.propagate import RecentFrames
@@ -54,6 +55,7 @@ def propagate(context: Context) -> None:
     with context.writing() as session:
         learn_cuts(work.cuts, session.scalar(select(Job.result).where(Job.id == context.held.job_id)))
         ledger.succeed(session, context.held, result_of(work))
+        packing.queue(session, context.settings, work.run)
 
 
 def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:

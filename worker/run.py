@@ -11,6 +11,7 @@ from app.errors import NoSpace
 from app.exports.service import EXPORT
 from app.jobs import ledger
 from app.jobs.ledger import Claim, Fenced
+from app.runs.packing import PACK
 from app.runs.service import PROPAGATE
 from app.settings import Settings
 from app.storage import Storage
@@ -19,11 +20,12 @@ from worker.context import Cancelled, Context, JobFailed, Stopping
 from worker.export import export
 from worker.ingest import ingest
 from worker.memory import TooLittleMemory
+from worker.pack import pack
 from worker.propagate import propagate
 
 log = logging.getLogger(__name__)
 
-KINDS: dict[str, Callable[[Context], None]] = {INGEST: ingest, PROPAGATE: propagate, EXPORT: export}
+KINDS: dict[str, Callable[[Context], None]] = {INGEST: ingest, PROPAGATE: propagate, PACK: pack, EXPORT: export}
 
 
 def run_job(settings: Settings, database: Database, storage: Storage, held: Claim, stopping: threading.Event) -> None:
