@@ -20,7 +20,7 @@ from app.jobs import bell, ledger, segments
 from app.jobs.segments import Taken
 from app.runs import packing
 from app.tables import Job, JobSegment, Run
-from models.engines.engine import Engine, FrameSource
+from models.engines.engine import Engine, FrameSource, Stepwise
 from models.propagate import RecentFrames
 from models.registry import adaptable
 from pose.formats import npy
@@ -44,7 +44,7 @@ def propagate(context: Context) -> None:
     progress = _Progress(context, work)
     progress.step()
     with _frames(context, work, progress.step) as frames, context.sharing():
-        engine = work.engine
+        engine = _listening(work.engine, context)
         if work.adapts and progress.unfinished():
             engine = _adapted(context, work, frames, lambda: progress.step("adapting"))
         sparing = Sparing(engine)
@@ -70,7 +70,7 @@ def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:
     """
     work = work_of(context)
     with _frames(context, work, context.listen) as frames, context.sharing():
-        sparing = Sparing(work.engine)
+        sparing = Sparing(_listening(work.engine, context))
         while more():
             try:
                 if not _some(context, work, sparing, frames, context.listen, most_attempts=_attempts(context)):
@@ -150,7 +150,7 @@ def _frames(context: Context, work: Work, step: Callable[[], None]) -> Iterator[
     assert video.proxy_table_sha256 is not None
     table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
     with VideoReader(context.storage.file(video.proxy_sha256), table, key=video.proxy_sha256) as reader:
-        yield RecentFrames(_Watched(reader, step))
+        yield _Watched(RecentFrames(reader), step)
 
 
 def _adapted(context: Context, work: Work, frames: FrameSource, step: Callable[[], None]) -> Engine:
@@ -165,8 +165,14 @@ def _adapted(context: Context, work: Work, frames: FrameSource, step: Callable[[
     return fitting.engine
 
 
+def _listening(engine: Engine, context: Context) -> Engine:
+    if isinstance(engine, Stepwise):
+        engine.step = context.listen
+    return engine
+
+
 class _Watched:
-    """A video that says when a frame is read: looking for a cut can take long between two segments."""
+    """A video that says when a frame is asked for: looking for a cut can take long between two segments."""
 
     def __init__(self, video: FrameSource, step: Callable[[], None]) -> None:
         self._video = video
