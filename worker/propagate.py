@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
 
 from app import blobs
 from app.jobs import bell, ledger, segments
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 
 _WAIT_SECONDS = 0.1  # for helpers that are not done
 _COUNT_SECONDS = 0.5  # between two counts of what is done
+_ASKED_AT_ONCE = 1000  # segments
 
 
 def propagate(context: Context) -> None:
@@ -149,7 +151,8 @@ def _frames(context: Context, work: Work, step: Callable[[], None]) -> Iterator[
     assert video.proxy_sha256 is not None
     assert video.proxy_table_sha256 is not None
     table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
-    with VideoReader(context.storage.file(video.proxy_sha256), table, key=video.proxy_sha256) as reader:
+    proxy = context.storage.file(video.proxy_sha256, context.listen)
+    with VideoReader(proxy, table, key=video.proxy_sha256) as reader:
         yield _Watched(RecentFrames(reader), step)
 
 
@@ -187,6 +190,21 @@ class _Watched:
             yield frame
 
 
+def _known(session: Session, run: Run, digests: Sequence[str]) -> dict[str, str | None]:
+    """What segments of the video were computed from these inputs before, in this run or another."""
+    known: dict[str, str | None] = {}
+    # Of a video that was corrected often there are many more than are wanted.
+    for first in range(0, len(digests), _ASKED_AT_ONCE):
+        computed = (
+            select(JobSegment.input_sha256, JobSegment.sha256)
+            .join(Job, Job.id == JobSegment.job_id)
+            .where(Job.video_id == run.video_id, JobSegment.sha256.is_not(None))
+            .where(JobSegment.input_sha256.in_(digests[first : first + _ASKED_AT_ONCE]))
+        )
+        known |= dict(session.execute(computed).all())
+    return known
+
+
 def _write_down(context: Context, work: Work) -> None:
     """Put the segments on the ledger, those that were computed before as done, and let others help with the rest."""
     job_id, run, engine = context.held.job_id, work.run, work.engine
@@ -197,13 +215,7 @@ def _write_down(context: Context, work: Work) -> None:
         mine = select(JobSegment.track_number, JobSegment.start, JobSegment.input_sha256)
         held = session.execute(mine.where(JobSegment.job_id == job_id)).all()
         if {(track, start): digest for track, start, digest in held} != wanted:
-            known = dict(
-                session.execute(
-                    select(JobSegment.input_sha256, JobSegment.sha256)
-                    .join(Job, Job.id == JobSegment.job_id)
-                    .where(Job.video_id == run.video_id, JobSegment.sha256.is_not(None))
-                ).all()
-            )
+            known = _known(session, run, [*wanted.values()])
             # What an engine of another version began is begun anew.
             session.execute(delete(JobSegment).where(JobSegment.job_id == job_id))
             session.execute(

@@ -23,9 +23,7 @@ class Seen:
         step: For long work on the crops to call.
     """
 
-    def __init__(
-        self, video: FrameSource, gray: Crop, color: Crop | None, memory: Memory, step: Step = go_on
-    ) -> None:
+    def __init__(self, video: FrameSource, gray: Crop, color: Crop | None, memory: Memory, step: Step = go_on) -> None:
         self._video = video
         self.gray, self.color = gray, color
         self.memory = memory

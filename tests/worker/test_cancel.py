@@ -63,7 +63,7 @@ class Long:
     def until(self, job, holds, seconds=240):
         deadline = time.monotonic() + seconds
         while not holds(shown := self.job(job)):
-            assert not shown["finished_at"], shown
+            assert not shown["finished_at"], (shown["state"], shown["error"])
             assert time.monotonic() < deadline, shown
             time.sleep(0.02)
         return shown
