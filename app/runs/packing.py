@@ -24,6 +24,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from app.jobs import ledger
+from app.jobs.states import QUEUED, RUNNING, SUCCEEDED
 from app.settings import Settings
 from app.storage import Stored
 from app.tables import Blob, Job, JobSegment, Project, Run, RunSlab, Video
@@ -117,6 +118,13 @@ def queue(session: Session, settings: Settings, run: Run) -> Job:
         priority=_PRIORITY,
         max_attempts=settings.max_attempts,
     )
+
+
+def unpacked(session: Session) -> list[Run]:
+    """Runs whose propagation has succeeded and that are neither packed nor about to be."""
+    waiting = select(Job.params["run_id"].as_integer()).where(Job.kind == PACK, Job.state.in_((QUEUED, RUNNING)))
+    done = select(Run).join(Job, Job.id == Run.job_id).where(Job.state == SUCCEEDED, Run.id.not_in(waiting))
+    return [run for run in session.scalars(done.order_by(Run.id)) if not is_packed(session, run)]
 
 
 def extents(session: Session, runs: Collection[int]) -> dict[int, Extent]:

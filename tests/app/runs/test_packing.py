@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import zarr
 from sqlalchemy import delete, func, select
+from typer.testing import CliRunner
 
 from app import blobs
 from app.database import connect
@@ -18,6 +19,7 @@ from app.runs import packing
 from app.settings import Settings
 from app.storage import open_storage
 from app.tables import Job, JobSegment, Run, RunSlab
+from cli.main import app
 from pose.formats.slab import FRAMES
 from pose.skeleton import Skeleton
 from pose.video_writer import VideoWriter
@@ -213,6 +215,19 @@ def test_what_a_worker_that_was_killed_had_packed_is_kept(lab, database):
         packing.queue(session, lab.service.settings, session.get_one(Run, run))
     lab.service.work()
     assert slabs(database, run) == whole
+
+
+def test_runs_of_before_an_upgrade_are_packed_when_asked_for(lab, database):
+    runs = [lab.run(), lab.run(tracks=[1])]
+    lab.http.post(f"/jobs/{lab.ask()['id']}/cancel")
+    whole = [slabs(database, run) for run in runs]
+    unpack(database)
+    command = ["storage", "pack", "--data-dir", str(lab.service.settings.data_dir)]
+    assert CliRunner().invoke(app, command).output == "2 runs are going to be packed\n"
+    assert CliRunner().invoke(app, command).output == "0 runs are going to be packed\n"
+    lab.service.work()
+    assert [slabs(database, run) for run in runs] == whole
+    assert CliRunner().invoke(app, command).output == "0 runs are going to be packed\n"
 
 
 def test_a_run_that_failed_is_not_packed(lab, database):
