@@ -52,6 +52,7 @@ class Stage:
     share: float = 0.0
     samples: list[tuple[float, float, float, float]] = field(default_factory=list)
     note: str = ""
+    whole: bool = True  # whether it is about all of the video
 
     def peak(self, column: int) -> float:
         """Most memory."""
@@ -59,6 +60,8 @@ class Stage:
 
     def slope(self, column: int) -> str:
         """MiB an hour of video by which memory grew once it had settled, by least squares."""
+        if not self.whole:
+            return ""
         late = np.array([sample for sample in self.samples if sample[0] >= SETTLED])
         if len(late) < 10 or np.ptp(late[:, 0]) < 1:
             return ""
@@ -198,6 +201,7 @@ def stages(server: LiveServer, watch: Watch, clip: Path, truth: Track, num_frame
 
     for engine, stop in (("linear", num_frames), ("flow", FLOW), ("stdpose", STDPOSE)):
         with watch.stage(f"propagate, {engine}") as stage:
+            stage.whole = engine == "linear"
             with server.connect() as client:
                 body = {"engine": engine, "stop": min(stop, num_frames)}
                 job = json.loads(client.send("POST", f"{url}/propagations", body))

@@ -16,6 +16,7 @@ import json
 import zipfile
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -98,10 +99,9 @@ def encode(slab: Slab, room: int) -> bytes:
     """
     import zarr  # takes a third of a second, and who only reads does without
     from zarr.codecs import BloscCodec
-    from zarr.core.buffer import Buffer
     from zarr.storage import MemoryStore
 
-    kept: dict[str, Buffer] = {}
+    kept: dict[str, Any] = {}
     about = {"start": slab.start, "tracks": list(slab.tracks)}
     group = zarr.create_group(MemoryStore(kept), attributes=about)
     for field, dimensions in FIELDS.items():

@@ -88,7 +88,11 @@ def database(lab):
 
 @pytest.fixture(params=["folder", "bucket"])
 def lab(request, serving, plain, tmp_path):
-    options = {"storage_url": request.getfixturevalue("bucket")} if request.param == "bucket" else {}
+    """On SQLite with a folder, and on Postgres with a bucket."""
+    options = {}
+    if request.param == "bucket":
+        options["storage_url"] = request.getfixturevalue("bucket")
+        options["database_url"] = request.getfixturevalue("new_postgres")()
     return Lab(serving, Settings(data_dir=tmp_path / "data", port=0, **options), plain, 2)
 
 
@@ -188,6 +192,8 @@ def test_the_download_is_a_zarr_group(lab, database, tmp_path):
     path.write_bytes(answer.content)
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
+        archive.extractall(tmp_path / "run.zarr")
+    assert zarr.open_group(tmp_path / "run.zarr", mode="r")["score"].shape == (2, LENGTH, 3)
     with zarr.storage.ZipStore(path, mode="r") as store:
         group = zarr.open_group(store, mode="r")
         about = dict(group.attrs)
@@ -222,7 +228,7 @@ def test_runs_of_before_an_upgrade_are_packed_when_asked_for(lab, database):
     lab.http.post(f"/jobs/{lab.ask()['id']}/cancel")
     whole = [slabs(database, run) for run in runs]
     unpack(database)
-    command = ["storage", "pack", "--data-dir", str(lab.service.settings.data_dir)]
+    command = ["storage", "pack", "--database-url", lab.service.settings.database]
     assert CliRunner().invoke(app, command).output == "2 runs are going to be packed\n"
     assert CliRunner().invoke(app, command).output == "0 runs are going to be packed\n"
     lab.service.work()
