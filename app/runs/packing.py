@@ -11,6 +11,9 @@ its segments, so that
 * a run after a correction shares all slabs but those that the correction changed: it takes a megabyte or two, where one
   file for each run would take all of it again (90 MB an hour of five tracks), and no segment is read for the others.
 
+A window is read from a folder twice as fast as from segments, from S3 five times; a single frame from a folder takes a
+millisecond longer (``benchmarks/results/dense_reads.md``).
+
 So there is no one object that is the run's Zarr store. Nor is there a folder of them written by Zarr, which would name
 objects by their place: half of them could be there, and two workers could disagree. ``app.runs.archive`` puts the store
 together for those who download it.

@@ -6,7 +6,7 @@ run's Zarr arrays, see ``pose.formats.run_zarr``. Frames that the run does not c
 
 The file holds no clock, and Blosc runs on one thread, so equal poses are equal bytes. Zarr writes it. It is read with
 the codec alone: a read passes through Zarr's event loop and threads four times an array, which takes four times as long
-on an idle machine and more on a busy one, and importing it takes a third of a second (``benchmarks/dense_reads.py``).
+on an idle machine and more on a busy one, and importing it takes a tenth of a second (``benchmarks/dense_reads.py``).
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def encode(slab: Slab, room: int) -> bytes:
         slab: What.
         room: Tracks of a full slab of the same run: a chunk's length along the tracks, which all chunks share.
     """
-    import zarr  # takes a third of a second, and who only reads does without
+    import zarr  # takes its time, and who only reads does without
     from zarr.codecs import BloscCodec
     from zarr.storage import MemoryStore
 
