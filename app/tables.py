@@ -370,11 +370,7 @@ class Run(Table):
 
 
 class RunSlab(Table):
-    """Some frames and tracks of a run, packed for reading, see ``app.runs.packing``.
-
-    ``chunk`` and ``block`` are its numbers along the frames and along the tracks.
-    ``input_sha256`` is the digest of the segments it was packed from.
-    """
+    """Part of a run, packed for reading: its numbers along frames and tracks, and the digest of what it was made from."""
 
     __tablename__ = "run_slab"
     __table_args__ = (Index("ix_run_slab_input", "input_sha256"),)
