@@ -12,7 +12,8 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,6 +40,17 @@ _FOLDER = "sha256"
 _RETRIES, _RETRIED_FOR = 6, timedelta(seconds=20)
 
 _ADDRESS_HOLDS = timedelta(hours=1)
+
+_AT_ONCE = 8  # objects read from a remote store
+
+_PIECE = 2**20  # bytes
+
+#: Called several times a second while something takes long; what it raises ends it.
+Step = Callable[[], None]
+
+
+def _go_on() -> None:
+    pass
 
 
 class DamagedObject(Exception):
@@ -145,12 +157,20 @@ class Storage:
         """Store what has arrived, durably."""
         return self._adopt(incoming.path, Stored(incoming.digest().hex(), incoming.size))
 
-    def adopt(self, path: Path, sha256: str | None = None) -> Stored:
-        """Store a finished scratch file, durably, by its digest if that is known; a local store takes the file away."""
+    def adopt(self, path: Path, sha256: str | None = None, step: Step = _go_on) -> Stored:
+        """Store a finished scratch file, durably; a local store takes the file away.
+
+        Args:
+            path: Of the file.
+            sha256: Its digest, where that is known.
+            step: Called after each piece of the file; what it raises ends this, and nothing is stored.
+        """
         if sha256 is None:
-            with path.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        return self._adopt(path, Stored(sha256, path.stat().st_size))
+            digest = hashlib.sha256()
+            for piece in _pieces(path, step):
+                digest.update(piece)
+            sha256 = digest.hexdigest()
+        return self._adopt(path, Stored(sha256, path.stat().st_size), step)
 
     def put(self, data: bytes) -> Stored:
         """Store bytes, durably."""
@@ -221,8 +241,27 @@ class Storage:
         _check(sha256, hashlib.sha256(data).hexdigest())
         return data
 
-    def file(self, sha256: str) -> Path:
+    def get_all(self, digests: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """Read whole objects, in the order given; of a remote store some at a time.
+
+        Raises:
+            DamagedObject: The store gave other bytes than were put.
+        """
+        if self._root or len(digests) < 2:
+            yield from ((sha256, self.get(sha256)) for sha256 in digests)
+            return
+        pool = ThreadPoolExecutor(min(_AT_ONCE, len(digests)))
+        try:
+            yield from zip(digests, pool.map(self.get, digests), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def file(self, sha256: str, step: Step = _go_on) -> Path:
         """A local file with the object's bytes, fetched first where the store is remote; to be opened at once.
+
+        Args:
+            sha256: The object.
+            step: Called after each piece that is fetched; what it raises ends this.
 
         Raises:
             DamagedObject: The store gave other bytes than were put.
@@ -236,6 +275,7 @@ class Storage:
             with reach():
                 for piece in obstore.get(self._store, _key(sha256)):
                     incoming.write(piece)
+                    step()
             _check(sha256, incoming.digest().hex())
             return self._cache.add(sha256, incoming.path)
 
@@ -245,7 +285,7 @@ class Storage:
             return None
         return obstore.sign(self._shown, "GET", _key(sha256), _ADDRESS_HOLDS)
 
-    def _adopt(self, path: Path, stored: Stored) -> Stored:
+    def _adopt(self, path: Path, stored: Stored, step: Step = _go_on) -> Stored:
         with reach(), room():
             if self._root:
                 target = self._root / _key(stored.sha256)
@@ -254,7 +294,7 @@ class Storage:
                 path.replace(target)
                 _sync(target.parent)
             else:
-                obstore.put(self._store, _key(stored.sha256), path)
+                obstore.put(self._store, _key(stored.sha256), _pieces(path, step))
         return stored
 
 
@@ -280,6 +320,13 @@ def _check(wanted: str, found: str) -> None:
 
 def _key(sha256: str) -> str:
     return f"{_FOLDER}/{sha256[:2]}/{sha256}"
+
+
+def _pieces(path: Path, step: Step) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            yield piece
+            step()
 
 
 def _sync(path: Path) -> None:

@@ -369,6 +369,19 @@ class Run(Table):
     created_at: Mapped[datetime] = mapped_column(default=_now)
 
 
+class RunSlab(Table):
+    """Part of a run, packed for reading: its numbers along frames and tracks, the digest of what it is made from."""
+
+    __tablename__ = "run_slab"
+    __table_args__ = (Index("ix_run_slab_input", "input_sha256"),)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), primary_key=True)
+    chunk: Mapped[int] = mapped_column(primary_key=True)
+    block: Mapped[int] = mapped_column(primary_key=True)
+    input_sha256: Mapped[str]
+    sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
+
+
 class Export(Table):
     """A file made from labels and runs as they stood at one time."""
 

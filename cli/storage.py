@@ -11,6 +11,7 @@ import typer
 
 from app import blobs
 from app.database import Database, connect
+from app.runs import packing
 from app.storage import Storage, open_storage
 from cli.options import DatabaseUrl, DataDir, StorageUrl, settings
 
@@ -46,6 +47,19 @@ def collect(
     with _opened(data_dir, database_url, storage_url) as (database, storage):
         removed = blobs.collect(database, storage, older_than=timedelta(hours=older_than), dry=dry_run)
     typer.echo(f"{removed.objects} files, {removed.bytes} bytes {'are unused' if dry_run else 'removed'}")
+
+
+@app.command()
+def pack(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Queue the packing of runs that are not packed: those of before an upgrade, or whose packing went wrong."""
+    chosen = settings(data_dir=data_dir, database_url=database_url)
+    database = connect(chosen.database)
+    with database.session() as session:
+        runs = packing.unpacked(session)
+        for run in runs:
+            packing.queue(session, chosen, run)
+    database.dispose()
+    typer.echo(f"{len(runs)} runs are going to be packed")
 
 
 @contextmanager

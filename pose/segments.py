@@ -85,18 +85,23 @@ def relevant(keyframes: Track, segment: Segment) -> Track:
         Labels from the last one at or before ``segment.start`` to the first one at or after ``segment.stop``, by
         keypoint; a frame that keeps no keypoint is left out.
     """
-    keep = np.zeros(keyframes.visibility.shape, dtype=bool)
+    spans = []
     for k in range(keyframes.num_keypoints):
         rows = np.flatnonzero(keyframes.visibility[:, k])
         labelled = keyframes.frames[rows]
         first = max(int(np.searchsorted(labelled, segment.start, side="right")) - 1, 0)
         last = int(np.searchsorted(labelled, segment.stop, side="left")) + 1
-        keep[rows[first:last], k] = True
-    part = Track(
-        frames=keyframes.frames,
-        xy=np.where(keep[..., None], keyframes.xy, 0),
-        visibility=np.where(keep, keyframes.visibility, 0),
-        score=np.where(keep, keyframes.score, 0),
-        radius90=np.where(keep, keyframes.radius90, 0),
+        spans.append(rows[first:last])
+    # Of many labels few are near, and only those are looked at further.
+    near = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *spans]))
+    part = keyframes.select(near)
+    keep = np.zeros(part.visibility.shape, dtype=bool)
+    for k, rows in enumerate(spans):
+        keep[np.searchsorted(near, rows), k] = True
+    return Track(
+        frames=part.frames,
+        xy=np.where(keep[..., None], part.xy, 0),
+        visibility=np.where(keep, part.visibility, 0),
+        score=np.where(keep, part.score, 0),
+        radius90=np.where(keep, part.radius90, 0),
     )
-    return part.select(np.flatnonzero(keep.any(axis=1)))

@@ -23,7 +23,7 @@ def export(context: Context) -> None:
             target,
             report=lambda done, total: context.step(0.98 * done / total, "writing"),
         )
-        stored = context.storage.adopt(target)
+        stored = context.storage.adopt(target, step=context.listen)
     with context.writing() as session:
         blobs.record(session, context.storage, stored)
         kept = session.get_one(Export, row.id)

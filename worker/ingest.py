@@ -30,7 +30,7 @@ def ingest(context: Context) -> None:
         job = session.get_one(Job, context.held.job_id)
         video = session.get_one(Video, job.video_id)
     with context.storage.scratch_file() as proxy, context.storage.scratch_file() as tables:
-        outcome = _decode(context, context.storage.file(video.sha256), proxy, tables)
+        outcome = _decode(context, context.storage.file(video.sha256, context.listen), proxy, tables)
         if "rejected" in outcome:
             _finish(context, video.id, {"status": "rejected", "reason": outcome["rejected"]}, [])
             return
@@ -39,7 +39,7 @@ def ingest(context: Context) -> None:
         context.step(0.99, "storing")
         source_table, proxy_table = json.loads(tables.read_text()).values()
         kept = [context.storage.put(bytes.fromhex(table)) for table in (source_table, proxy_table)]
-        kept.append(context.storage.adopt(proxy))
+        kept.append(context.storage.adopt(proxy, step=context.listen))
     table = FrameTable.from_bytes(bytes.fromhex(source_table))
     facts = {
         "status": "degraded" if table.damage else "ready",

@@ -6,6 +6,7 @@ Every worker that takes part works this out for itself from the job's row and th
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +89,7 @@ def work_of(context: Context) -> Work:
     engine = _engine(job.params["engine"], adapt=wanted_fit, device=context.settings.device)
     adapts = wanted_fit and adaptable(engine)
     version = _version(engine, labels, context.settings.adapt_steps) if adapts else engine.version
-    pieces = _pieces(f"{engine.name} {version}", labels, job, video)
+    pieces = _pieces(f"{engine.name} {version}", labels, job, video, context.listen)
     return Work(run, video, engine, adapts, labels, {(one.track, one.segment.start): one for one in pieces}, cuts)
 
 
@@ -144,10 +145,11 @@ def _labels(session: Session, job: Job, run: Run, video: Video) -> dict[int, Tra
     return {number: track.select(np.isin(track.frames, wanted["keyframes"])) for number, track in tracks.items()}
 
 
-def _pieces(made_by: str, labels: dict[int, Track], job: Job, video: Video) -> list[Piece]:
+def _pieces(made_by: str, labels: dict[int, Track], job: Job, video: Video, step: Callable[[], None]) -> list[Piece]:
     pieces = []
     for number, keyframes in labels.items():
         for segment in plan(keyframes, job.params["start"], job.params["stop"]):
+            step()
             near = relevant(keyframes, segment)
             pieces.append(Piece(number, segment, near, _digest(made_by, video, segment, near)))
     return sorted(pieces, key=lambda piece: (piece.segment, piece.track))

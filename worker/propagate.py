@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
 
 from app import blobs
 from app.jobs import bell, ledger, segments
 from app.jobs.segments import Taken
+from app.runs import packing
 from app.tables import Job, JobSegment, Run
-from models.engines.engine import Engine, FrameSource
+from models.engines.engine import Engine, FrameSource, Stepwise
 from models.propagate import RecentFrames
 from models.registry import adaptable
 from pose.formats import npy
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 
 _WAIT_SECONDS = 0.1  # for helpers that are not done
 _COUNT_SECONDS = 0.5  # between two counts of what is done
+_ASKED_AT_ONCE = 1000  # segments
 
 
 def propagate(context: Context) -> None:
@@ -44,7 +47,7 @@ def propagate(context: Context) -> None:
     progress = _Progress(context, work)
     progress.step()
     with _frames(context, work, progress.step) as frames, context.sharing():
-        engine = work.engine
+        engine = _listening(work.engine, context)
         if work.adapts and progress.unfinished():
             engine = _adapted(context, work, frames, lambda: progress.step("adapting"))
         sparing = Sparing(engine, context.metrics.spared)
@@ -55,6 +58,7 @@ def propagate(context: Context) -> None:
     with context.writing() as session:
         learn_cuts(work.cuts, session.scalar(select(Job.result).where(Job.id == context.held.job_id)))
         ledger.succeed(session, context.held, result_of(work))
+        packing.queue(session, context.settings, work.run)
 
 
 def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:
@@ -70,7 +74,7 @@ def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:
     work = work_of(context)
     context.stint.on(_device(work.engine, context.settings.device))
     with _frames(context, work, context.listen) as frames, context.sharing():
-        sparing = Sparing(work.engine, context.metrics.spared)
+        sparing = Sparing(_listening(work.engine, context), context.metrics.spared)
         while more():
             try:
                 if not _some(context, work, sparing, frames, context.listen, most_attempts=_attempts(context)):
@@ -151,8 +155,9 @@ def _frames(context: Context, work: Work, step: Callable[[], None]) -> Iterator[
     assert video.proxy_sha256 is not None
     assert video.proxy_table_sha256 is not None
     table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
-    with VideoReader(context.storage.file(video.proxy_sha256), table, key=video.proxy_sha256) as reader:
-        yield RecentFrames(_Watched(reader, step))
+    proxy = context.storage.file(video.proxy_sha256, context.listen)
+    with VideoReader(proxy, table, key=video.proxy_sha256) as reader:
+        yield _Watched(RecentFrames(reader), step)
 
 
 def _device(engine: Engine, wanted: str) -> str:
@@ -176,8 +181,14 @@ def _adapted(context: Context, work: Work, frames: FrameSource, step: Callable[[
     return fitting.engine
 
 
+def _listening(engine: Engine, context: Context) -> Engine:
+    if isinstance(engine, Stepwise):
+        engine.step = context.listen
+    return engine
+
+
 class _Watched:
-    """A video that says when a frame is read: looking for a cut can take long between two segments."""
+    """A video that says when a frame is asked for: looking for a cut can take long between two segments."""
 
     def __init__(self, video: FrameSource, step: Callable[[], None]) -> None:
         self._video = video
@@ -192,6 +203,21 @@ class _Watched:
             yield frame
 
 
+def _known(session: Session, run: Run, digests: Sequence[str]) -> dict[str, str | None]:
+    """What segments of the video were computed from these inputs before, in this run or another."""
+    known: dict[str, str | None] = {}
+    # Of a video that was corrected often there are many more than are wanted.
+    for first in range(0, len(digests), _ASKED_AT_ONCE):
+        computed = (
+            select(JobSegment.input_sha256, JobSegment.sha256)
+            .join(Job, Job.id == JobSegment.job_id)
+            .where(Job.video_id == run.video_id, JobSegment.sha256.is_not(None))
+            .where(JobSegment.input_sha256.in_(digests[first : first + _ASKED_AT_ONCE]))
+        )
+        known |= dict(session.execute(computed).all())
+    return known
+
+
 def _write_down(context: Context, work: Work) -> None:
     """Put the segments on the ledger, those that were computed before as done, and let others help with the rest."""
     job_id, run, engine = context.held.job_id, work.run, work.engine
@@ -202,13 +228,7 @@ def _write_down(context: Context, work: Work) -> None:
         mine = select(JobSegment.track_number, JobSegment.start, JobSegment.input_sha256)
         held = session.execute(mine.where(JobSegment.job_id == job_id)).all()
         if {(track, start): digest for track, start, digest in held} != wanted:
-            known = dict(
-                session.execute(
-                    select(JobSegment.input_sha256, JobSegment.sha256)
-                    .join(Job, Job.id == JobSegment.job_id)
-                    .where(Job.video_id == run.video_id, JobSegment.sha256.is_not(None))
-                ).all()
-            )
+            known = _known(session, run, [*wanted.values()])
             # What an engine of another version began is begun anew.
             session.execute(delete(JobSegment).where(JobSegment.job_id == job_id))
             session.execute(

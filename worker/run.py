@@ -15,6 +15,7 @@ from app.exports.service import EXPORT
 from app.jobs import ledger, states
 from app.jobs.ledger import Claim, Fenced
 from app.logs import about
+from app.runs.packing import PACK
 from app.runs.service import PROPAGATE
 from app.settings import Settings
 from app.storage import Storage
@@ -24,6 +25,7 @@ from worker.export import export
 from worker.ingest import ingest
 from worker.memory import TooLittleMemory
 from worker.metrics import WorkerMetrics
+from worker.pack import pack
 from worker.propagate import propagate
 
 log = logging.getLogger(__name__)
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 5.0  # before the second attempt; four times as long before the third
 _LONGEST_SENTENCE = 200
 
-KINDS: dict[str, Callable[[Context], None]] = {INGEST: ingest, PROPAGATE: propagate, EXPORT: export}
+KINDS: dict[str, Callable[[Context], None]] = {INGEST: ingest, PROPAGATE: propagate, PACK: pack, EXPORT: export}
 
 
 #: How a worker lets go of a job that does not end with it: the worker shuts down; it went wrong and is tried again;

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from app.errors import NoSpace, TooMany
 from app.jobs import states
 from app.settings import Settings
-from app.tables import Blob, Export, Job, Lab, Project, Upload, Video
+from app.tables import Blob, Export, Job, Lab, Project, Run, RunSlab, Upload, Video
 
-_INGEST = "ingest"  # as in app.videos.service, which looks in here
+_OURS = ("ingest", "pack")  # as in app.videos.service and app.runs.packing; nobody asks for these
 _RETRY_SECONDS = 60
 
 
@@ -21,11 +21,12 @@ class OverQuota(NoSpace):
 
 
 def stored_bytes(session: Session, lab_id: int) -> int:
-    """Bytes of the lab's videos, their proxies and its exports, each file once however often it is used."""
+    """Bytes of the lab's videos, their proxies, packed runs and exports, each file once however often it is used."""
     projects = select(Project.id).where(Project.lab_id == lab_id)
     files: CompoundSelect[Any] = union(
         select(Video.sha256).where(Video.project_id.in_(projects)),
         select(Video.proxy_sha256).where(Video.project_id.in_(projects)),
+        select(RunSlab.sha256).join(Run).join(Video).where(Video.project_id.in_(projects)),
         select(Export.sha256).where(Export.project_id.in_(projects)),
     )
     total = select(func.coalesce(func.sum(Blob.size), 0)).where(Blob.sha256.in_(files))
@@ -40,7 +41,7 @@ def promised_bytes(session: Session, lab_id: int) -> int:
 
 def queued_jobs(session: Session, lab_id: int) -> int:
     """Propagations and exports of the lab that wait for a worker."""
-    waiting = select(func.count()).where(Job.lab_id == lab_id, Job.state == states.QUEUED, Job.kind != _INGEST)
+    waiting = select(func.count()).where(Job.lab_id == lab_id, Job.state == states.QUEUED, Job.kind.not_in(_OURS))
     return session.execute(waiting).scalar_one()
 
 

@@ -1,17 +1,19 @@
-"""Reading pseudo-labels: the newest visible run of each track and frame, from the arrays its segments are stored as."""
+"""Reading pseudo-labels: the newest visible run of each track and frame, from its slabs or segments."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.runs import packing
+from app.runs.packing import Extent, overlapping
 from app.storage import Storage
-from app.tables import JobSegment, Run
-from pose.formats import npy
+from app.tables import JobSegment, Run, RunSlab
+from pose.formats import npy, slab
 from pose.track import Track, blank
 
 
@@ -59,29 +61,82 @@ def read(
     Returns:
         The tracks that have any, by number.
     """
-    query = (
-        select(Run.id, JobSegment.track_number, JobSegment.start, JobSegment.stop, JobSegment.sha256)
-        .join(JobSegment, JobSegment.job_id == Run.job_id)
-        .where(Run.id.in_(runs), JobSegment.sha256.is_not(None), JobSegment.start < stop, JobSegment.stop > start)
-        .order_by(Run.id.desc(), JobSegment.track_number, JobSegment.start)
-    )
-    if tracks is not None:
-        query = query.where(JobSegment.track_number.in_(tracks))
+    if not runs or start >= stop:
+        return {}
     window = np.arange(start, stop, dtype=np.int64)
-    poses: dict[int, Track] = {}
     owners: dict[int, np.ndarray] = {}
-    for run_id, number, first, last, sha256 in session.execute(query):
-        owner = owners.setdefault(number, np.zeros(len(window), dtype=np.int64))
-        target = poses.setdefault(number, blank(window, num_keypoints))
-        rows = np.arange(max(first, start), min(last, stop)) - start
-        free = rows[owner[rows] == 0]
-        if len(free) and sha256 is not None:
-            part = npy.decode(storage.get(sha256))
-            known = slice(part.num_keypoints)
+    needed: dict[str, list[tuple[_Part, np.ndarray]]] = {}
+    slabs = _slabs(session, runs, start, stop)
+    for run_id, extent in packing.extents(session, runs).items():
+        wanted = [track for track in extent.tracks if tracks is None or track in tracks]
+        inside = slice(max(extent.start, start) - start, max(min(extent.stop, stop) - start, 0))
+        if all((owners[track][inside] > 0).all() if track in owners else not window[inside].size for track in wanted):
+            continue
+        for part in _parts(session, run_id, extent, slabs.get(run_id, []), wanted, start, stop):
+            owner = owners.setdefault(part.track, np.zeros(len(window), dtype=np.int64))
+            rows = np.arange(max(part.start, start), min(part.stop, stop)) - start
+            free = rows[owner[rows] == 0]
+            if len(free):
+                owner[free] = run_id
+                needed.setdefault(part.sha256, []).append((part, free))
+    poses = {number: blank(window, num_keypoints) for number in owners}
+    for sha256, data in storage.get_all(list(needed)):
+        for part, rows, found in _read(data, needed[sha256]):
+            known = slice(found.num_keypoints)
             for name in ("xy", "visibility", "score", "radius90"):
-                getattr(target, name)[free, known] = getattr(part, name)[free + start - first]
-            owner[free] = run_id
+                getattr(poses[part.track], name)[rows, known] = getattr(found, name)[rows + start - part.start]
     return {
         number: PseudoLabels(target.select(owners[number] > 0), owners[number][owners[number] > 0])
         for number, target in poses.items()
     }
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Frames of a track that one object holds: a segment, or a slab."""
+
+    track: int
+    start: int
+    stop: int
+    sha256: str
+    packed: bool
+
+
+def _slabs(session: Session, runs: Sequence[int], start: int, stop: int) -> dict[int, list[RunSlab]]:
+    first, last = start // slab.FRAMES, (stop - 1) // slab.FRAMES
+    query = select(RunSlab).where(RunSlab.run_id.in_(runs), RunSlab.chunk.between(first, last))
+    slabs: dict[int, list[RunSlab]] = {}
+    for row in session.scalars(query.order_by(RunSlab.chunk, RunSlab.block)):
+        slabs.setdefault(row.run_id, []).append(row)
+    return slabs
+
+
+def _parts(
+    session: Session, run_id: int, extent: Extent, slabs: list[RunSlab], tracks: list[int], start: int, stop: int
+) -> Iterator[_Part]:
+    """What holds a run's poses in a window: slabs where all of them are there, else segments."""
+    if len(slabs) == len(extent.chunks(start, stop)) * len(extent.blocks):
+        for row in slabs:
+            first, last = extent.inside(row.chunk)
+            for track in extent.blocks[row.block]:
+                if track in tracks:
+                    yield _Part(track, first, last, row.sha256, True)
+        return
+    query = (
+        select(JobSegment.track_number, JobSegment.start, JobSegment.stop, JobSegment.sha256)
+        .join(Run, Run.job_id == JobSegment.job_id)
+        .where(Run.id == run_id, JobSegment.sha256.is_not(None), overlapping(tracks, start, stop))
+        .order_by(JobSegment.track_number, JobSegment.start)
+    )
+    for track, first, last, sha256 in session.execute(query):
+        yield _Part(track, first, last, str(sha256), False)
+
+
+def _read(data: bytes, wanted: list[tuple[_Part, np.ndarray]]) -> Iterator[tuple[_Part, np.ndarray, Track]]:
+    if not wanted[0][0].packed:
+        segment = npy.decode(data)
+        yield from ((part, rows, segment) for part, rows in wanted)
+        return
+    packed = slab.decode(data)
+    for part, rows in wanted:
+        yield part, rows, packed.poses(part.track, part.start, part.stop)

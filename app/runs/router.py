@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from sqlalchemy import select
 
 from app.audit import service as audit
-from app.dependencies import CallerDep, RunDep, SessionDep, SettingsDep, VideoDep, require
+from app.dependencies import CallerDep, RunDep, SessionDep, SettingsDep, StorageDep, VideoDep, require
 from app.errors import problem_responses
 from app.idempotency import OnceDep
 from app.jobs.schemas import JobOut
 from app.keys.service import Role
 from app.pagination import Page, PageDep
 from app.runs import service
+from app.runs.archive import archive
 from app.runs.schemas import PropagationIn, RunOut
 from app.tables import Run, Video
 
@@ -56,6 +57,18 @@ def list_runs(video: VideoDep, session: SessionDep, page: PageDep) -> Page[RunOu
 def get_run(run: RunDep, session: SessionDep) -> RunOut:
     """One run and its pedigree."""
     return service.show(session, run)
+
+
+@router.get(
+    "/runs/{run_id}/content",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/zip": {}}}, **problem_responses(409)},
+)
+def get_run_content(run: RunDep, session: SessionDep, storage: StorageDep) -> StreamingResponse:
+    """A packed run as a Zarr group in a ZIP: ``xy``, ``score``, ``radius90``, ``visibility`` by track and frame."""
+    content = archive(session, run)
+    headers = {"ETag": f'"{content.sha256}"', "Content-Disposition": f'attachment; filename="run-{run.id}.zarr.zip"'}
+    return StreamingResponse(content.write(storage), media_type="application/zip", headers=headers)
 
 
 @router.delete("/runs/{run_id}", dependencies=[require(Role.ANNOTATOR)])

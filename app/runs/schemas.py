@@ -43,6 +43,7 @@ class RunOut(BaseModel):
     """One propagation's output: which engine made it, from which labels, and how far it is.
 
     ``cuts`` are the first frames of shots, as far as the video has been looked through; no pose is carried across one.
+    ``packed`` tells whether ``/runs/{id}/content`` can be downloaded.
     """
 
     id: int
@@ -60,5 +61,6 @@ class RunOut(BaseModel):
     cuts: list[int]
     segments: int
     segments_done: int
+    packed: bool
     hidden: bool
     created_at: datetime

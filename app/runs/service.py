@@ -13,6 +13,7 @@ from app.jobs import ledger
 from app.labels import history
 from app.labs import quotas
 from app.projects import service as projects
+from app.runs import packing
 from app.runs.schemas import PropagationIn, RunOut
 from app.settings import GPU, Settings
 from app.tables import Job, JobSegment, Project, Run, Video
@@ -98,6 +99,7 @@ def show(session: Session, run: Run) -> RunOut:
             "cuts": [frame for frame in _cuts(job) if job.params["start"] <= frame < job.params["stop"]],
             "segments": total,
             "segments_done": done,
+            "packed": packing.is_packed(session, run),
             "hidden": run.hidden_at is not None,
             "created_at": run.created_at,
         }

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from pose.segments import Segment
 from pose.track import Track
+
+#: Called several times a second during long work; what it raises ends the work.
+Step = Callable[[], None]
+
+
+def go_on() -> None:
+    """The step of who needs none."""
 
 
 class FrameSource(Protocol):
@@ -64,3 +71,14 @@ class Engine(Protocol):
             segment: The frames wanted.
         """
         ...
+
+
+@runtime_checkable
+class Stepwise(Protocol):
+    """An engine that computes long without reading a frame, and can be ended in between.
+
+    Attributes:
+        step: Called in between, from several threads; who propagates may set it.
+    """
+
+    step: Step

@@ -41,6 +41,7 @@ class Eye:
         missing = [frame for frame in wanted if known[frame] is None]
         images = seen.colors(missing)
         for begin in range(0, len(missing), self._at_once):
+            seen.step()
             batch = missing[begin : begin + self._at_once]
             for frame, levels in zip(batch, self._describe(np.stack([images[frame] for frame in batch])), strict=True):
                 known[frame] = levels

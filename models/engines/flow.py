@@ -11,7 +11,7 @@ import numpy as np
 from models.crops import Crop
 from models.engines import linear
 from models.engines.confidence import HIDDEN_FACTOR, score_of
-from models.engines.engine import FrameSource
+from models.engines.engine import FrameSource, Step, go_on
 from models.engines.gap import Gap, gaps
 from models.engines.gap import crop_of as gap_crop
 from models.engines.lucas_kanade import Chains, follow
@@ -76,9 +76,17 @@ class Flow:
     name = "flow"
     version = "1"
 
+    def __init__(self) -> None:
+        self.step: Step = go_on
+
     def propagate(self, video: FrameSource, keyframes: Track, segment: Segment) -> Track:
         """See ``Engine.propagate``."""
-        return join([_fill(video, gap, keyframes) for gap in gaps(keyframes, segment, video.width, video.height)])
+        return join([self._fill(video, gap, keyframes) for gap in gaps(keyframes, segment, video.width, video.height)])
+
+    def _fill(self, video: FrameSource, gap: Gap, keyframes: Track) -> Track:
+        weighed = weigh(Seen(video, crop_of(video, gap), None, Memory(), self.step), gap)
+        xy, radius = weighed.xy, radius90(gap, weighed)
+        return gap.poses(xy, score_of(radius, gap.size), radius, keyframes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,12 +137,6 @@ def weigh(seen: Seen, gap: Gap) -> Weighed:
         places[slot] = np.where(reached[..., None], way.places, places[slot])
         log_weight[slot] = way.log_weight
     return Weighed(places, log_weight)
-
-
-def _fill(video: FrameSource, gap: Gap, keyframes: Track) -> Track:
-    weighed = weigh(Seen(video, crop_of(video, gap), None, Memory()), gap)
-    xy, radius = weighed.xy, radius90(gap, weighed)
-    return gap.poses(xy, score_of(radius, gap.size), radius, keyframes)
 
 
 def radius90(gap: Gap, weighed: Weighed) -> np.ndarray:
@@ -208,7 +210,7 @@ def _followed(seen: Seen, gap: Gap) -> list[tuple[slice, Weighed]]:
     images = seen.grays(sorted({frame for order in needed for frame in order}))
     # OpenCV lets go of the interpreter, so the two directions run side by side.
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda task: _follow(seen.gray, images, *task), zip(ways, unknown, needed, strict=True)))
+        found = list(pool.map(lambda task: _follow(seen, images, *task), zip(ways, unknown, needed, strict=True)))
     weighed = []
     for way, known, new in zip(ways, paths, found, strict=True):
         for k, path in new.items():
@@ -232,14 +234,14 @@ def _remembered(seen: Seen, way: _Direction) -> list[Chains | None]:
 
 
 def _follow(
-    crop: Crop, images: dict[int, np.ndarray], way: _Direction, wanted: np.ndarray, order: Sequence[int]
+    seen: Seen, images: dict[int, np.ndarray], way: _Direction, wanted: np.ndarray, order: Sequence[int]
 ) -> dict[int, Chains]:
     """The chain of each wanted keypoint from its label to the last frame."""
     if not len(order):
         return {}
     k = np.flatnonzero(wanted)
     first, last = np.abs(way.origin[k] - order[0]), np.abs(way.last[k] - order[0])
-    chains = follow([images[frame] for frame in order], crop.to_crop(way.begin[k]), first, last)
+    chains = follow([images[frame] for frame in order], seen.gray.to_crop(way.begin[k]), first, last, seen.step)
     return {
         int(number): Chains(chains.xy[begin : end + 1, column].copy(), chains.drift[begin : end + 1, column].copy())
         for column, (number, begin, end) in enumerate(zip(k, first, last, strict=True))

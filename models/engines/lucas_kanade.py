@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from models.engines.engine import Step, go_on
+
 #: Each point moves with the consensus of itself and this many satellites around it.
 SATELLITES = 6
 
@@ -35,7 +37,9 @@ class Chains:
     drift: np.ndarray
 
 
-def follow(images: Sequence[np.ndarray], points: np.ndarray, first: np.ndarray, last: np.ndarray) -> Chains:
+def follow(
+    images: Sequence[np.ndarray], points: np.ndarray, first: np.ndarray, last: np.ndarray, step: Step = go_on
+) -> Chains:
     """Follow points through images, each over its own part of them.
 
     A step from one image to the next tracks the point and ``SATELLITES`` around it (pyramidal Lucas-Kanade, Bouguet
@@ -50,10 +54,12 @@ def follow(images: Sequence[np.ndarray], points: np.ndarray, first: np.ndarray, 
         points: ``(N, 2)`` starting places in pixels; outside the image a point does not move.
         first: ``(N,)`` image a point starts from.
         last: ``(N,)`` image up to which it is followed, inclusive.
+        step: Called at each image.
     """
     xy = np.repeat(points[None].astype(np.float64), len(images), axis=0)
     drift = np.zeros(xy.shape[:2])
     for t in range(len(images) - 1):
+        step()
         xy[t + 1], drift[t + 1] = xy[t], drift[t]
         active = np.flatnonzero((first <= t) & (t < last))
         if len(active):

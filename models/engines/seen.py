@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from models.crops import Crop
-from models.engines.engine import FrameSource
+from models.engines.engine import FrameSource, Step, go_on
 from models.engines.memory import Memory
 
 
@@ -20,12 +20,14 @@ class Seen:
         gray: Crop whose luma is asked for.
         color: Crop whose colours are asked for, or None.
         memory: Where crops are kept; of this video alone unless the video has a key.
+        step: For long work on the crops to call.
     """
 
-    def __init__(self, video: FrameSource, gray: Crop, color: Crop | None, memory: Memory) -> None:
+    def __init__(self, video: FrameSource, gray: Crop, color: Crop | None, memory: Memory, step: Step = go_on) -> None:
         self._video = video
         self.gray, self.color = gray, color
         self.memory = memory
+        self.step = step
 
     @property
     def identity(self) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,7 @@ from models.crops import Crop
 from models.devices import pick
 from models.engines import flow
 from models.engines.confidence import HIDDEN_FACTOR, SHAPE, score_of
-from models.engines.engine import FrameSource
+from models.engines.engine import FrameSource, Step, go_on
 from models.engines.eye import FRAMES_AT_ONCE, Eye
 from models.engines.flow import HORIZON, Weighed, weigh
 from models.engines.fusion import consensus
@@ -131,6 +132,7 @@ class StdPoseEngine:
         self._choice = choice or Choice()
         self._detect = detect
         self._memory = Memory()
+        self.step: Step = go_on
         self.mirrored = self._choice.mirrored
         self._frames_at_once = FRAMES_AT_ONCE
         self.version = f"{_VERSION}-{weights[:12]}" if weights else _VERSION
@@ -147,7 +149,7 @@ class StdPoseEngine:
     def with_detector(self, detect: Detect, version: str) -> StdPoseEngine:
         """The same engine with a detector; ``version`` tells it from others."""
         adapted = StdPoseEngine(self.network, self.checkpoint_sha256 or "", str(self._device), self._choice, detect)
-        adapted.version = version
+        adapted.version, adapted.step = version, self.step
         return adapted
 
     def spare(self) -> bool:
@@ -166,7 +168,9 @@ class StdPoseEngine:
 
     def propagate(self, video: FrameSource, keyframes: Track, segment: Segment) -> Track:
         """See ``Engine.propagate``."""
-        return join([self._fill(video, gap, keyframes) for gap in gaps(keyframes, segment, video.width, video.height)])
+        parts = gaps(keyframes, segment, video.width, video.height)
+        with _heard(self.network, self.step):
+            return join([self._fill(video, gap, keyframes) for gap in parts])
 
     def _fill(self, video: FrameSource, part: Gap, keyframes: Track) -> Track:
         piece = Segment(int(part.frames[0]), int(part.frames[-1]) + 1)
@@ -176,7 +180,7 @@ class StdPoseEngine:
             return gap.poses(gap.interpolate(), nowhere, nowhere, keyframes).between(piece.start, piece.stop)
         crop = crop_of(video, gap)
         memory = Memory() if video.key is None else self._memory
-        seen = Seen(video, flow.crop_of(video, gap), crop, memory)
+        seen = Seen(video, flow.crop_of(video, gap), crop, memory, self.step)
         weighed = weigh(seen, gap)
         questions = [question for reach in reaches(gap) for question in self._ask(seen, crop, gap, reach, weighed)]
         poses = self._answer(gap, crop, weighed, questions, keyframes, None)
@@ -266,6 +270,17 @@ class StdPoseEngine:
 def crop_of(video: FrameSource, gap: Gap) -> Crop:
     """The part of the frames that the network sees."""
     return gap_crop(gap, video.width, video.height, scaled_size=SUBJECT_SIZE, longest=_LONGEST_SIDE)
+
+
+@contextmanager
+def _heard(network: StdPose, step: Step) -> Iterator[None]:
+    """Call ``step`` before each part of the network computes: a long window takes it seconds."""
+    hooks = [part.register_forward_pre_hook(lambda *_: step()) for part in network.modules()]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _around(part: Gap, num_frames: int) -> Segment:

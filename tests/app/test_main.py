@@ -11,8 +11,9 @@ from app.main import create_app
 from app.settings import Settings
 
 
-def test_the_service_loads_no_torch():
-    code = "import sys, app.main; print([m for m in ('torch', 'models', 'worker', 'transformers') if m in sys.modules])"
+def test_the_service_loads_nothing_heavy():
+    heavy = "('torch', 'models', 'worker', 'transformers', 'zarr', 'numcodecs')"
+    code = f"import sys, app.main; print([m for m in {heavy} if m in sys.modules])"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert child.stdout.strip() == "[]"
 

@@ -326,6 +326,47 @@ def test_an_object_that_was_damaged_in_the_bucket_is_noticed(remote, bucket):
         remote.file(stored.sha256)
 
 
+def test_several_objects_come_in_the_order_asked_for(remote, storage):
+    for store in (remote, storage):
+        names = [store.put(f"object {number}".encode()).sha256 for number in range(30)]
+        names.reverse()
+        assert [data for _, data in store.get_all(names)] == [
+            f"object {number}".encode() for number in range(29, -1, -1)
+        ]
+        assert list(store.get_all([])) == []
+        with pytest.raises(FileNotFoundError):
+            list(store.get_all([*names, "0" * 64]))
+
+
+def test_what_is_ended_on_its_way_to_a_bucket_is_not_there(remote, tmp_path):
+    """Whoever cancels an export does not wait for its file to go up, nor one who cancels an ingest for it to come."""
+    data = np.random.default_rng(0).bytes(20 << 20)
+    (tmp_path / "large").write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+
+    class Enough(Exception):
+        pass
+
+    def ending(after):
+        left = iter(range(after))
+
+        def step():
+            if next(left, None) is None:
+                raise Enough
+
+        return step
+
+    for known, after in ((None, 5), (None, 30), (sha256, 12)):
+        with pytest.raises(Enough):
+            remote.adopt(tmp_path / "large", known, ending(after))
+        assert not remote.has(sha256)
+    assert remote.adopt(tmp_path / "large").sha256 == sha256
+    with pytest.raises(Enough):
+        remote.file(sha256, ending(1))
+    assert remote.file(sha256).read_bytes() == data
+    assert not list((tmp_path / "scratch").glob("*.part"))
+
+
 def test_an_object_in_a_bucket_has_an_address_for_browsers(remote, storage, bucket, s3_address, tmp_path):
     stored = remote.put(b"hello")
     address = remote.address(stored.sha256)
