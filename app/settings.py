@@ -51,6 +51,7 @@ class Settings(BaseSettings):
         cache_bytes: Room on this machine for copies of objects, where storage is remote.
         public_storage_endpoint: Address of an S3 store as browsers reach it, where it is another than the service's.
         open_videos: How many proxies the API keeps open to serve frames from.
+        frame_cache_bytes: What frames that were served, or will be soon, may take in the API's memory.
     """
 
     model_config = SettingsConfigDict(env_prefix="POSETWEEN_", extra="ignore")
@@ -84,7 +85,8 @@ class Settings(BaseSettings):
     adapt_steps: int = Field(default=200, gt=0)
     cache_bytes: int = Field(default=20 * 1024 * MIB, gt=0)
     public_storage_endpoint: str = ""
-    open_videos: int = Field(default=4, gt=0)
+    open_videos: int = Field(default=16, gt=0)
+    frame_cache_bytes: int = Field(default=512 * MIB, ge=0)
 
     @property
     def database(self) -> str:

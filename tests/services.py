@@ -112,8 +112,8 @@ def run_redis(binary: Path, folder: Path, port: int) -> Iterator[str]:
 
 
 @contextmanager
-def run_postgres(binaries: Path, folder: Path) -> Iterator[str]:
-    """A Postgres whose data is in a folder."""
+def run_postgres(binaries: Path, folder: Path, *, durable: bool = False) -> Iterator[str]:
+    """A Postgres whose data is in a folder; unless ``durable``, a power cut would lose it."""
     # Postgres refuses to run as root.
     user = _service_user() if os.geteuid() == 0 else None
     data = folder / "data"
@@ -127,7 +127,8 @@ def run_postgres(binaries: Path, folder: Path) -> Iterator[str]:
         cwd="/",
     )
     port = free_port()
-    options = {**_POSTGRES_OPTIONS, "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder}
+    chosen = {name: _POSTGRES_OPTIONS[name] for name in ("max_connections",)} if durable else _POSTGRES_OPTIONS
+    options = {**chosen, "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder}
     settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
