@@ -45,6 +45,7 @@ from benchmarks.live_server import heading, live_server, render, table
 from cli.serve import prepare
 from pose.decoder import Decoder
 from pose.frame_table import FrameTable
+from pose.proxy import write_proxy
 from tests.services import open_folder, postgres_binaries, run_postgres
 
 VIDEOS, FRAMES, WIDTH, HEIGHT, PAGE_WIDTH = 10, 1800, 1280, 720, 960
@@ -53,10 +54,13 @@ KINDS = {"frame": "frame fetch", "label": "label write", "timeline": "timeline"}
 
 
 def proxy(folder: Path, seed: int) -> tuple[Path, FrameTable]:
-    """A minute of video, coded as proxies are: a clip that was rendered, repeated."""
+    """The proxy of a minute of video: that of a clip which was rendered, repeated."""
     clip, whole = folder / f"clip-{seed}.mp4", folder / f"proxy-{seed}.mp4"
     if not clip.exists():
-        render(clip, CLIP, WIDTH, HEIGHT, scene_frames=SCENE, seed=seed)
+        rendered = folder / f"rendered-{seed}.mp4"
+        render(rendered, CLIP, WIDTH, HEIGHT, scene_frames=SCENE, seed=seed)
+        for _ in write_proxy(rendered, clip):
+            pass
     with av.open(str(whole), "w", container_options={"movflags": "faststart"}) as target:
         for turn in range(FRAMES // CLIP):
             with av.open(str(clip)) as source:
