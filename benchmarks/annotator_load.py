@@ -3,7 +3,8 @@
 Open loop: every request has a moment at which the annotator wants it, and its time counts from there, also while it
 waits for a connection. A slow server so gets no fewer requests, and its slowness is not left out.
 
-An annotator is a browser with six connections to the server, as browsers have. Requests are written and read with as
+An annotator is a browser with six connections to the server, as browsers have; the page fetches frames over four of
+them, so that labels do not wait for pictures. Requests are written and read with as
 little work as Python allows, since real annotators bring computers of their own.
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 
 import uvloop
 
-CONNECTIONS = 6
+CONNECTIONS, FOR_FRAMES = 6, 4
 FRAME_SECONDS, LABEL_SECONDS, TIMELINE_SECONDS = 0.5, 3.0, 10.0
 #: Somebody who waits for so long reloads the page.
 PATIENCE_SECONDS = 60.0
@@ -44,12 +45,14 @@ class Load:
     Attributes:
         port: The server's, on loopback.
         seconds: For how long requests are made.
+        arrival: Seconds over which the annotators begin, each at a moment of its own.
         width: Pixels of the frames that a page asks for.
         workplaces: One for each annotator.
     """
 
     port: int
     seconds: float
+    arrival: float
     width: int
     workplaces: list[Workplace]
 
@@ -78,24 +81,29 @@ class _Browser:
         self._port = port
         self._head = f"Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-        self._turn = asyncio.Semaphore(CONNECTIONS)
+        self._turns = {True: asyncio.Semaphore(FOR_FRAMES), False: asyncio.Semaphore(CONNECTIONS - FOR_FRAMES)}
 
     async def send(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Send a request; gives the status and the body of its answer."""
         kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
         request = f"{method} /api/v1{path} HTTP/1.1\r\n{self._head}{kind}\r\n".encode() + body
-        async with self._turn:
-            ends = self._free.pop() if self._free else await asyncio.open_connection("127.0.0.1", self._port)
-            try:
-                ends[1].write(request)
-                head = await ends[0].readuntil(b"\r\n\r\n")
-                length = head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0]
-                answer = await ends[0].readexactly(int(length))
-            except BaseException:
-                ends[1].close()
-                raise
-            self._free.append(ends)
-        return int(head[9:12]), answer
+        async with self._turns["/frames/" in path]:
+            while True:
+                kept = bool(self._free)
+                ends = self._free.pop() if kept else await asyncio.open_connection("127.0.0.1", self._port)
+                try:
+                    ends[1].write(request)
+                    head = await ends[0].readuntil(b"\r\n\r\n")
+                    length = head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0]
+                    answer = await ends[0].readexactly(int(length))
+                except BaseException as error:
+                    ends[1].close()
+                    # The server may close a connection that was idle for long just then; browsers open another.
+                    if kept and isinstance(error, ConnectionError | asyncio.IncompleteReadError):
+                        continue
+                    raise
+                self._free.append(ends)
+                return int(head[9:12]), answer
 
     def close(self) -> None:
         for _, writer in self._free:
@@ -108,10 +116,11 @@ class _Annotator:
         self._rng = random.Random(seed)
         self._browser = _Browser(load.port, place.key)
         self._frame = self._rng.randrange(place.num_frames)
+        self._late = self._rng.random() * load.arrival
         self._video = f"/videos/{place.video_id}"
 
     async def work(self, start: float) -> None:
-        """Do everything that this annotator does, from ``start`` on the loop's clock."""
+        """Do everything that this annotator does, on the loop's clock, where the work of all begins at ``start``."""
         await asyncio.gather(
             self._repeat("frame", FRAME_SECONDS, start, self._fetch),
             self._repeat("label", LABEL_SECONDS, start, self._write),
@@ -123,7 +132,7 @@ class _Annotator:
         self, kind: str, every: float, start: float, request: Callable[[], tuple[str, str, bytes]]
     ) -> None:
         loop = asyncio.get_running_loop()
-        wanted = start + self._rng.random() * every
+        wanted = start + self._late + self._rng.random() * every
         pending = []
         while wanted < start + self._load.seconds:
             await asyncio.sleep(wanted - loop.time())

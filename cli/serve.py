@@ -25,6 +25,8 @@ from cli.options import BrokerUrl, DatabaseUrl, DataDir, Host, Json, Port, Stora
 from migrations.apply import upgrade
 
 _RESTART_SECONDS = 1.0
+#: Longer than a page's requests are apart, and than proxies before us keep a connection (60 s, most of them).
+_KEEP_ALIVE_SECONDS = 75
 
 
 def up(
@@ -95,7 +97,10 @@ def _open(chosen: Settings) -> tuple[uvicorn.Server, socket.socket]:
         listener = socket.create_server((chosen.host, chosen.port))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot serve on {chosen.host}:{chosen.port}: {error}") from error
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)), listener
+    config = uvicorn.Config(
+        app, log_level="warning", timeout_graceful_shutdown=5, timeout_keep_alive=_KEEP_ALIVE_SECONDS
+    )
+    return uvicorn.Server(config), listener
 
 
 def _run(chosen: Settings, server: uvicorn.Server, listener: socket.socket, *, as_json: bool) -> None:
