@@ -32,6 +32,7 @@ from app.labels import history
 from app.labels import service as labels
 from app.labels.schemas import LabelIn
 from app.labs import quotas
+from app.settings import QUEUES
 from app.tables import ApiKey, AuditEntry, Job, JobSegment, LabelRevision, Project, Run, Video
 from app.uploads import service as uploads
 from benchmarks.filled_database import Filled, fill
@@ -100,7 +101,9 @@ def hot(filled: Filled) -> dict[str, Callable[[Session], object]]:
         ),
         "a page of the audit trail": page(AuditEntry, AuditEntry.lab_id == lab, by=AuditEntry.id.desc()),
         "a page of a lab's jobs": page(Job, Job.lab_id == lab, by=Job.id),
-        "a page of a lab's waiting jobs": page(Job, Job.lab_id == lab, Job.state == "queued", by=Job.id),
+        "a page of a lab's waiting jobs": page(
+            Job, Job.lab_id == lab, Job.queue.in_(QUEUES), Job.state == "queued", by=Job.id
+        ),
         "a page of a video's jobs": page(Job, Job.lab_id == lab, Job.video_id == video, by=Job.id),
         "count a lab's waiting jobs": lambda session: quotas.queued_jobs(session, lab),
         "add up a lab's bytes": lambda session: quotas.stored_bytes(session, lab),
