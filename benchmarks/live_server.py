@@ -137,7 +137,7 @@ def live_server(data_dir: Path, **chosen: object) -> Iterator[LiveServer]:
         yield server
     finally:
         child.terminate()
-        child.wait(timeout=30)
+        child.wait(timeout=120)
 
 
 def seconds(work: Callable[[], object]) -> float:

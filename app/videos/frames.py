@@ -55,6 +55,14 @@ class View:
 
 
 @dataclass
+class _Wish:
+    """A frame that somebody waits for, and how many do."""
+
+    promise: Future[bytes] = field(default_factory=Future)
+    waiting: int = 0
+
+
+@dataclass
 class _Group:
     """The frames from a keyframe up to the next, in one view, while somebody waits for some of them."""
 
@@ -62,7 +70,7 @@ class _Group:
     table: FrameTable
     start: int
     stop: int
-    wanted: dict[int, Future[bytes]] = field(default_factory=dict)
+    wanted: dict[int, _Wish] = field(default_factory=dict)
     under_way: bool = False
 
     def size(self) -> tuple[int, int] | None:
@@ -95,9 +103,9 @@ class Frames:
         self._ended = False
 
     def get(self, view: View, index: int) -> bytes | Future[bytes]:
-        """A frame that the video has, or a promise of it. Nobody but who made it may cancel a promise.
+        """A frame that the video has, or a promise of it, which is broken with whatever reading the file raises.
 
-        The promise is broken with whatever reading the file raises.
+        Others may have been given the same promise: who waits no longer calls ``forget`` and does not cancel it.
         """
         image = self._cache.get((view, index))
         if image is not None:
@@ -107,14 +115,30 @@ class Frames:
         with self._changed:
             if self._ended:
                 raise RuntimeError("the service is being stopped")
-            # It may have been made since; from here on it cannot be without our future.
+            # It may have been made since; from here on it cannot be made without keeping our promise.
             image = self._cache.get((view, index))
             if image is not None:
                 return image
             group = self._groups.setdefault((view, start), _Group(view, table, start, stop))
             self._changed.notify()
             self._begin()
-            return group.wanted.setdefault(index, Future())
+            wish = group.wanted.setdefault(index, _Wish())
+            wish.waiting += 1
+            return wish.promise
+
+    def forget(self, view: View, index: int) -> None:
+        """One of those who wait for a frame does so no longer; what nobody waits for is not begun any more."""
+        start, _ = self._table(view.table_sha256).group(index)
+        with self._changed:
+            group = self._groups.get((view, start))
+            wish = group.wanted.get(index) if group else None
+            if group is None or wish is None:
+                return
+            wish.waiting -= 1
+            if not wish.waiting:
+                group.wanted.pop(index).promise.cancel()
+            if not group.wanted and not group.under_way:
+                del self._groups[view, start]
 
     def close(self) -> None:
         """Break the promises that are left, end the threads and close the files."""
@@ -182,9 +206,9 @@ class Frames:
     def _answer(self, group: _Group, index: int, image: bytes) -> None:
         with self._changed:
             self._cache.put((group.view, index), image)
-            future = group.wanted.pop(index, None)
-        if future is not None:
-            future.set_result(image)
+            wish = group.wanted.pop(index, None)
+        if wish is not None:
+            wish.promise.set_result(image)
 
 
 def encode(frame: np.ndarray, image_format: Format) -> bytes:
@@ -202,5 +226,5 @@ def _give_way() -> None:
 
 
 def _break(group: _Group, error: Exception) -> None:
-    for future in group.wanted.values():
-        future.set_exception(error)
+    for wish in group.wanted.values():
+        wish.promise.set_exception(error)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import select
+from starlette.requests import ClientDisconnect
 
 from app import blobs
 from app.audit import service as audit
@@ -47,6 +48,7 @@ from app.videos.schemas import VideoOut
 router = APIRouter(tags=["videos"])
 
 _FOR_EVER = "private, max-age=31536000, immutable"
+_LOOK_SECONDS = 0.5  # between two looks at whether somebody still waits for a frame
 _BYTES: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -175,7 +177,7 @@ async def get_frame(
     """The exact frame as an image."""
     frames: Frames = request.app.state.frames
 
-    def find() -> Response | Future[bytes]:
+    def look() -> Response | tuple[View, Future[bytes]]:
         with database.session(readonly=True) as session:
             video = service.readable(find_video(video_id, session, caller))
         service.check_frame(video, index)
@@ -186,17 +188,26 @@ async def get_frame(
         headers["ETag"] = etag = f'"{video.proxy_sha256[:32]}-{index}-{image_format}-{smaller or "full"}"'
         if if_none_match is not None and (etag in if_none_match or if_none_match.strip() == "*"):
             return Response(status_code=304, headers=headers)
-        found = frames.get(View(video.proxy_sha256, video.proxy_table_sha256, image_format, smaller), index)
-        return found if isinstance(found, Future) else show(found)
+        view = View(video.proxy_sha256, video.proxy_table_sha256, image_format, smaller)
+        found = frames.get(view, index)
+        return (view, found) if isinstance(found, Future) else show(found)
 
     def show(image: bytes) -> Response:
         return Response(image, media_type=f"image/{image_format}", headers=headers)
 
     headers = {"Cache-Control": _FOR_EVER}
     # No transaction and no thread is held while a frame is decoded: labels are written meanwhile.
-    found = await run_in_threadpool(find)
-    # Others may wait for the same frame, so nobody may call it off.
-    return show(await asyncio.shield(asyncio.wrap_future(found))) if isinstance(found, Future) else found
+    found = await run_in_threadpool(look)
+    if isinstance(found, Response):
+        return found
+    view, promise = found
+    made = asyncio.wrap_future(promise)
+    while not (await asyncio.wait({made}, timeout=_LOOK_SECONDS))[0]:
+        if await request.is_disconnected():
+            # A page that jumps on calls off what it asked for.
+            await run_in_threadpool(frames.forget, view, index)
+            raise ClientDisconnect
+    return show(made.result())
 
 
 @router.get(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -133,6 +134,35 @@ def test_who_asks_for_the_same_frame_gets_the_same_image(frames, stored):
     with ThreadPoolExecutor(8) as pool:
         images = list(pool.map(lambda index: image(frames.get(stored[1], index)), [7, 3, 7, 29, 3, 44, 7, 0] * 4))
     assert len(set(images)) == 5
+
+
+def test_a_frame_is_made_as_long_as_one_of_those_who_asked_waits(stored):
+    storage, view, _ = stored
+    served = Frames(storage, open_videos=2, cache_bytes=2**20, threads=1)
+    busy = [served.get(replace(view, width=width), 29) for width in range(100, 110)]
+    mine, yours, alone = served.get(view, 3), served.get(view, 3), served.get(view, 44)
+    assert mine is yours
+    served.forget(view, 3)
+    served.forget(view, 44)
+    assert alone.cancelled()
+    assert image(yours)[:2] == b"\xff\xd8"
+    for index in (3, 44):
+        served.forget(view, index)  # late, or once too often: nothing comes of it
+    assert all(image(one) for one in busy)
+    assert image(served.get(view, 44))[:2] == b"\xff\xd8"
+    served.close()
+
+
+def test_a_page_that_calls_off_what_it_asked_for_hinders_nobody(house):
+    address = house.http.base_url
+    for index in range(20):
+        with socket.create_connection((address.host, address.port)) as connection:
+            request = (
+                f"GET {address.path.rstrip('/')}{house.url}/frames/{index}?format=png&width={200 + index} HTTP/1.1"
+            )
+            lines = [request, "Host: x", f"Authorization: {house.http.headers['authorization']}", "", ""]
+            connection.sendall("\r\n".join(lines).encode())
+    assert house.http.get(f"{house.url}/frames/20").status_code == 200
 
 
 def test_a_frame_that_cannot_be_read_fails_alone(frames, stored):
