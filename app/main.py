@@ -43,7 +43,7 @@ from app.uploads.parts import Parts
 from app.uploads.router import router as uploads
 from app.uploads.sweeping import keep_swept
 from app.version import VERSION
-from app.videos.frames import FrameReaders
+from app.videos.frames import Frames
 from app.videos.router import router as videos
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     storage = open_storage(settings, partial(ObservedStorage, StorageMetrics.on(registry)))
     turns = Turns(reading=Semaphore(database.readers), writing=Semaphore(database.writers))
     intake = Intake(settings, database, storage, turns, Parts(settings.scratch_dir / "uploads"))
-    frame_readers = FrameReaders(storage, settings.open_videos)
+    frames = Frames(storage, open_videos=settings.open_videos, cache_bytes=settings.frame_cache_bytes)
     usage = Usage()
 
     @asynccontextmanager
@@ -81,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
             log.info("the service ends")
             tasks.cancel_scope.cancel()
         usage.write(database)
-        frame_readers.close()
+        frames.close()
         database.dispose()
         if bell is not None:
             bell.close()
@@ -100,7 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.doorkeeper = Doorkeeper(usage, Rates(settings.requests_per_minute))
     app.state.storage = storage
     app.state.intake = intake
-    app.state.frame_readers = frame_readers
+    app.state.frames = frames
     app.state.readiness = Readiness(database, storage, bell)
     app.state.registry = registry
     app.state.metrics = metrics

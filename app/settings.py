@@ -69,6 +69,7 @@ class Settings(BaseSettings):
         metrics_token: What Prometheus shows to read ``/metrics``; where empty, only this machine may read them.
         worker_metrics_port: Where a worker serves its metrics; 0 for nowhere.
         worker_metrics_host: Address that it binds for them.
+        frame_cache_bytes: What frames that were served, or will be soon, may take in the API's memory.
     """
 
     model_config = SettingsConfigDict(env_prefix="POSETWEEN_", extra="ignore")
@@ -103,7 +104,8 @@ class Settings(BaseSettings):
     cache_bytes: int = Field(default=20 * 1024 * MIB, gt=0)
     public_storage_endpoint: str = ""
     redirect_downloads: bool = True
-    open_videos: int = Field(default=4, gt=0)
+    open_videos: int = Field(default=16, gt=0)
+    frame_cache_bytes: int = Field(default=512 * MIB, ge=0)
     alive_file: str = ""
     log_format: Literal["text", "json"] = "text"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"

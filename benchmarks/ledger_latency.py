@@ -39,7 +39,8 @@ def worker(settings: Settings):
     """An idle worker process."""
     command = [sys.executable, "-m", "cli.main", "worker", "--data-dir", str(settings.data_dir)]
     command += ["--database-url", settings.database, "--broker-url", settings.broker_url]
-    process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, **quiet)
     try:
         yield
     finally:

@@ -110,11 +110,20 @@ class Connection:
 
 
 @contextmanager
-def live_server(data_dir: Path) -> Iterator[LiveServer]:
-    """Run a server in a process of its own for the length of a block."""
+def live_server(data_dir: Path, **chosen: object) -> Iterator[LiveServer]:
+    """Run a server in a process of its own for the length of a block.
+
+    Args:
+        data_dir: Where it keeps its things.
+        chosen: Settings, by their names.
+    """
     start = time.perf_counter()
+    environment = {f"POSETWEEN_{name.upper()}": str(value) for name, value in chosen.items()}
     child = subprocess.Popen(
-        [*_COMMAND, "--data-dir", str(data_dir), "--port", "0", "--json"], stdout=subprocess.PIPE, text=True
+        [*_COMMAND, "--data-dir", str(data_dir), "--port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
     )
     try:
         assert child.stdout is not None
@@ -123,12 +132,12 @@ def live_server(data_dir: Path) -> Iterator[LiveServer]:
         with Connection(port, said["key"]) as client:
             client.send("GET", "/healthz")
         seconds_to_start = time.perf_counter() - start
-        settings = Settings(data_dir=data_dir)
+        settings = Settings(data_dir=data_dir, **chosen)  # type: ignore[arg-type]
         server = LiveServer(settings, port, said["key"], psutil.Process(child.pid), seconds_to_start)
         yield server
     finally:
         child.terminate()
-        child.wait(timeout=30)
+        child.wait(timeout=120)
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -162,9 +171,9 @@ class Memory:
             self.peak = max(self.peak, self._process.memory_info().rss / MIB)
 
 
-def render(path: Path, num_frames: int, width: int, height: int, scene_frames: int = 60) -> None:
+def render(path: Path, num_frames: int, width: int, height: int, scene_frames: int = 60, seed: int = 1) -> None:
     """Write a video of a person walking; it begins again after ``scene_frames``, since drawing takes long."""
-    pictures = list(Scene(SceneSpec(seed=1, num_frames=scene_frames, width=width, height=height)).frames())
+    pictures = list(Scene(SceneSpec(seed=seed, num_frames=scene_frames, width=width, height=height)).frames())
     with VideoWriter(path, 30, width, height) as writer:
         for index in range(num_frames):
             writer.write(pictures[index % scene_frames])

@@ -17,8 +17,10 @@ import numpy as np
 from app.database import connect
 from app.storage import Storage
 from app.tables import Video
-from app.videos.frames import FrameReaders, encode
+from app.videos.frames import encode
+from app.videos.readers import FrameReaders
 from benchmarks.live_server import LiveServer, Memory, heading, live_server, render, table
+from pose.frame_table import FrameTable
 
 FRAMES, WIDTH, HEIGHT = 300, 1280, 720
 READS = 200
@@ -51,11 +53,12 @@ def alone(server: LiveServer, video_id: int, indices: np.ndarray) -> np.ndarray:
     proxy, frames = video.proxy_sha256, video.proxy_table_sha256
     assert proxy is not None
     assert frames is not None
-    readers = FrameReaders(Storage(server.settings.storage, server.settings.scratch_dir), 1)
+    storage = Storage(server.settings.storage, server.settings.scratch_dir)
+    readers, frame_table = FrameReaders(storage, 1), FrameTable.from_bytes(storage.get(frames))
 
     def read(index: int) -> bytes:
-        with readers.open(proxy, frames) as reader:
-            return encode(reader.read(index), "jpeg", None)
+        with readers.open(proxy, frame_table) as reader:
+            return encode(reader.read(index), "jpeg")
 
     times = timed(indices, read)
     readers.close()

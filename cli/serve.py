@@ -29,6 +29,8 @@ from migrations.apply import upgrade
 log = logging.getLogger(__name__)
 
 _RESTART_SECONDS = 1.0
+#: Longer than a page's requests are apart, and than proxies before us keep a connection (60 s, most of them).
+_KEEP_ALIVE_SECONDS = 75
 
 
 def up(
@@ -104,7 +106,9 @@ def _open(chosen: Settings) -> tuple[uvicorn.Server, socket.socket]:
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot serve on {chosen.host}:{chosen.port}: {error}") from error
     # Logs are ours: ``app.logs`` formats them, ``app.request_log`` tells of requests.
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=5, timeout_keep_alive=_KEEP_ALIVE_SECONDS
+    )
     return uvicorn.Server(config), listener
 
 

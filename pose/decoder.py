@@ -85,14 +85,18 @@ class Decoder:
     Args:
         path: A local file.
         limits: What to refuse by the header's claims.
+        threads: How many threads decode; None for as many as the machine and the codec have use for.
 
     Raises:
         FileNotFoundError: There is no such file.
         VideoError: The file is no video that we read, or exceeds the limits.
     """
 
-    def __init__(self, path: str | os.PathLike[str], limits: Limits | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], limits: Limits | None = None, *, threads: int | None = None
+    ) -> None:
         self.path = Path(path)
+        self._threads = threads
         self.limits = limits or Limits()
         #: Whether the last run of ``frames`` ended at an error instead of the end of the file.
         self.broken = False
@@ -138,6 +142,7 @@ class Decoder:
         self.limits.check_length(0, (self._container.duration or 0) / 1e6)
         context.options = {"err_detect": "explode", "max_pixels": self._allocation}
         context.thread_type = "AUTO"
+        context.thread_count = self._threads or 0
         return stream
 
     @property

@@ -94,6 +94,12 @@ class FrameTable:
         """Seconds, the last frame shown as long as an average one."""
         return self.num_frames / self.fps
 
+    def group(self, index: int) -> tuple[int, int]:
+        """The frames that are decoded one after the other around frame ``index``: from a keyframe up to the next."""
+        keyframes = np.flatnonzero(self.keyframe) if self.seekable else np.zeros(0, dtype=np.int64)
+        row = int(np.searchsorted(keyframes, index, side="right"))
+        return int(keyframes[row - 1]) if row else 0, int(keyframes[row]) if row < len(keyframes) else self.num_frames
+
     def to_bytes(self) -> bytes:
         """Pack for storage; ``from_bytes`` undoes it."""
         head = json.dumps(

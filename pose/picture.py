@@ -10,7 +10,7 @@ from typing import Any
 import av
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 
 def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
@@ -56,10 +56,13 @@ class Converter:
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
-    def rgb(self, frame: av.VideoFrame) -> np.ndarray:
-        """``(H, W, 3)`` uint8, not turned."""
-        converted = self._reformatter.reformat(frame, format="rgb24")
-        return rows(converted).reshape(frame.height, frame.width, 3)
+    def rgb(self, frame: av.VideoFrame, size: tuple[int, int] | None = None) -> np.ndarray:
+        """``(H, W, 3)`` uint8, not turned; shrunk to a width and a height, each pixel the mean of those it covers."""
+        width, height = size or (frame.width, frame.height)
+        converted = self._reformatter.reformat(
+            frame, width, height, format="rgb24", interpolation=Interpolation.AREA if size else None
+        )
+        return rows(converted).reshape(height, width, 3)
 
     def luma(self, frame: av.VideoFrame) -> np.ndarray:
         """``(H, W)`` uint8, not turned: the luma plane as coded (16 to 235 in most videos), upper 8 bits where deeper.

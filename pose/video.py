@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import av
+import cv2
 import numpy as np
 
 from pose.decoder import Decoder, Limits, VideoError
@@ -40,6 +41,7 @@ class Video:
         limits: What is too large to be opened; where there is a table, by default nothing: the file was accepted then.
         key: Tells videos apart to those who remember what they saw; equal keys must mean equal frames.
         recent_bytes: Memory for decoded frames.
+        threads: How many threads decode; None for as many as the machine and the codec have use for.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -54,12 +56,13 @@ class Video:
         limits: Limits | None = None,
         key: str | None = None,
         recent_bytes: int = RECENT_BYTES,
+        threads: int | None = None,
     ) -> None:
         self.key = key
         self._recent: OrderedDict[int, av.VideoFrame] = OrderedDict()
         self._room = recent_bytes
         self.table = table if table is not None else scan(path, limits)
-        self._decoder = Decoder(path, limits or (Limits.none() if table is not None else None))
+        self._decoder = Decoder(path, limits or (Limits.none() if table is not None else None), threads=threads)
         self._converter = Converter()
         self._keyframes = np.flatnonzero(self.table.keyframe)
         self._from_start()
@@ -97,8 +100,12 @@ class Video:
         """Frames per second on average."""
         return self.table.fps
 
-    def read(self, index: int) -> np.ndarray:
+    def read(self, index: int, size: tuple[int, int] | None = None) -> np.ndarray:
         """Frame ``index``, ``(H, W, 3)`` uint8 RGB.
+
+        Args:
+            index: The frame.
+            size: Width and height to shrink it to; None for as it is.
 
         Raises:
             IndexError: The video has no such frame.
@@ -106,7 +113,12 @@ class Video:
         """
         if not 0 <= index < self.num_frames:
             raise IndexError(f"frame {index} of a video with {self.num_frames} frames")
-        return self._shown(self._converter.rgb(self._frame(index)))
+        frame = self._frame(index)
+        if size is None or size == (self.width, self.height):
+            return self._shown(self._converter.rgb(frame))
+        if (frame.width, frame.height) == (self.width, self.height) and not self.table.rotation:
+            return np.ascontiguousarray(turn(self._converter.rgb(frame, size), 0, self.table.mirrored))
+        return cv2.resize(self._shown(self._converter.rgb(frame)), size, interpolation=cv2.INTER_AREA)
 
     def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
         """Frames ``start <= i < stop`` in order.

@@ -112,11 +112,12 @@ def run_redis(binary: Path, folder: Path, port: int) -> Iterator[str]:
 
 
 @contextmanager
-def run_postgres(binaries: Path, folder: Path) -> Iterator[str]:
-    """A Postgres whose data is in a folder."""
+def run_postgres(binaries: Path, folder: Path, *, durable: bool = False) -> Iterator[str]:
+    """A Postgres whose data is in a folder; unless ``durable``, a power cut would lose it."""
     init_postgres(binaries, folder)
     port = free_port()
-    process = start_postgres(binaries, folder, port, _POSTGRES_OPTIONS)
+    chosen = {name: _POSTGRES_OPTIONS[name] for name in ("max_connections",)} if durable else _POSTGRES_OPTIONS
+    process = start_postgres(binaries, folder, port, chosen)
     address = f"posetween@127.0.0.1:{port}/postgres"
     try:
         _wait(process, lambda: psycopg.connect(f"postgresql://{address}").close(), psycopg.OperationalError)

@@ -169,7 +169,7 @@ def _images(source: _Snapshot, video: Video, frames: list[int]) -> Iterator[tupl
     table = FrameTable.from_bytes(source.storage.get(video.proxy_table_sha256))
     with VideoReader(source.storage.file(video.proxy_sha256), table) as reader:
         for frame in frames:
-            yield f"{video.slug}/frame_{frame:06d}.jpg", encode(reader.read(frame), "jpeg", None)
+            yield f"{video.slug}/frame_{frame:06d}.jpg", encode(reader.read(frame), "jpeg")
             source.report(source.done, source.total)
 
 

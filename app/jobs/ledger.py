@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Row, and_, case, cast, or_, select, update
+from sqlalchemy import ColumnElement, Float, Row, ScalarSelect, and_, case, cast, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.database import after_commit, clock
@@ -96,31 +96,51 @@ def enqueue(
 def claim(
     session: Session, owner: str, lease_seconds: float, kinds: Sequence[str], queues: Sequence[str] = QUEUES
 ) -> Claim | None:
-    """Take the most urgent job that waits, in one statement; None when there is none.
+    """Take the most urgent job that waits, by compare and set; None when there is none.
 
     Among equally urgent jobs the one goes first whose ``turn`` it is, see ``turns``.
     """
-    waits = _waiting(kinds, queues)
-    top = select(Job.priority).where(waits).order_by(Job.priority.desc()).limit(1).scalar_subquery()
-    row = _take(session, and_(waits, Job.priority == top), owner, lease_seconds)
-    if row is None:
-        # Others may be taking all of the most urgent ones at this very moment.
-        row = _take(session, waits, owner, lease_seconds)
-    if row is None:
-        return None
-    waited = max(0.0, (datetime.now(UTC) - row.created_at).total_seconds()) if row.attempt == 1 else None
-    return Claim(row.id, row.kind, owner, row.attempt, row.params, waited)
+    for queue in queues if len(queues) == 1 else _by_urgency(session, kinds, queues):
+        waiting = _waiting(kinds, queue)
+        row = _take(session, and_(waiting, Job.priority == _top(waiting)), owner, lease_seconds)
+        if row is None:
+            # Others may be taking all of the most urgent ones at this very moment.
+            row = _take(session, waiting, owner, lease_seconds)
+        if row is not None:
+            waited = max(0.0, (datetime.now(UTC) - row.created_at).total_seconds()) if row.attempt == 1 else None
+            return Claim(row.id, row.kind, owner, row.attempt, row.params, waited)
+    return None
 
 
 def waits(session: Session, kinds: Sequence[str], queues: Sequence[str]) -> bool:
     """Whether a job waits for a worker of these queues."""
-    return session.execute(select(Job.id).where(_waiting(kinds, queues)).limit(1)).first() is not None
+    first = (select(Job.id).where(_waiting(kinds, queue)).limit(1) for queue in queues)
+    return any(session.execute(one).first() is not None for one in first)
 
 
-def _waiting(kinds: Sequence[str], queues: Sequence[str]) -> ColumnElement[bool]:
+def _waiting(kinds: Sequence[str], queue: str) -> ColumnElement[bool]:
     # The lease of a job that nobody has is the pause after an attempt that broke.
     begins = or_(Job.lease_until.is_(None), Job.lease_until < clock())
-    return and_(Job.queue.in_(queues), Job.state == QUEUED, Job.kind.in_(kinds), begins)
+    return and_(Job.queue == queue, Job.state == QUEUED, Job.kind.in_(kinds), begins)
+
+
+def _top(waiting: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(Job.priority).where(waiting).order_by(Job.priority.desc()).limit(1).scalar_subquery()
+
+
+def _by_urgency(session: Session, kinds: Sequence[str], queues: Sequence[str]) -> list[str]:
+    """The queues in which jobs wait, the one with the most urgent job first.
+
+    Each head is one step in the index; asked for together, all that waits would be sorted.
+    """
+    heads = []
+    for queue in queues:
+        waiting = _waiting(kinds, queue)
+        first = select(Job.turn, Job.id, Job.priority).where(waiting, Job.priority == _top(waiting))
+        head = session.execute(first.order_by(Job.turn, Job.id).limit(1)).one_or_none()
+        if head is not None:
+            heads.append((-head.priority, head.turn, head.id, queue))
+    return [queue for *_, queue in sorted(heads)]
 
 
 def _take(session: Session, which: ColumnElement[bool], owner: str, lease_seconds: float) -> Row[Any] | None:
@@ -241,7 +261,7 @@ def reap(session: Session) -> int:
 
 
 def overdue(session: Session, seconds: float) -> dict[str, list[int]]:
-    """The oldest hundred jobs of each queue that wait longer than so many seconds."""
+    """Some hundred jobs of each queue that wait longer than so many seconds."""
     now = datetime.now(UTC)
     # What seems to have been queued in the future was so before this machine's clock was set back.
     late = or_(Job.created_at < now - timedelta(seconds=seconds), Job.created_at > now + timedelta(seconds=seconds))
@@ -250,7 +270,8 @@ def overdue(session: Session, seconds: float) -> dict[str, list[int]]:
             session.scalars(
                 select(Job.id)
                 .where(Job.queue == queue, Job.state == QUEUED, late)
-                .order_by(Job.priority.desc(), Job.turn, Job.id)
+                # As they stand in the index: whichever is rung for, the one whose turn it is will be claimed.
+                .order_by(Job.priority, Job.turn, Job.id)
                 .limit(_RUNG_AGAIN)
             )
         )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import select
+from starlette.requests import ClientDisconnect
 
 from app import blobs
 from app.audit import service as audit
@@ -27,6 +29,7 @@ from app.dependencies import (
     TurnsDep,
     VideoDep,
     find_project,
+    find_video,
     require,
 )
 from app.errors import TooLarge, invalid, problem_responses
@@ -38,13 +41,14 @@ from app.settings import Settings
 from app.storage import Incoming, Storage
 from app.tables import Video
 from app.videos import service, upload
-from app.videos.frames import Format, FrameReaders, encode
+from app.videos.frames import Format, Frames, View
 from app.videos.probe import probe
 from app.videos.schemas import VideoOut
 
 router = APIRouter(tags=["videos"])
 
 _FOR_EVER = "private, max-age=31536000, immutable"
+_LOOK_SECONDS = 0.5  # between two looks at whether somebody still waits for a frame
 _BYTES: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -160,26 +164,50 @@ def get_video(video: VideoDep, session: SessionDep) -> VideoOut:
     response_class=Response,
     responses={**_IMAGES, **problem_responses(409)},
 )
-def get_frame(
-    video: VideoDep,
+async def get_frame(
+    video_id: Id,
     index: Annotated[int, Path(ge=0, le=MAX_ID)],
     request: Request,
+    caller: CallerDep,
+    database: DatabaseDep,
     image_format: Annotated[Format, Query(alias="format")] = "jpeg",
     width: Annotated[int | None, Query(ge=1, le=16384)] = None,
     if_none_match: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> Response:
     """The exact frame as an image."""
-    service.check_frame(service.readable(video), index)
-    assert video.proxy_sha256 is not None
-    assert video.proxy_table_sha256 is not None
-    etag = f'"{video.proxy_sha256[:32]}-{index}-{image_format}-{width or "full"}"'
-    headers = {"ETag": etag, "Cache-Control": _FOR_EVER}
-    if if_none_match is not None and (etag in if_none_match or if_none_match.strip() == "*"):
-        return Response(status_code=304, headers=headers)
-    readers: FrameReaders = request.app.state.frame_readers
-    with readers.open(video.proxy_sha256, video.proxy_table_sha256) as reader:
-        frame = reader.read(index)
-    return Response(encode(frame, image_format, width), media_type=f"image/{image_format}", headers=headers)
+    frames: Frames = request.app.state.frames
+
+    def look() -> Response | tuple[View, Future[bytes]]:
+        with database.session(readonly=True) as session:
+            video = service.readable(find_video(video_id, session, caller))
+        service.check_frame(video, index)
+        assert video.proxy_sha256 is not None
+        assert video.proxy_table_sha256 is not None
+        assert video.width is not None
+        smaller = width if width is not None and width < video.width else None
+        headers["ETag"] = etag = f'"{video.proxy_sha256[:32]}-{index}-{image_format}-{smaller or "full"}"'
+        if if_none_match is not None and (etag in if_none_match or if_none_match.strip() == "*"):
+            return Response(status_code=304, headers=headers)
+        view = View(video.proxy_sha256, video.proxy_table_sha256, image_format, smaller)
+        found = frames.get(view, index)
+        return (view, found) if isinstance(found, Future) else show(found)
+
+    def show(image: bytes) -> Response:
+        return Response(image, media_type=f"image/{image_format}", headers=headers)
+
+    headers = {"Cache-Control": _FOR_EVER}
+    # No transaction and no thread is held while a frame is decoded: labels are written meanwhile.
+    found = await run_in_threadpool(look)
+    if isinstance(found, Response):
+        return found
+    view, promise = found
+    made = asyncio.wrap_future(promise)
+    while not (await asyncio.wait({made}, timeout=_LOOK_SECONDS))[0]:
+        if await request.is_disconnected():
+            # A page that jumps on calls off what it asked for.
+            await run_in_threadpool(frames.forget, view, index)
+            raise ClientDisconnect
+    return show(made.result())
 
 
 @router.get(

@@ -18,6 +18,14 @@ from pose.video import Video
 Number = Callable[[np.ndarray], int]
 
 
+def test_groups_reach_from_a_keyframe_to_the_next() -> None:
+    keyframe = np.zeros(9, dtype=bool)
+    keyframe[[2, 5]] = True
+    table = FrameTable(pts=np.arange(9), keyframe=keyframe, time_base=Fraction(1, 30), width=2, height=2)
+    assert [table.group(index) for index in range(9)] == [(0, 2)] * 2 + [(2, 5)] * 3 + [(5, 9)] * 4
+    assert replace(table, seekable=False).group(4) == (0, 9)
+
+
 @given(
     steps=st.lists(st.integers(1, 10**12), min_size=1, max_size=40),
     start=st.integers(-(10**9), 10**9),

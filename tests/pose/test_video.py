@@ -57,6 +57,19 @@ def test_frames_decoded_last_are_not_decoded_again(write_clip: Callable[..., Pat
         assert number(video.read(25)) == 25
 
 
+@pytest.mark.parametrize("size", [(64, 36), (111, 62), (240, 139)])
+@pytest.mark.parametrize("width", [320, 319])
+def test_a_frame_shrinks_as_a_whole(write_clip: Callable[..., Path], size: tuple[int, int], width: int) -> None:
+    path = write_clip("clip.mp4", 3, size=(320, 180))
+    table = replace(scan(path), width=width, checksum=None)
+    with Video(path, table, threads=1) as video:
+        whole, small = video.read(2), video.read(2, size)
+    assert small.shape == (size[1], size[0], 3)
+    assert small.flags.c_contiguous
+    expected = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - expected).mean() < 3
+
+
 def test_wrong_keyframe_flags_cost_time_not_truth(write_clip: Callable[..., Path], number: Number) -> None:
     path = write_clip("a.mp4", options={"g": "250", "bf": "3"})
     table = replace(scan(path), keyframe=np.ones(60, dtype=bool))

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from app.database import connect
 from app.jobs import ledger
@@ -122,6 +122,37 @@ def test_each_queue_has_its_own_workers(database, add):
         assert ledger.claim(session, "a", 60, ["work"], ["gpu"]).job_id == on_gpu
         assert ledger.claim(session, "a", 60, ["work"], ["gpu"]) is None
         assert ledger.claim(session, "a", 60, ["work"], ["gpu", "cpu"]).job_id == on_cpu
+
+
+def test_a_worker_of_both_queues_does_what_is_most_urgent_in_either(database, add, claim):
+    first = add(queue="cpu")
+    add(queue="gpu", work=5.0)
+    urgent = add(queue="gpu", priority=7)
+    add(queue="cpu", work=5.0)
+    assert claim().job_id == urgent[0]
+    assert claim().job_id == first[0]
+    assert sorted(claim().attempt for _ in range(2)) == [1, 1]
+    assert claim() is None
+
+
+@pytest.mark.parametrize("queues", [("gpu",), ("gpu", "cpu")])
+def test_claiming_sorts_nothing_however_much_waits(database, add, queues):
+    add(300, queue="gpu")
+    add(300, queue="cpu")
+    heard = []
+    event.listen(database.engine, "before_cursor_execute", lambda *said: heard.append((said[2], said[3])))
+    with database.session() as session:
+        postgres = session.get_bind().dialect.name == "postgresql"
+        session.connection().exec_driver_sql("ANALYZE job")
+        del heard[:]
+        ledger.claim(session, "a", 60.0, ["work"], queues)
+        asked = list(heard)
+        assert asked
+        for statement, parameters in asked:
+            explain = "EXPLAIN " if postgres else "EXPLAIN QUERY PLAN "
+            plan = session.connection().exec_driver_sql(explain + statement, parameters).all()
+            lines = [str(row[-1]) for row in plan]
+            assert not [line for line in lines if "Sort" in line or "TEMP B-TREE" in line], lines
 
 
 def test_only_kinds_that_the_worker_knows_are_claimed(database, add):

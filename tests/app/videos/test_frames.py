@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import socket
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
+from app.storage import Storage
+from app.videos.frames import Frames, View
 from pose.frame_table import FrameTable
 from pose.video import Video
 
@@ -82,3 +87,108 @@ def test_a_frame_reader_that_was_closed_is_opened_again(house, serving, walker, 
     assert {video["status"] for video in videos} == {"ready"}
     pixels = [small.http.get(f"/videos/{video['id']}/frames/9?format=png").content for video in (*videos, *videos)]
     assert len(set(pixels)) == 1
+
+
+@pytest.fixture
+def stored(tmp_path, proxy, house):
+    """A store of its own with the proxy of the house's video, and its frames in one view."""
+    storage = Storage((tmp_path / "storage").as_uri(), tmp_path / "scratch")
+    data = house.http.get(f"{house.url}/content").content
+    kept = storage.put(data), storage.put(proxy.table.to_bytes())
+    return storage, View(kept[0].sha256, kept[1].sha256, "jpeg", 160), data
+
+
+@pytest.fixture
+def frames(stored):
+    served = Frames(stored[0], open_videos=2, cache_bytes=2**20, threads=2)
+    yield served
+    served.close()
+
+
+def image(found):
+    return found.result(timeout=60) if isinstance(found, Future) else found
+
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_frames_around_one_that_was_asked_for_are_there_too(frames, stored, proxy):
+    storage, view, _ = stored
+    start, stop = proxy.table.group(10)
+    assert (start, stop) == (0, 30)
+    asked = image(frames.get(view, 10))
+    until(lambda: isinstance(frames.get(view, stop - 1), bytes))
+    storage.discard(view.proxy_sha256)
+    images = [frames.get(view, index) for index in range(start, stop)]
+    assert all(isinstance(one, bytes) for one in images)
+    assert images[10] == asked
+    sizes = {cv2.imdecode(np.frombuffer(one, np.uint8), cv2.IMREAD_COLOR).shape for one in images}
+    assert sizes == {(120, 160, 3)}
+
+
+def test_who_asks_for_the_same_frame_gets_the_same_image(frames, stored):
+    with ThreadPoolExecutor(8) as pool:
+        images = list(pool.map(lambda index: image(frames.get(stored[1], index)), [7, 3, 7, 29, 3, 44, 7, 0] * 4))
+    assert len(set(images)) == 5
+
+
+def test_a_frame_is_made_as_long_as_one_of_those_who_asked_waits(stored):
+    storage, view, _ = stored
+    served = Frames(storage, open_videos=2, cache_bytes=2**20, threads=1)
+    busy = [served.get(replace(view, width=width), 29) for width in range(100, 110)]
+    mine, yours, alone = served.get(view, 3), served.get(view, 3), served.get(view, 44)
+    assert mine is yours
+    served.forget(view, 3)
+    served.forget(view, 44)
+    assert alone.cancelled()
+    assert image(yours)[:2] == b"\xff\xd8"
+    for index in (3, 44):
+        served.forget(view, index)  # late, or once too often: nothing comes of it
+    assert all(image(one) for one in busy)
+    assert image(served.get(view, 44))[:2] == b"\xff\xd8"
+    served.close()
+
+
+def test_a_page_that_calls_off_what_it_asked_for_hinders_nobody(house):
+    address = house.http.base_url
+    for index in range(20):
+        with socket.create_connection((address.host, address.port)) as connection:
+            request = (
+                f"GET {address.path.rstrip('/')}{house.url}/frames/{index}?format=png&width={200 + index} HTTP/1.1"
+            )
+            lines = [request, "Host: x", f"Authorization: {house.http.headers['authorization']}", "", ""]
+            connection.sendall("\r\n".join(lines).encode())
+    assert house.http.get(f"{house.url}/frames/20").status_code == 200
+
+
+def test_a_frame_that_cannot_be_read_fails_alone(frames, stored):
+    storage, view, data = stored
+    storage.discard(view.proxy_sha256)
+    with pytest.raises(FileNotFoundError):
+        image(frames.get(view, 5))
+    storage.put(data)
+    assert image(frames.get(view, 5))[:2] == b"\xff\xd8"
+
+
+def test_without_room_each_frame_is_still_served(stored):
+    served = Frames(stored[0], open_videos=1, cache_bytes=0, threads=1)
+    images = {index: image(served.get(stored[1], index)) for index in (3, 12, 40)}
+    again = {index: image(served.get(stored[1], index)) for index in (40, 3, 12)}
+    served.close()
+    assert images == again
+
+
+def test_promises_do_not_outlive_the_service(stored):
+    storage, view, _ = stored
+    served = Frames(storage, open_videos=1, cache_bytes=2**20, threads=1)
+    promises = [served.get(replace(view, width=width), 29) for width in range(100, 140)]
+    served.close()
+    for promise in promises:
+        if isinstance(promise, Future):
+            assert promise.done()
+    with pytest.raises(RuntimeError, match="stopped"):
+        served.get(replace(view, width=99), 29)
