@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.metrics import StorageMetrics
-from app.storage import Storage, Stored
+from app.storage import Step, Storage, Stored, go_on
 
 
 class ObservedStorage(Storage):
@@ -45,19 +45,19 @@ class ObservedStorage(Storage):
         with self._call("read"):
             return super().get(sha256)
 
-    def file(self, sha256: str) -> Path:
+    def file(self, sha256: str, step: Step = go_on) -> Path:
         """A local file with the object's bytes."""
         with self._call("file"):
-            return super().file(sha256)
+            return super().file(sha256, step)
 
     def discard(self, sha256: str) -> None:
         """Remove an object."""
         with self._call("remove"):
             super().discard(sha256)
 
-    def _adopt(self, path: Path, stored: Stored) -> Stored:
+    def _adopt(self, path: Path, stored: Stored, step: Step = go_on) -> Stored:
         with self._call("write"):
-            return super()._adopt(path, stored)
+            return super()._adopt(path, stored, step)
 
     @contextmanager
     def _call(self, operation: str) -> Iterator[None]:

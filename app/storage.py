@@ -49,8 +49,8 @@ _PIECE = 2**20  # bytes
 Step = Callable[[], None]
 
 
-def _go_on() -> None:
-    pass
+def go_on() -> None:
+    """The step that ends nothing."""
 
 
 class DamagedObject(Exception):
@@ -157,7 +157,7 @@ class Storage:
         """Store what has arrived, durably."""
         return self._adopt(incoming.path, Stored(incoming.digest().hex(), incoming.size))
 
-    def adopt(self, path: Path, sha256: str | None = None, step: Step = _go_on) -> Stored:
+    def adopt(self, path: Path, sha256: str | None = None, step: Step = go_on) -> Stored:
         """Store a finished scratch file, durably; a local store takes the file away.
 
         Args:
@@ -256,7 +256,7 @@ class Storage:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def file(self, sha256: str, step: Step = _go_on) -> Path:
+    def file(self, sha256: str, step: Step = go_on) -> Path:
         """A local file with the object's bytes, fetched first where the store is remote; to be opened at once.
 
         Args:
@@ -285,7 +285,7 @@ class Storage:
             return None
         return obstore.sign(self._shown, "GET", _key(sha256), _ADDRESS_HOLDS)
 
-    def _adopt(self, path: Path, stored: Stored, step: Step = _go_on) -> Stored:
+    def _adopt(self, path: Path, stored: Stored, step: Step = go_on) -> Stored:
         with reach(), room():
             if self._root:
                 target = self._root / _key(stored.sha256)
