@@ -112,10 +112,17 @@ def _remove(database: Database, storage: Storage, digests: Collection[str], befo
             session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '10min'"))
         unused = _unused(session, digests)
         session.execute(delete(Blob).where(Blob.sha256.in_(unused)))
-        removed = [sha256 for sha256 in unused if storage.put_at(sha256) < before]
+        removed = [sha256 for sha256 in unused if _put_before(storage, sha256, before)]
         for sha256 in removed:
             storage.discard(sha256)
     return removed
+
+
+def _put_before(storage: Storage, sha256: str, moment: datetime) -> bool:
+    try:
+        return storage.put_at(sha256) < moment
+    except FileNotFoundError:  # somebody else removed it
+        return False
 
 
 def _unused(session: Session, digests: Collection[str]) -> set[str]:
