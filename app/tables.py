@@ -370,7 +370,7 @@ class Run(Table):
 
 
 class RunSlab(Table):
-    """Part of a run, packed for reading: its numbers along frames and tracks, and the digest of what it is made from."""
+    """Part of a run, packed for reading: its numbers along frames and tracks, and a digest of what it is made of."""
 
     __tablename__ = "run_slab"
     __table_args__ = (Index("ix_run_slab_input", "input_sha256"),)
