@@ -81,8 +81,8 @@ def timed(work: Callable[[], None]) -> tuple[float, float]:
 def main() -> None:
     """Measure and print a Markdown page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=600)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=900)
+    parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as name:

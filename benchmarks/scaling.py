@@ -40,8 +40,8 @@ class Scale:
 
 SCALES = (
     Scale("a lab", 10, 4, 10_000, 2, 2),
-    Scale("an institute", 1_000, 100, 1_000_000, 16, 8),
-    Scale("a country", 10_000, 1_000, 10_000_000, 160, 32),
+    Scale("an institute", 1_000, 100, 1_000_000, 24, 8),
+    Scale("a country", 10_000, 1_000, 10_000_000, 240, 32),
 )
 
 
@@ -64,6 +64,7 @@ class Habits:
     seconds_a_frame: float = 0.5
     worker_hours_to_failure: float = 48
     restart_seconds: float = 60
+    gpu_speed: float = 4  # times that of two cores
     peak: float = 2  # times the mean of the working hours
 
 
@@ -85,7 +86,8 @@ class Measured:
     pose_frames: float  # frames a second of one subject, stdpose on two cores
     ingest_frames: float  # frames a second, the whole ingest of 720p on two cores
     message_seconds: float  # from a commit to a claim, over Redis
-    transactions: float  # writing transactions a second of two cores that the claimers share
+    postgres: dict[str, float]  # core seconds of Postgres for each kind of transaction
+    python: dict[str, float]  # core seconds of Python for it
     original_hour: float  # bytes of an hour of rendered 720p
     proxy_hour: float
     segments_hour: float  # of one track
@@ -122,7 +124,8 @@ def measured() -> Measured:
         cell("stdpose_speed", "the whole of stage A", 1),
         cell("ingest_speed", "1280 x 720 | the whole ingest", 2),
         cell("ledger_latency", "Postgres, told over Redis", 1) / 1000,
-        2 * max(costs["claims"].values()),  # each job is claimed and ended
+        {name: ms / 1000 for name, (ms, _) in costs["processor"].items()},
+        {name: ms / 1000 for name, (_, ms) in costs["processor"].items()},
         *bytes_of_an_hour(),
         costs["postgres"]["bytes"],
     )
@@ -133,7 +136,7 @@ def fleets(scale: Scale, habits: Habits, known: Measured) -> dict[str, Fleet]:
     videos = habits.peak * scale.annotators * habits.videos_a_day / (3600 * habits.hours_a_day)
     frames = 60 * habits.minutes_a_video * habits.frames_a_second
     segments = habits.tracks * habits.keyframes
-    seconds = frames * habits.tracks / known.pose_frames / segments
+    seconds = frames * habits.tracks / (known.pose_frames * habits.gpu_speed) / segments
     again = (habits.propagations - 1) * videos
     gpu = (
         Kind("first propagation", videos, segments, seconds, 2),
@@ -182,14 +185,21 @@ def report(scale: Scale, habits: Habits, prices: Prices, known: Measured, hours:
         for name, fleet in plan.items()
     }
     heartbeats = min(demand["gpu"], scale.gpus) + min(demand["cpu"], scale.cpu_workers)
-    # Each frame and each label looks a key and a video up; each worker asks once a second whether a duty is due.
-    questions = 2 * (label_writes + frame_fetches + workers)
-    core_seconds = 2 / known.transactions
-    others = core_seconds * (label_writes + heartbeats + questions / 5) / scale.database_cores
+    # Each frame and each label looks a key and a video up; each worker asks twice a second whether a duty is due.
+    questions = label_writes + frame_fetches + workers
+    cost = known.postgres
+    others = (
+        label_writes * cost["write a label"]
+        + heartbeats * cost["heartbeat"]
+        + questions * cost["ask for a key and a video"]
+    ) / scale.database_cores
+    one = cost["claim and end a job"] / 2
     seen = simulate(
-        plan, hours, lanes=scale.database_cores, transaction_seconds=core_seconds, others=others, seed=scale.annotators
+        plan, hours, lanes=scale.database_cores, transaction_seconds=one, others=others, seed=scale.annotators
     )
     gpu, cpu = seen["gpu"], seen["cpu"]
+    python = known.python["write a label"] * label_writes
+    python += known.python["ask for a key and a video"] * (label_writes + frame_fetches)
     done = sum(one.transactions for one in seen.values()) / (3600 * hours)
     rows = table_rows(scale, habits)
     sizes = {name: number * known.row_bytes[name] for name, number in rows.items()}
@@ -212,7 +222,8 @@ def report(scale: Scale, habits: Habits, prices: Prices, known: Measured, hours:
         "heartbeats/s": f"{heartbeats:,.0f}",
         "claims and finished segments/s": f"{done:,.1f}",
         "questions/s (keys, videos, duties)": f"{questions:,.0f}",
-        "share of the database's cores": f"{100 * (others + done * core_seconds / scale.database_cores):.0f} %",
+        "cores for Python to answer labels and look up frames": f"{python:,.1f}",
+        "share of the database's cores": f"{100 * (others + done * one / scale.database_cores):.0f} %",
         "wait for a claim's transaction, ms, p50 / p99": spread([1000 * s for s in gpu.database_waits]),
         "claims/s of idle workers without Redis": f"{5 * max(0.0, workers - heartbeats):,.0f}",
         "Redis messages/s": f"{(gpu.messages + cpu.messages) / (3600 * hours):,.1f}",
@@ -238,7 +249,7 @@ def _size(number: float) -> str:
 def _cost(habits: Habits, prices: Prices, known: Measured, stored: float, rows: float) -> float:
     frames = 3600 * habits.frames_a_second
     propagated = frames * habits.tracks * (1 + (habits.propagations - 1) * habits.recomputed)
-    gpu = propagated / known.pose_frames / 3600 * prices.gpu_hour
+    gpu = propagated / (known.pose_frames * habits.gpu_speed) / 3600 * prices.gpu_hour
     cpu = 2 * frames / known.ingest_frames / 3600 * prices.core_hour
     kept = (stored * prices.storage_gb_month + rows * prices.database_gb_month) * prices.months_kept / 1e9
     return gpu + cpu + kept
@@ -270,13 +281,13 @@ def main() -> None:
             ["`stdpose` on two cores, frames/s of one subject", f"{known.pose_frames:.0f}"],
             ["ingest of 720p on two cores, frames/s", f"{known.ingest_frames:.0f}"],
             ["from a commit to a claim over Redis, ms", f"{1000 * known.message_seconds:.0f}"],
-            ["writing transactions/s of two cores, with their claimers", f"{known.transactions:.0f}"],
+            *([f"Postgres, core ms: {name}", f"{1000 * spent:.2f}"] for name, spent in known.postgres.items()),
             ["an hour of rendered 720p, its proxy, one track's segments", ", ".join(
                 _size(one) for one in (known.original_hour, known.proxy_hour, known.segments_hour)
             )],
         ],
     )  # fmt: skip
-    print("A GPU worker counts as fast as two cores are: no GPU was at hand. Row sizes stand in `scaling_costs.md`.\n")
+    print("How fast a GPU worker is was not measured: no GPU was at hand. Row sizes stand in `scaling_costs.md`.\n")
     print("## What was assumed\n")
     table(
         ["", ""],

@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
@@ -42,6 +43,7 @@ from tests.services import open_folder, postgres_binaries, run_postgres
 RESULTS = Path(__file__).parent / "results" / "scaling_costs.json"
 KINDS = ["ingest", "propagate", "export"]
 REPEATS = 15
+TRANSACTIONS = 400
 CLAIM_SECONDS = 3.0
 WAITING = 20_000  # of which 70 % for a GPU
 #: Read from end to end these cost little: they stay small.
@@ -65,7 +67,7 @@ def hot(filled: Filled) -> dict[str, Callable[[Session], object]]:
         labels.put(session, session.get_one(Video, video), [label], key_id=key, if_match=None)
 
     def fence(session: Session) -> None:
-        held = session.scalars(select(Job).where(Job.state == "running", Job.queue == "gpu").limit(1)).one()
+        held = session.scalars(select(Job).where(Job.queue == "gpu", Job.state == "running").limit(1)).one()
         claim = ledger.Claim(held.id, held.kind, held.owner or "", held.attempt, {})
         ledger.fence(session, claim, progress=0.5)
 
@@ -110,6 +112,52 @@ def hot(filled: Filled) -> dict[str, Callable[[Session], object]]:
         "write a key's last use": use_key,
         "sweep uploads": sweep,
     }
+
+
+def let_wait(database: Database) -> None:
+    """Put many jobs into the queue."""
+    with database.session() as session:
+        done = Job.id <= WAITING, Job.queue == "gpu", Job.state == "succeeded"
+        session.execute(update(Job).where(*done).values(state="queued"))
+
+
+def processor(url: str, filled: Filled) -> dict[str, list[float]]:
+    """Milliseconds of processor time, of Postgres and of Python, for whole transactions that are committed."""
+    database = connect(url)
+    let_wait(database)
+    with database.session(readonly=True) as session:  # one connection serves all of it
+        server = psutil.Process(session.connection().exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+    statements = hot(filled)
+
+    def ask(session: Session) -> None:
+        session.get(ApiKey, 500)
+        session.scalar(select(Video).join(Project).where(Video.id == filled.videos // 2, Project.lab_id == 50))
+
+    def claim_and_end(session: Session) -> None:
+        held = ledger.claim(session, "me", 60, KINDS, ("gpu",))
+        assert held is not None
+        session.commit()
+        ledger.succeed(session, held, {})
+
+    kinds: dict[str, tuple[Callable[[Session], object], bool]] = {
+        "write a label": (statements["write a label"], False),
+        "claim and end a job": (claim_and_end, False),
+        "heartbeat": (statements["write a job's progress, fenced"], False),
+        "ask for a key and a video": (ask, True),
+    }
+    costs = {}
+    for name, (statement, readonly) in kinds.items():
+        for count in (20, TRANSACTIONS):  # the first few warm up
+            before, start = server.cpu_times(), time.thread_time()
+            for _ in range(count):
+                with (database.read if readonly else database.write)() as session:
+                    statement(session)
+                    session.commit()
+            python, after = time.thread_time() - start, server.cpu_times()
+            spent = after.user + after.system - before.user - before.system
+            costs[name] = [1000 * spent / count, 1000 * python / count]
+    database.dispose()
+    return costs
 
 
 @contextmanager
@@ -182,8 +230,7 @@ def _claim_for_a_while(url: str, threads: int) -> int:
 def claims(url: str, claimers: int) -> float:
     """Jobs claimed and ended in a second by so many claimers, in up to four processes."""
     database, processes = connect(url), min(4, claimers)
-    with database.session() as session:
-        session.execute(update(Job).where(Job.id <= WAITING, Job.queue == "gpu").values(state="queued"))
+    let_wait(database)
     database.dispose()
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         list(pool.map(time.sleep, [0.5] * processes))  # they start
@@ -217,6 +264,8 @@ def main() -> None:
                     facts[kind]["ms"].setdefault(name, []).append(round(taken, 2))
                     facts[kind]["whole"].setdefault(name, []).append(whole)
                 filled.database.dispose()
+                if kind == "postgres" and size == asked.sizes[-1]:
+                    facts["processor"] = processor(url, filled)
             if size == asked.sizes[-1]:
                 facts["claims"] = {str(number): round(claims(server, number), 1) for number in (1, 2, 4, 8, 16, 32)}
     if not asked.no_record:
@@ -238,6 +287,9 @@ def main() -> None:
         table(["ms", *(f"{size:,}" for size in asked.sizes), "large tables read whole"], rows)
         sizes = facts[kind]["bytes"]
         table(["bytes a row, indexes included", ""], [[name, f"{sizes[name]:.0f}"] for name in sizes])
+    print(f"## Processor time of a transaction on Postgres: ms, mean of {TRANSACTIONS}\n")
+    rows = [[name, *(f"{ms:.2f}" for ms in spent)] for name, spent in facts["processor"].items()]
+    table(["", "of Postgres", "of Python"], rows)
     print("## Jobs claimed and ended in a second, on Postgres\n")
     table(["claimers at a time", "jobs/s"], [[number, f"{rate:.0f}"] for number, rate in facts["claims"].items()])
 
