@@ -120,10 +120,10 @@ def _resumed(state: Path, told: dict[str, Any], *, begun: bool) -> tuple[Recipe,
     from models import checkpoints
     from models.pretraining.training import Recipe
     from models.pretraining.training_state import read_about
-    from models.stdpose import StdPose
+    from models.stdpose import StdPose, StdPoseConfig
 
     about = read_about(state)
-    kept, config = about.pop("recipe"), checkpoints.from_json(about.pop("config"))
+    kept, config = about.pop("recipe"), checkpoints.from_entries(StdPoseConfig, about.pop("config"))
     if begun:
         raise UsageError("--begin, --preset and --pretrained are for new trainings; this one has begun")
     if told["seed"] not in (None, kept["seed"]):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Protocol, TypeVar, get_type_hints
 
 import torch
 from safetensors import SafetensorError
@@ -42,7 +42,7 @@ def save(path: Path, weights: Mapping[str, Tensor], config: StdPoseConfig, recip
     halves = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in weights.items()}
     unfinished = path.with_suffix(".part")
     save_file(halves, unfinished)
-    about = {"network": "stdpose", "config": to_json(config), "sha256": digest(unfinished), **recipe}
+    about = {"network": "stdpose", "config": to_entries(config), "sha256": digest(unfinished), **recipe}
     path.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n")
     unfinished.replace(path)
 
@@ -55,7 +55,7 @@ def load(path: Path) -> StdPose:
     """
     recipe = path.with_suffix(".json")
     try:
-        network = StdPose(from_json(json.loads(recipe.read_text())["config"]))
+        network = StdPose(from_entries(StdPoseConfig, json.loads(recipe.read_text())["config"]))
         network.load_state_dict(load_file(path))
     except OSError as error:
         raise CheckpointError(f"a checkpoint is a pair of files; {error.filename} cannot be read") from error
@@ -72,23 +72,32 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def to_json(config: StdPoseConfig) -> dict[str, Any]:
-    """A network's size as it is kept in files."""
+class OnBackbone(Protocol):
+    """The configuration of a network that stands on a backbone: a dataclass."""
+
+    @property
+    def backbone(self) -> BackboneConfig | VitPyramidConfig:
+        """Of the backbone."""
+
+
+def to_entries(config: OnBackbone) -> dict[str, Any]:
+    """A configuration as JSON takes it; the backbone's entries say which kind it is."""
     kind = next(name for name, made in _BACKBONES.items() if isinstance(config.backbone, made))
-    return {**asdict(config), "backbone": {"kind": kind, **asdict(config.backbone)}}
+    entries: dict[str, Any] = asdict(config)  # type: ignore[call-overload]
+    return {**entries, "backbone": {"kind": kind, **entries["backbone"]}}
 
 
-def from_json(entries: Mapping[str, Any]) -> StdPoseConfig:
-    """What :func:`to_json` gave.
+def from_entries(made: type[_Config], entries: Mapping[str, Any]) -> _Config:
+    """The configuration that :func:`to_entries` was given.
 
     Raises:
-        KeyError, TypeError, ValueError: The entries are not those of a network.
+        KeyError, TypeError, ValueError: The entries are not those of such a configuration.
     """
     backbone = dict(entries["backbone"])
     kind = backbone.pop("kind", "convolutional")  # unnamed where it was the only one
     if kind not in _BACKBONES:
         raise ValueError(f"its backbone is of the kind {kind!r}; known are {', '.join(_BACKBONES)}")
-    return _rebuild(StdPoseConfig, {**entries, "backbone": _rebuild(_BACKBONES[kind], backbone)})
+    return _rebuild(made, {**entries, "backbone": _rebuild(_BACKBONES[kind], backbone)})
 
 
 def _rebuild(made: type[_Config], entries: Mapping[str, Any]) -> _Config:

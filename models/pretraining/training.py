@@ -145,7 +145,7 @@ class Training:
             weight_decay=recipe.weight_decay,
         )
         self._state = state
-        self._about = {**(about or {}), "recipe": asdict(recipe), "config": checkpoints.to_json(network.config)}
+        self._about = {**(about or {}), "recipe": asdict(recipe), "config": checkpoints.to_entries(network.config)}
         self.at = Progress(recipe.seed)
         if state is not None and state.exists():
             self.at = training_state.restore(state, self.network, self.average, self._optimizer)

@@ -1,0 +1,195 @@
+"""What all estimators have in common: clips in, heat maps of the centre frame out, features of a frame computed once.
+
+A clip is a centre frame and its supporting frames, ``T`` in all, in order of time. An estimator first *encodes* each
+frame by itself, which is most of its work and is shared by all clips that the frame is part of, and then *relates* the
+frames of each clip. Training and evaluation know nothing else of it.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from models.backbones import STRIDES, BackboneConfig, VitPyramidConfig, build_backbone
+from models.estimators.heads import HeatmapHead
+
+#: Input pixels per cell of heat maps and fine features, and per token.
+HEATMAP_STRIDE, TOKEN_STRIDE = STRIDES[0], STRIDES[-1]
+
+_NOTHING: Mapping[str, Tensor] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimatorConfig:
+    """Size of an estimator; each has a subclass with what is its own. The defaults are those of the preset ``tiny``.
+
+    Args:
+        keypoints: ``K``.
+        deltas: Frames of a clip relative to its centre frame, in order; an odd number ``T`` with 0 in the middle.
+        height: ``H``, input pixels, a multiple of 16.
+        width: ``W``, likewise.
+        backbone: The network that describes frames.
+        channels: ``C`` of a token.
+        heads: Of attention.
+        head_channels: Of the heat-map head.
+        drop: Share of values that dropout sets to nothing, in layers of attention.
+    """
+
+    fewest_frames: ClassVar[int] = 3
+
+    keypoints: int
+    deltas: tuple[int, ...] = (-2, 0, 2)
+    height: int = 128
+    width: int = 128
+    backbone: BackboneConfig | VitPyramidConfig = field(default_factory=BackboneConfig)
+    channels: int = 96
+    heads: int = 4
+    head_channels: int = 64
+    drop: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.keypoints < 1:
+            raise ValueError("an estimator needs a keypoint")
+        if len(self.deltas) % 2 == 0 or list(self.deltas) != sorted(set(self.deltas)) or self.deltas[self.centre]:
+            raise ValueError(f"deltas rise, are odd in number and have 0 in the middle, unlike {list(self.deltas)}")
+        if self.height % TOKEN_STRIDE or self.width % TOKEN_STRIDE:
+            raise ValueError(f"{self.height} x {self.width} pixels are not whole tokens of {TOKEN_STRIDE}")
+        if self.frames < self.fewest_frames:
+            raise ValueError(f"clips of {self.frames} frames are too short: this estimator needs {self.fewest_frames}")
+        if self.channels % self.heads:
+            raise ValueError(f"{self.channels} channels do not divide among {self.heads} heads")
+
+    @property
+    def frames(self) -> int:
+        """``T``."""
+        return len(self.deltas)
+
+    @property
+    def centre(self) -> int:
+        """Index of the centre frame in a clip."""
+        return len(self.deltas) // 2
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of tokens; their product is ``N``."""
+        return self.height // TOKEN_STRIDE, self.width // TOKEN_STRIDE
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """``(h, w)`` of heat maps."""
+        return self.height // HEATMAP_STRIDE, self.width // HEATMAP_STRIDE
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What encoding found on frames; leading axes are ``(B * T,)`` or ``(B, T)``.
+
+    Attributes:
+        tokens: ``(..., N, C)``, row by row.
+        fine: ``(..., c, h, w)`` descriptors at the stride of heat maps, ``c`` the backbone's channels.
+        heatmaps: ``(..., K, h, w)`` initial heat maps, each from its frame alone, of estimators that have them.
+    """
+
+    tokens: Tensor
+    fine: Tensor
+    heatmaps: Tensor | None = None
+
+    def clips(self, rows: Tensor) -> Features:
+        """Features ``(B, T, ...)`` of clips whose frames are the rows ``(B, T)`` of these features."""
+        heatmaps = None if self.heatmaps is None else self.heatmaps[rows]
+        return Features(self.tokens[rows], self.fine[rows], heatmaps)
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Labels that are known on frames of a clip, for estimators that can use them.
+
+    Attributes:
+        heatmaps: ``(B, T, K, h, w)`` Gaussians at the labels, see ``models.estimators.targets.gaussians``.
+        known: ``(B, T, K)`` where there is one.
+    """
+
+    heatmaps: Tensor
+    known: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class PoseOutput:
+    """What an estimator says of clips. All but the first are there for losses, where an estimator has them.
+
+    Attributes:
+        heatmaps: ``(B, K, h, w)`` of the centre frame; about 1 at a keypoint, 0 elsewhere.
+        initial: ``(B, T, K, h, w)`` of each frame by itself.
+        human: ``(B, T, N)`` logits: the token shows the subject.
+        keypoint: ``(B, N, K)`` logits: the token of the centre frame shows the keypoint.
+        importance: ``(B, T * N)`` how much tokens matter, adding up to 1.
+        auxiliary: Losses of tasks that need no labels, by name, each a scalar with its weight in it.
+    """
+
+    heatmaps: Tensor
+    initial: Tensor | None = None
+    human: Tensor | None = None
+    keypoint: Tensor | None = None
+    importance: Tensor | None = None
+    auxiliary: Mapping[str, Tensor] = _NOTHING
+
+
+class Estimator(nn.Module):
+    """A network for clips of one subject, cut out with the same box on all frames.
+
+    Args:
+        config: Its size.
+    """
+
+    #: Whether each frame gets heat maps of its own while it is encoded.
+    initial_heatmaps = False
+
+    def __init__(self, config: EstimatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.backbone.channels
+        self.backbone = build_backbone(config.backbone)
+        self.embed = nn.Linear(width, config.channels)
+        # Each token also hears of the finer cells that it covers; at first it does not.
+        self.embed_finer = nn.Conv2d(width, config.channels, 3, 2, 1)
+        nn.init.zeros_(self.embed_finer.weight)
+        self.position = nn.Parameter(0.02 * torch.randn(config.grid[0] * config.grid[1], config.channels))
+        self.head = HeatmapHead(config.channels, width, config.head_channels, config.keypoints)
+
+    def forward(self, frames: Tensor, labelled: Labelled | None = None) -> PoseOutput:
+        """Find the keypoints of centre frames.
+
+        Args:
+            frames: ``(B, T, 3, H, W)`` RGB in 0 to 255.
+            labelled: Labels on other frames of the clips; only some estimators heed them.
+        """
+        batch, time = frames.shape[:2]
+        rows = torch.arange(batch * time, device=frames.device).view(batch, time)
+        return self.relate(self.encode(frames.flatten(0, 1)).clips(rows), labelled)
+
+    def encode(self, images: Tensor) -> Features:
+        """Describe frames, each by itself: ``(M, 3, H, W)`` RGB in 0 to 255 to features with the leading axis ``M``."""
+        fine, middle, coarse = self.backbone(images)
+        tokens = self.embed(coarse * coarse.shape[-1] ** 0.5).flatten(1, 2)
+        finer = self.embed_finer(middle.permute(0, 3, 1, 2) * middle.shape[-1] ** 0.5)
+        tokens = tokens + finer.flatten(2).transpose(1, 2) + self.position
+        fine = fine.permute(0, 3, 1, 2) * fine.shape[-1] ** 0.5
+        return Features(tokens, fine, self.decode(tokens, fine) if self.initial_heatmaps else None)
+
+    def decode(self, tokens: Tensor, fine: Tensor) -> Tensor:
+        """Heat maps ``(M, K, h, w)`` from tokens ``(M, N, C)`` and fine features ``(M, c, h, w)``."""
+        heatmaps: Tensor = self.head(tokens.transpose(1, 2).unflatten(2, self.config.grid), fine)
+        return heatmaps
+
+    @abstractmethod
+    def relate(self, features: Features, labelled: Labelled | None = None) -> PoseOutput:
+        """Find the keypoints of centre frames from features ``(B, T, ...)`` of the frames of clips."""
+
+    def advance(self, progress: float) -> None:
+        """Hear which share of the training is done, 0 to 1; estimators that learn in stages change theirs by it."""

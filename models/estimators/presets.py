@@ -1,0 +1,121 @@
+"""The estimators and the sizes that they come in, and networks of them to begin a training with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from models import checkpoints
+from models.backbones import VitPyramidConfig
+from models.checkpoints import CheckpointError
+from models.estimators.cmpose import CmPose, CmPoseConfig
+from models.estimators.estimator import Estimator, EstimatorConfig
+from models.estimators.focused_regions import FocusedRegions, FocusedRegionsConfig
+from models.estimators.jmpose import JmPose, JmPoseConfig
+from models.estimators.single_frame import SingleFrame, SingleFrameConfig
+from models.estimators.stdpose import StdPoseEstimator, StdPoseEstimatorConfig
+from models.presets import PRESETS
+from models.weights import TINY
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A published system: its network and what configures it."""
+
+    network: type[Estimator]
+    config: type[EstimatorConfig]
+
+
+#: Estimators by the name that users give.
+ESTIMATORS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "single_frame": Kind(SingleFrame, SingleFrameConfig),
+        "stdpose": Kind(StdPoseEstimator, StdPoseEstimatorConfig),
+        "focused_regions": Kind(FocusedRegions, FocusedRegionsConfig),
+        "cmpose": Kind(CmPose, CmPoseConfig),
+        "jmpose": Kind(JmPose, JmPoseConfig),
+    }
+)
+
+#: Sizes that any estimator comes in. ``tiny`` is for machines without a GPU and stands on the backbone that the package
+#: ships; the others are ViTPose's, whose input is 256 x 192.
+SIZES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "tiny": {},
+        **{
+            name: {"height": 256, "width": 192, "channels": channels, "heads": 8, "head_channels": 128}
+            for name, channels in (("small", 256), ("base", 384), ("large", 512), ("huge", 640))
+        },
+    }
+)
+
+#: What a preset changes in one kind of estimator, beyond its size.
+_OWN: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "single_frame": {"layers": 4},
+        "stdpose": {"layers": 4},
+        "focused_regions": {"human_layers": 2, "keypoint_layers": 2},
+        "cmpose": {"layers": 4, "fine_layers": 2},
+        "jmpose": {"stream": 48, "blocks": 3, "groups": 12},
+    }
+)
+
+
+def configure(name: str, preset: str, keypoints: int, **changes: Any) -> EstimatorConfig:
+    """The configuration of an estimator of a preset.
+
+    Args:
+        name: One of ``ESTIMATORS``.
+        preset: One of ``SIZES``.
+        keypoints: ``K``.
+        changes: Fields that differ from the preset's.
+
+    Raises:
+        ValueError: There is no such estimator, preset or field, or they do not fit together.
+    """
+    if name not in ESTIMATORS:
+        raise ValueError(f"there is no estimator {name!r}; choose one of {', '.join(ESTIMATORS)}")
+    if preset not in SIZES:
+        raise ValueError(f"there is no preset {preset!r}; choose one of {', '.join(SIZES)}")
+    own = {} if preset == "tiny" else _OWN[name]
+    fields = {"backbone": PRESETS[preset].backbone, **SIZES[preset], **own, **changes}
+    try:
+        return ESTIMATORS[name].config(keypoints=keypoints, **fields)
+    except TypeError as error:
+        raise ValueError(f"{name} cannot be configured so: {error}") from error
+
+
+def build(name: str, config: EstimatorConfig, *, seed: int = 0, pretrained: str | Path | None = "shipped") -> Estimator:
+    """A network to begin a training with.
+
+    Args:
+        name: One of ``ESTIMATORS``.
+        config: Its size.
+        seed: Of the random weights.
+        pretrained: Where the backbone's weights come from: ``shipped`` for those of the package where the configuration
+            has such a backbone, and random ones elsewhere; a folder or name of ViTPose weights, see
+            ``models.vitpose.VitPyramid.from_pretrained``; ``None`` for random ones.
+
+    Raises:
+        CheckpointError: There are no such weights, or they are of another size.
+        ImportError: The backbone takes transformers, which is not installed.
+    """
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        network = ESTIMATORS[name].network(config)
+    if pretrained == "shipped":
+        if config.backbone == PRESETS["tiny"].backbone:
+            network.backbone.load_state_dict(checkpoints.load(TINY).backbone.state_dict())
+    elif pretrained is not None:
+        if not isinstance(config.backbone, VitPyramidConfig):
+            raise CheckpointError("the preset tiny has no ViTPose that weights could be read for")
+        # Here, because transformers takes seconds to import; that it is there, building the network has shown.
+        from models.vitpose import VitPyramid
+
+        network.backbone = VitPyramid.from_pretrained(pretrained, config.backbone)
+    return network
