@@ -119,7 +119,7 @@ def _begun(
 def _resumed(state: Path, told: dict[str, Any], *, begun: bool) -> tuple[Recipe, StdPose, dict[str, Any]]:
     from models import checkpoints
     from models.pretraining.training import Recipe
-    from models.pretraining.training_state import read_about
+    from models.training_state import read_about
     from models.stdpose import StdPose, StdPoseConfig
 
     about = read_about(state)

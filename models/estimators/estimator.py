@@ -8,9 +8,8 @@ frames of each clip. Training and evaluation know nothing else of it.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -21,8 +20,6 @@ from models.estimators.heads import HeatmapHead
 
 #: Input pixels per cell of heat maps and fine features, and per token.
 HEATMAP_STRIDE, TOKEN_STRIDE = STRIDES[0], STRIDES[-1]
-
-_NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +102,16 @@ class Features:
         heatmaps = None if self.heatmaps is None else self.heatmaps[rows]
         return Features(self.tokens[rows], self.fine[rows], heatmaps)
 
+    @staticmethod
+    def joined(parts: Sequence[Features]) -> Features:
+        """Features of frames that were encoded in several parts, one after the other."""
+        heatmaps = [part.heatmaps for part in parts if part.heatmaps is not None]
+        return Features(
+            torch.cat([part.tokens for part in parts]),
+            torch.cat([part.fine for part in parts]),
+            torch.cat(heatmaps) if heatmaps else None,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
@@ -137,7 +144,7 @@ class PoseOutput:
     human: Tensor | None = None
     keypoint: Tensor | None = None
     importance: Tensor | None = None
-    auxiliary: Mapping[str, Tensor] = _NOTHING
+    auxiliary: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Estimator(nn.Module):

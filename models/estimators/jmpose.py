@@ -5,9 +5,9 @@ whose figures are known): heat maps and motion of the frames of a clip; the cont
 deformable convolution of the motion whose offsets and weights come from both; progressive joint-motion mutual learning,
 blocks in which each stream attends to the other and both are gated; and the information-orthogonality objective,
 ``I(J; M) - I(M; H) + I(M; H | J)``, which removes what both streams share beyond what the task needs. Attention is
-among channels, as in the authors' code. The motion is the difference of features, as an earlier draft has it: no network of
-optical flow stands between. Number of blocks, channels, where the streams meet the head, and the objective as a partial
-correlation are our reconstruction.
+among channels, as in the authors' code. The motion is the difference of features, as an earlier draft has it: no
+network of optical flow stands between. Number of blocks, channels, where the streams meet the head, and the objective
+as a partial correlation are our reconstruction.
 """
 
 from __future__ import annotations

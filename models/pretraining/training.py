@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,16 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models import checkpoints
+from models import checkpoints, training_state
 from models.candidates import SOURCES, collect, with_detector
 from models.devices import pick
-from models.pretraining import training_state
 from models.pretraining.clip_inputs import as_input, first_guesses, hints_of, look
-from models.pretraining.clip_stream import stream
+from models.pretraining.clip_stream import Position, stream
 from models.pretraining.clips import Clip, true_weight
 from models.pretraining.losses import VERIFIER_KNEE, choice, contrastive, refinement
 from models.pretraining.starts import disturb, pretend_detector
-from models.pretraining.training_state import Progress
 from models.pretraining.validation import error_of
 from models.stdpose import StdPose
 from models.windows import stack
@@ -81,6 +79,28 @@ class Recipe:
     clips_per_scene: int = 10
     half: bool = True
     save_seconds: float = 240.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come.
+
+    Args:
+        seed: Everything random follows from it and from ``step``.
+        step: Steps of the optimiser that were done.
+        seconds: Spent on them.
+        position: In the stream of clips.
+    """
+
+    seed: int
+    step: int = 0
+    seconds: float = 0.0
+    position: Position = field(default_factory=Position)
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Any]) -> Progress:
+        """What ``asdict`` made entries of."""
+        return cls(**{**entries, "position": Position(**entries["position"])})
 
 
 @dataclass(frozen=True)
@@ -148,12 +168,12 @@ class Training:
         self._about = {**(about or {}), "recipe": asdict(recipe), "config": checkpoints.to_entries(network.config)}
         self.at = Progress(recipe.seed)
         if state is not None and state.exists():
-            self.at = training_state.restore(state, self.network, self.average, self._optimizer)
+            self.at = Progress.of(training_state.restore(state, self.network, self.average, self._optimizer))
 
     def save(self) -> None:
         """Write the state, if there is a place for it."""
         if self._state is not None:
-            training_state.save(self._state, self.network, self.average, self._optimizer, self.at, self._about)
+            training_state.save(self._state, self.network, self.average, self._optimizer, asdict(self.at), self._about)
 
     @property
     def progress(self) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +13,6 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.checkpoints import CheckpointError
-from models.pretraining.clip_stream import Position
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a training has come.
-
-    Args:
-        seed: Everything random follows from it and from ``step``.
-        step: Steps of the optimiser that were done.
-        seconds: Spent on them.
-        position: In the stream of clips.
-    """
-
-    seed: int
-    step: int = 0
-    seconds: float = 0.0
-    position: Position = field(default_factory=Position)
 
 
 def save(
@@ -39,10 +20,10 @@ def save(
     network: nn.Module,
     average: nn.Module,
     optimizer: torch.optim.Optimizer,
-    at: Progress,
+    progress: Mapping[str, Any],
     about: Mapping[str, Any],
 ) -> None:
-    """Write network, average of its past, optimiser, progress, and what ``about`` tells, see :func:`read_about`."""
+    """Write network, average of its past, optimiser, how far they have come, and what ``about`` tells."""
     tensors = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
     for index, entries in optimizer.state_dict()["state"].items():
@@ -52,7 +33,7 @@ def save(
     save_file(
         {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()},
         unfinished,
-        metadata={"progress": json.dumps(asdict(at)), "about": json.dumps(about)},
+        metadata={"progress": json.dumps(dict(progress)), "about": json.dumps(about)},
     )
     unfinished.replace(path)
 
@@ -71,14 +52,17 @@ def read_about(path: Path) -> dict[str, Any]:
     return about
 
 
-def restore(path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+def restore(path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Bring back what :func:`save` wrote.
+
+    Returns:
+        How far the training had come.
 
     Raises:
         CheckpointError: The file is of another network.
     """
     with safe_open(path, framework="pt") as file:
-        at = json.loads(file.metadata()["progress"])
+        progress: dict[str, Any] = json.loads(file.metadata()["progress"])
         tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     try:
         network.load_state_dict(_below("network/", tensors))
@@ -90,7 +74,7 @@ def restore(path: Path, network: nn.Module, average: nn.Module, optimizer: torch
         index, entry = name.split("/")
         state.setdefault(int(index), {})[entry] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return Progress(at["seed"], at["step"], at["seconds"], Position(**at["position"]))
+    return progress
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

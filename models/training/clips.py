@@ -1,0 +1,141 @@
+"""Clips of subjects: a labelled centre frame and those around it, as an estimator sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.estimators.estimator import EstimatorConfig
+from models.estimators.losses import Truth
+from models.training.augmentation import Augmentation
+from models.training.stills import Stills
+from models.training.subjects import Subject
+from models.training.views import Change, View, box_of, view_of
+from pose.skeleton import Skeleton
+
+_PLAIN = Change()
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """One example.
+
+    Attributes:
+        images: ``(T, H, W, 3)`` uint8 RGB.
+        xy: ``(T, K, 2)`` float32 input pixels.
+        weight: ``(T, K)`` float32 how much each point counts.
+        view: From the frame to the input, before the picture was mirrored if it was.
+        subject: Position of the subject.
+        row: Of its track, that of the centre frame.
+    """
+
+    images: np.ndarray
+    xy: np.ndarray
+    weight: np.ndarray
+    view: View
+    subject: int
+    row: int
+
+
+class Clips:
+    """The clips of some subjects, one for each labelled frame.
+
+    Args:
+        subjects: Whose.
+        skeleton: Of their keypoints.
+        config: Of the estimator that is to see them.
+        store: A file for what was decoded; it is written anew.
+
+    Raises:
+        ValueError: A subject has another number of keypoints.
+        OSError: A video cannot be read, or the file cannot be written.
+    """
+
+    def __init__(self, subjects: Sequence[Subject], skeleton: Skeleton, config: EstimatorConfig, store: Path) -> None:
+        for subject in subjects:
+            if subject.track.num_keypoints != skeleton.size:
+                raise ValueError(
+                    f"{subject.name} has {subject.track.num_keypoints} keypoints, {skeleton.name} {skeleton.size}"
+                )
+        self.subjects, self.config = subjects, config
+        self._mirror = skeleton.mirror()
+        self._symmetric = bool(skeleton.swap)
+        self._stills = Stills(subjects, config.deltas, (config.height, config.width), store)
+        self._examples = [
+            (number, int(row))
+            for number, subject in enumerate(subjects)
+            for row in np.flatnonzero((subject.weight > 0).any(axis=1))
+        ]
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def get(self, index: int, augmentation: Augmentation | None = None, rng: np.random.Generator | None = None) -> Clip:
+        """A clip, changed at random where ``augmentation`` and ``rng`` are given."""
+        number, row = self._examples[index]
+        subject = self.subjects[number]
+        known = subject.weight[row] > 0
+        change, around = _PLAIN, known
+        if augmentation is not None and rng is not None:
+            change = augmentation.change(rng, symmetric=self._symmetric)
+            around = augmentation.half_body(rng, subject.track.xy[row], known)
+        box = box_of(subject.track.xy[row], around.astype(np.uint8))
+        view = view_of(box, self.config.height, self.config.width, change)
+        images, xy, weight = [], [], []
+        for frame in self._frames(number, int(subject.track.frames[row])):
+            images.append(self._stills.get(number, frame).seen(view))
+            points, counts = self._labels(subject, frame)
+            xy.append(view.to_input(points))
+            weight.append(counts)
+        seen, places, counted = np.stack(images), np.stack(xy).astype(np.float32), np.stack(weight)
+        if change.mirrored:
+            places, counted = places[:, self._mirror], counted[:, self._mirror]
+        if augmentation is not None and rng is not None:
+            seen = augmentation.spoil(rng, seen)
+        return Clip(seen, places, counted * _inside(places, self.config), view, number, row)
+
+    def _frames(self, number: int, centre: int) -> list[int]:
+        """The frames of a clip; beyond the ends of the video the centre frame takes their place."""
+        wanted = [centre + delta for delta in self.config.deltas]
+        return [frame if self._stills.has(number, frame) else centre for frame in wanted]
+
+    @staticmethod
+    def _labels(subject: Subject, frame: int) -> tuple[np.ndarray, np.ndarray]:
+        row = int(np.searchsorted(subject.track.frames, frame))
+        if row < len(subject.track) and subject.track.frames[row] == frame:
+            return subject.track.xy[row], subject.weight[row]
+        points = subject.track.num_keypoints
+        return np.zeros((points, 2), np.float32), np.zeros(points, np.float32)
+
+
+def _inside(xy: np.ndarray, config: EstimatorConfig) -> np.ndarray:
+    """Whether points lie on the input: elsewhere no heat map can show them."""
+    inside: np.ndarray = ((xy > -0.5) & (xy < (config.width - 0.5, config.height - 0.5))).all(axis=-1)
+    return inside
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Clips side by side.
+
+    Attributes:
+        frames: ``(B, T, 3, H, W)`` uint8.
+        truth: What is known of them.
+        clips: The clips themselves.
+    """
+
+    frames: Tensor
+    truth: Truth
+    clips: Sequence[Clip]
+
+
+def stack(clips: Sequence[Clip]) -> Batch:
+    """Put clips side by side."""
+    images = torch.from_numpy(np.stack([clip.images for clip in clips])).permute(0, 1, 4, 2, 3)
+    xy, weight = (torch.from_numpy(np.stack([getattr(clip, name) for clip in clips])) for name in ("xy", "weight"))
+    return Batch(images, Truth(xy, weight), clips)

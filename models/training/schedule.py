@@ -1,0 +1,64 @@
+"""Learning rates: of each layer, and through a training."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import torch
+from torch import nn
+
+from models.estimators.estimator import Estimator
+
+_LAYER = re.compile(r"(?:layer|layers|stages)\.(\d+)\.")
+_LEAST = 0.02  # of the peak rate, at the end
+
+
+def optimizer_of(
+    network: Estimator, *, rate: float, backbone_rate: float, layer_decay: float, weight_decay: float
+) -> torch.optim.AdamW:
+    """AdamW with a rate of its own for each layer of the backbone.
+
+    The deeper below the top of the backbone, the lower the rate, as BEiT and ViTPose are fine-tuned. Norms, biases and
+    embeddings do not decay.
+
+    Args:
+        network: What learns.
+        rate: Peak of all but the backbone.
+        backbone_rate: The backbone's top layer's, relative to ``rate``.
+        layer_decay: Rate of a layer relative to the one above it.
+        weight_decay: Of matrices and kernels.
+    """
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    numbers = (_LAYER.search(name) for name, _ in network.backbone.named_parameters())
+    layers = 1 + max((int(number[1]) for number in numbers if number), default=0)
+    for name, parameter in network.named_parameters():
+        share = 1.0
+        if name.startswith("backbone."):
+            share = backbone_rate * layer_decay ** _below_top(name, layers)
+        groups.setdefault((share, parameter.ndim > 1), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "lr": rate * share, "peak": rate * share, "weight_decay": weight_decay * decays}
+            for (share, decays), parameters in groups.items()
+        ],
+        betas=(0.9, 0.99),
+    )
+
+
+def set_rates(optimizer: torch.optim.Optimizer, progress: float, warm: float) -> None:
+    """Set the rates for a share of the training that is done: up in a line until ``warm``, then down a cosine."""
+    if progress < warm:
+        share = (progress + 1e-3) / (warm + 1e-3)
+    else:
+        share = _LEAST + (1 - _LEAST) * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warm) / (1 - warm))))
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * share
+
+
+def _below_top(name: str, layers: int) -> int:
+    """How many layers of the backbone are above a parameter's; what is outside of them is on top or below."""
+    found = _LAYER.search(name)
+    if found:
+        return layers - 1 - int(found[1])
+    return layers if "stem" in name or "embeddings" in name else 0

@@ -1,0 +1,137 @@
+"""Parts of frames around subjects, decoded once and kept on disk for all epochs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.crops import Crop, crop_around
+from models.training.subjects import Subject
+from models.training.views import ENLARGED, View, box_of
+from pose.frame_table import scan
+from pose.video import Video
+
+_ROOM = 1.8  # times the enlarged box, for augmentation and for subjects that move between frames
+_LARGEST = 2.0  # times the input's size
+
+
+@dataclass(frozen=True, eq=False)
+class Still:
+    """Part of a frame.
+
+    Attributes:
+        image: ``(h, w, 3)`` uint8 RGB.
+        crop: Which part, and how it was scaled.
+    """
+
+    image: np.ndarray
+    crop: Crop
+
+    def seen(self, view: View) -> np.ndarray:
+        """What a view of the frame shows of this part."""
+        step = 1 / self.crop.scale
+        origin = self.crop.to_frame(np.zeros(2))
+        return view.after(step, origin).cut(self.image)
+
+
+class Stills:
+    """Stills of the frames that some subjects' clips take, in one file.
+
+    Args:
+        subjects: Whose.
+        deltas: Frames of a clip relative to its centre frame.
+        size: ``(H, W)`` that views have.
+        path: The file, which is written anew.
+
+    Raises:
+        OSError: A video cannot be read, or the file cannot be written.
+    """
+
+    def __init__(self, subjects: Sequence[Subject], deltas: Sequence[int], size: tuple[int, int], path: Path) -> None:
+        self._places: dict[tuple[int, int], tuple[int, Crop]] = {}
+        self._last: list[int] = [0] * len(subjects)
+        by_video: dict[Path, list[int]] = defaultdict(list)
+        for number, subject in enumerate(subjects):
+            by_video[subject.path].append(number)
+        length = 0
+        with path.open("wb") as file:
+            for video, numbers in by_video.items():
+                for number, frame, still in _cut(
+                    video, [(number, subjects[number]) for number in numbers], deltas, size
+                ):
+                    self._places[number, frame] = (length, still.crop)
+                    self._last[number] = max(self._last[number], frame)
+                    file.write(still.image.tobytes())
+                    length += still.image.nbytes
+        self._bytes = np.memmap(path, np.uint8, "r") if length else np.zeros(0, np.uint8)
+
+    def has(self, subject: int, frame: int) -> bool:
+        """Whether there is a still of a subject on a frame."""
+        return (subject, frame) in self._places
+
+    def get(self, subject: int, frame: int) -> Still:
+        """The still of a subject, by its position, on a frame."""
+        start, crop = self._places[subject, frame]
+        shape = (crop.out_height, crop.out_width, 3)
+        return Still(self._bytes[start : start + int(np.prod(shape))].reshape(shape), crop)
+
+
+def _cut(
+    path: Path, subjects: Sequence[tuple[int, Subject]], deltas: Sequence[int], size: tuple[int, int]
+) -> Iterator[tuple[int, int, Still]]:
+    """The stills of one video's subjects, in order of frames: subject, frame, still."""
+    first = subjects[0][1]
+    table = first.table if first.table is not None else scan(path)
+    with Video(path, table) as video:
+        wanted: dict[int, list[int]] = defaultdict(list)
+        for position, (_, subject) in enumerate(subjects):
+            frames = subject.track.frames[(subject.weight > 0).any(axis=1)]
+            near = np.unique((frames[:, None] + np.asarray(deltas)).clip(0, video.num_frames - 1))
+            for frame in near.tolist():
+                wanted[frame].append(position)
+        around = [_boxes(subject) for _, subject in subjects]
+        for start, stop in _spans(sorted(wanted)):
+            for frame, image in zip(range(start, stop), video.frames(start, stop), strict=True):
+                for position in wanted.get(frame, ()):
+                    crop = _crop(around[position](frame), image.shape[1], image.shape[0], size)
+                    yield subjects[position][0], frame, Still(crop.cut(image), crop)
+
+
+def _spans(frames: Sequence[int], jump: int = 30) -> Iterator[tuple[int, int]]:
+    """Ascending frames as spans to decode; between two that are near each other it is quicker to decode on."""
+    start = 0
+    for index in range(1, len(frames) + 1):
+        if index == len(frames) or frames[index] - frames[index - 1] > jump:
+            yield frames[start], frames[index - 1] + 1
+            start = index
+
+
+def _boxes(subject: Subject) -> Callable[[int], np.ndarray]:
+    """A function from frames to boxes, linear between labels."""
+    known = (subject.track.visibility > 0).any(axis=1)
+    frames, box = subject.track.frames[known], box_of(subject.track.xy[known], subject.track.visibility[known])
+
+    def at(frame: int) -> np.ndarray:
+        return np.array([np.interp(frame, frames, box[:, side]) for side in range(4)])
+
+    return at
+
+
+def _crop(box: np.ndarray, width: int, height: int, size: tuple[int, int]) -> Crop:
+    # Around the view of the box, which has the input's shape; as large in pixels as there.
+    scale = min(size[1] / box[2], size[0] / box[3]) / ENLARGED
+    middle, half = box[:2] + box[2:] / 2, _ROOM / 2 / scale * np.array([size[1], size[0]])
+    return crop_around(
+        np.stack([middle - half, middle + half]),
+        max(size) / scale,
+        width,
+        height,
+        scaled_size=max(size),
+        margin=0.0,
+        longest=round(_LARGEST * max(size)),
+        most_enlarged=1.0,
+    )

@@ -1,0 +1,390 @@
+"""Training an estimator: epochs in, checkpoints out, going on wherever it was stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
+from torch import Tensor, nn
+
+from models import training_state
+from models.checkpoints import CheckpointError
+from models.devices import pick
+from models.estimators.checkpoints import load, save
+from models.estimators.estimator import Estimator
+from models.estimators.losses import Truth, losses
+from models.estimators.presets import build, configure
+from models.training.augmentation import Augmentation
+from models.training.batches import Batches
+from models.training.clips import Batch, Clips
+from models.training.schedule import optimizer_of, set_rates
+from models.training.subjects import Subject
+from models.training.validation import Measured, validate
+from pose.skeleton import Skeleton
+
+#: Fewest labelled frames that are worth a training.
+FEWEST_LABELS = 8
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class TrainingError(ValueError):
+    """A training that cannot be done, or not go on, as asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How an estimator is trained.
+
+    Args:
+        estimator: Which, see ``models.estimators.presets.ESTIMATORS``.
+        preset: Its size, see ``models.estimators.presets.SIZES``.
+        epochs: How often each label is learnt from.
+        minutes: Where above 0, the training ends with this time instead, however many epochs that takes.
+        batch: Clips whose gradients are averaged, in all processes together and over ``accumulate`` parts.
+        accumulate: Parts that a batch is computed in, one after the other.
+        clips: Least clips in an epoch; where there are fewer labels they come more than once.
+        rate: Peak learning rate of all but the backbone.
+        backbone_rate: The backbone's, relative to it.
+        layer_decay: Rate of each layer of the backbone, relative to the one above.
+        weight_decay: Of AdamW.
+        warm: Share of the training during which rates rise.
+        frozen: Share of the training during which the backbone does not learn.
+        clip: Largest norm of gradients.
+        average: Share that the moving average of weights, which is what gets used, keeps at each step.
+        patience: Epochs without a better validation after which the training ends; 0 for never.
+        seed: Everything random follows from it.
+        device: Where it runs, see ``models.devices.pick``.
+        half: Whether bfloat16 is used where it is safe.
+        workers: Threads that cut clips out.
+        changes: Fields of the estimator's configuration that differ from the preset's.
+        augmentation: How clips are changed at random.
+    """
+
+    estimator: str = "stdpose"
+    preset: str = "tiny"
+    epochs: int = 20
+    minutes: float = 0.0
+    batch: int = 16
+    accumulate: int = 1
+    clips: int = 512
+    rate: float = 1e-3
+    backbone_rate: float = 0.2
+    layer_decay: float = 0.8
+    weight_decay: float = 0.05
+    warm: float = 0.05
+    frozen: float = 0.1
+    clip: float = 1.0
+    average: float = 0.998
+    patience: int = 8
+    seed: int = 0
+    device: str = "auto"
+    half: bool = False
+    workers: int = 2
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch gave.
+
+    Attributes:
+        index: Its number, from 0.
+        epochs: How many there will be at most; 0 where the clock decides.
+        step: Steps so far.
+        progress: Share of the training that is done.
+        loss: The mean over its steps.
+        losses: Of which parts it is the sum.
+        validation: ``error``, mean distance in shares of the box diagonal, and ``pck@0.1`` on what is kept aside.
+        seconds: Spent so far, on all epochs.
+        waiting: Share of the epoch that was spent waiting for clips.
+        best: Whether no epoch before was as good on what is kept aside.
+    """
+
+    index: int
+    epochs: int
+    step: int
+    progress: float
+    loss: float
+    losses: Mapping[str, float]
+    validation: Mapping[str, float]
+    seconds: float
+    waiting: float
+    best: bool
+
+
+@dataclass
+class _At:
+    """How far a training has come."""
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    best: float = float("inf")
+    since_best: int = 0
+    curve: list[dict[str, Any]] = field(default_factory=list)
+
+
+def train(
+    config: TrainConfig,
+    skeleton: Skeleton,
+    training: Sequence[Subject],
+    validation: Sequence[Subject],
+    folder: Path,
+    base: Path | None = None,
+    recipe: Mapping[str, Any] = _EMPTY,
+) -> Iterator[Epoch]:
+    """Train an estimator, epoch by epoch.
+
+    After each epoch ``folder`` holds ``state.safetensors``, from which the next call with the same arguments goes on,
+    bit for bit on a CPU where epochs and not minutes end the training, and the best checkpoint so far as
+    ``best.safetensors`` with ``best.json``. Several processes that ``accelerate launch`` began share the work.
+
+    Args:
+        config: How.
+        skeleton: Of all subjects.
+        training: What is learnt from.
+        validation: What is kept aside, to choose the best epoch by.
+        folder: Where the state, the checkpoint and decoded frames are kept.
+        base: A checkpoint of the same estimator and skeleton to begin with.
+        recipe: Goes into the checkpoint, for its pedigree.
+
+    Yields:
+        Each epoch, after it was saved.
+
+    Raises:
+        TrainingError: There are too few labels, no such estimator, preset or device, a video cannot be read, ``base``
+            or the state does not fit, memory does not suffice for one clip, or the loss is no longer a number.
+    """
+    run = _Run(config, skeleton, training, validation, folder, base, recipe)
+    yield from run.epochs()
+
+
+class _Run:
+    """One training between two calls: the network, its average, and how far they have come."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        skeleton: Skeleton,
+        training: Sequence[Subject],
+        validation: Sequence[Subject],
+        folder: Path,
+        base: Path | None,
+        recipe: Mapping[str, Any],
+    ) -> None:
+        self._config, self._skeleton, self._folder = config, skeleton, folder
+        labels = sum(subject.labels for subject in training)
+        if labels < FEWEST_LABELS:
+            raise TrainingError(
+                f"there are {labels} labelled frames to learn from; at least {FEWEST_LABELS} are needed"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        network = self._begin(base)
+        device = _device(config.device)
+        self._accelerator = Accelerator(
+            cpu=device.type == "cpu", kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
+        )
+        self._device, self._micro = device, -(-config.batch // (config.accumulate * self._accelerator.num_processes))
+        part = self._accelerator.process_index
+        try:
+            self._training, self._validation = (
+                Clips(subjects, skeleton, network.config, folder / f"{name}-{part}.stills")
+                for name, subjects in (("training", training), ("validation", validation))
+            )
+        except (OSError, ValueError) as error:
+            raise TrainingError(str(error)) from error
+        self.network = network.to(device).train()
+        self.average = deepcopy(self.network).eval()
+        self._optimizer = optimizer_of(
+            self.network,
+            rate=config.rate,
+            backbone_rate=config.backbone_rate,
+            layer_decay=config.layer_decay,
+            weight_decay=config.weight_decay,
+        )
+        self._edges = torch.tensor(skeleton.edges, dtype=torch.long).reshape(-1, 2)
+        self._recipe = {**recipe, "training": _plain(config), "labels": labels}
+        self.at, self._state = _At(), folder / "state.safetensors"
+        if self._state.exists():
+            self._resume()
+        self._wrapped: nn.Module = self._accelerator.prepare(self.network)
+
+    def _begin(self, base: Path | None) -> Estimator:
+        config, points = self._config, self._skeleton.size
+        try:
+            size = configure(config.estimator, config.preset, points, **config.changes)
+            if base is None:
+                return build(config.estimator, size, seed=config.seed)
+            loaded = load(base, self._skeleton)
+        except (ValueError, ImportError) as error:  # CheckpointError is a ValueError
+            raise TrainingError(str(error)) from error
+        if loaded.name != config.estimator or loaded.estimator.config != size:
+            raise TrainingError(
+                f"{base.name} holds a {loaded.name} of another kind or size than {config.estimator}, {config.preset}"
+            )
+        return loaded.estimator
+
+    def _resume(self) -> None:
+        try:
+            about = training_state.read_about(self._state)
+            if about != self._about():
+                raise TrainingError("the training that was begun here has other settings; give it another folder")
+            self.at = _At(**training_state.restore(self._state, self.network, self.average, self._optimizer))
+        except CheckpointError as error:
+            raise TrainingError(str(error)) from error
+
+    def _about(self) -> dict[str, Any]:
+        return {"config": _plain(self._config), "skeleton": list(self._skeleton.keypoints)}
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Train until the end."""
+        config = self._config
+        while not self._done():
+            began = time.perf_counter()
+            with torch.random.fork_rng(devices=()):
+                torch.manual_seed(_seed_of(config.seed, self.at.epoch, self._accelerator.process_index))
+                parts, waited = self._learn(began)
+            measured = validate(self.average, self._validation, self._device)
+            error = measured.figures.get("error", sum(parts.values()))
+            best = error < self.at.best
+            self.at.best, self.at.since_best = (error, 0) if best else (self.at.best, self.at.since_best + 1)
+            spent = time.perf_counter() - began
+            self.at.epoch, self.at.seconds = self.at.epoch + 1, self.at.seconds + spent
+            epoch = Epoch(
+                index=self.at.epoch - 1,
+                epochs=0 if config.minutes else config.epochs,
+                step=self.at.step,
+                progress=self._progress(),
+                loss=sum(parts.values()),
+                losses=parts,
+                validation=measured.figures,
+                seconds=self.at.seconds,
+                waiting=waited / spent,
+                best=best,
+            )
+            self.at.curve.append(asdict(epoch))
+            if self._accelerator.is_main_process:
+                self._save(measured if best else None)
+            self._accelerator.wait_for_everyone()
+            yield epoch
+
+    def _done(self) -> bool:
+        stale = self._config.patience and self.at.since_best >= self._config.patience
+        return bool(stale) or self._progress() >= 1
+
+    def _progress(self, within: float = 0.0, seconds: float = 0.0) -> float:
+        """Share of the training that is done, ``within`` of the present epoch and so many seconds after its begin."""
+        if self._config.minutes:
+            return min(1.0, (self.at.seconds + seconds) / (60 * self._config.minutes))
+        return min(1.0, (self.at.epoch + within) / self._config.epochs)
+
+    def _learn(self, began: float) -> tuple[dict[str, float], float]:
+        """One epoch: the mean of each loss, and the seconds spent waiting for clips."""
+        config, totals = self._config, dict[str, float]()
+        batches = Batches(
+            self._training,
+            -(-config.batch // self._accelerator.num_processes),
+            least=config.clips,
+            seed=config.seed,
+            epoch=self.at.epoch,
+            augmentation=config.augmentation,
+            workers=config.workers,
+            part=(self._accelerator.process_index, self._accelerator.num_processes),
+        )
+        self.network.train()
+        steps = 0
+        for batch in batches:
+            progress = self._progress(steps / len(batches), time.perf_counter() - began)
+            if progress >= 1:
+                break
+            self.network.advance(progress)
+            self.network.backbone.requires_grad_(progress >= config.frozen)
+            set_rates(self._optimizer, progress, config.warm)
+            for name, value in self._step(batch).items():
+                totals[name] = totals.get(name, 0.0) + value
+            steps += 1
+            self.at.step += 1
+        return {name: total / max(1, steps) for name, total in totals.items()}, batches.waiting
+
+    def _step(self, batch: Batch) -> dict[str, float]:
+        """Learn from a batch, in smaller parts where memory does not suffice for it at once."""
+        while True:
+            try:
+                parts = self._gradients(batch)
+                break
+            except torch.OutOfMemoryError as error:
+                self._optimizer.zero_grad(set_to_none=True)
+                if self._micro == 1 or self._accelerator.num_processes > 1:
+                    raise TrainingError(
+                        f"the GPU's memory does not suffice for {self._micro} clips at a time"
+                    ) from error
+                self._micro = -(-self._micro // 2)
+        self._accelerator.clip_grad_norm_(self.network.parameters(), self._config.clip)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        decay = min(self._config.average, (1 + self.at.step) / (10 + self.at.step))
+        with torch.no_grad():
+            for kept, current in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                kept.lerp_(current, 1 - decay)
+            for kept, current in zip(self.average.buffers(), self.network.buffers(), strict=True):
+                kept.copy_(current)
+        return parts
+
+    def _gradients(self, batch: Batch) -> dict[str, float]:
+        totals: dict[str, float] = {}
+        count = len(batch.frames)
+        for start in range(0, count, self._micro):
+            rows = slice(start, start + self._micro)
+            truth = Truth(*(each[rows].to(self._device) for each in (batch.truth.xy, batch.truth.weight)))
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.half):
+                output = self._wrapped(batch.frames[rows].to(self._device).float())
+            parts = losses(output, truth, self._edges)
+            share = len(truth.xy) / count
+            loss = share * sum(parts.values(), torch.zeros((), device=self._device))
+            if not bool(torch.isfinite(loss)):
+                raise TrainingError(_diverged(self.at.step, parts))
+            self._accelerator.backward(loss)
+            for name, part in parts.items():
+                totals[name] = totals.get(name, 0.0) + share * float(part.detach())
+        return totals
+
+    def _save(self, best: Measured | None) -> None:
+        """Write the state, and the checkpoint where it is the best so far."""
+        training_state.save(self._state, self.network, self.average, self._optimizer, asdict(self.at), self._about())
+        if best is not None:
+            recipe = {**self._recipe, "reliability": best.reliability, "curve": self.at.curve}
+            save(self._folder / "best.safetensors", self.average, self._config.estimator, self._skeleton, recipe)
+
+
+def _seed_of(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return pick(name)
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
+
+
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    return {
+        **asdict(config),
+        "changes": {name: list(value) if isinstance(value, tuple) else value for name, value in config.changes.items()},
+    }
+
+
+def _diverged(step: int, parts: Mapping[str, Tensor]) -> str:
+    bad = [name for name, part in parts.items() if not bool(torch.isfinite(part))]
+    return f"the loss is not a number at step {step} (from {', '.join(bad)}); a lower rate may help"

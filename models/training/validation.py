@@ -1,0 +1,71 @@
+"""How an estimator does on clips that it does not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from models.estimators.estimator import Estimator
+from models.estimators.reliability import fit
+from models.estimators.targets import places
+from models.training.batches import Batches
+from models.training.clips import Clips
+from pose import boxes
+
+_BATCH = 32
+
+
+@torch.inference_mode()
+def predict(estimator: Estimator, clips: Clips, device: torch.device) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Where an estimator finds the keypoints of clips' centre frames.
+
+    Returns:
+        For each subject ``(F, K, 2)`` frame pixels on the frames of its track, NaN where there is no clip, and
+        ``(F, K)`` heights of the heat maps.
+    """
+    shapes = [subject.track.visibility.shape for subject in clips.subjects]
+    xy = [np.full((*shape, 2), np.nan) for shape in shapes]
+    height = [np.zeros(shape) for shape in shapes]
+    training = estimator.training
+    estimator.eval()
+    for batch in Batches(clips, _BATCH):
+        found, peak = places(estimator(batch.frames.to(device).float()).heatmaps)
+        for clip, points, heights in zip(batch.clips, found.double().cpu().numpy(), peak.cpu().numpy(), strict=True):
+            xy[clip.subject][clip.row] = clip.view.to_frame(points)
+            height[clip.subject][clip.row] = heights
+    estimator.train(training)
+    return xy, height
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How an estimator did.
+
+    Attributes:
+        figures: ``error``, the mean distance in shares of the box diagonal as in ``pose.metrics``, and ``pck@0.1``, the
+            share of points within 0.1 of it; empty where there was nothing to measure.
+        reliability: How far off its points are by height of heat maps, see ``models.estimators.reliability``.
+    """
+
+    figures: Mapping[str, float]
+    reliability: Sequence[tuple[float, float]]
+
+
+def validate(estimator: Estimator, clips: Clips, device: torch.device) -> Measured:
+    """Measure an estimator where the truth is known."""
+    found, heights = predict(estimator, clips, device)
+    shares, surely = [np.zeros(0)], [np.zeros(0)]
+    for subject, xy, height in zip(clips.subjects, found, heights, strict=True):
+        known = subject.weight > 0
+        diagonal = np.linalg.norm(boxes.around(subject.track.xy, known.astype(np.uint8))[:, 2:], axis=-1)
+        known &= ((known.sum(axis=1) >= 2) & (diagonal > 0))[:, None]
+        share = np.linalg.norm(xy - subject.track.xy, axis=-1) / np.maximum(diagonal, 1e-9)[:, None]
+        shares.append(np.minimum(share[known], 1.0))
+        surely.append(height[known])
+    every, height = np.concatenate(shares), np.concatenate(surely)
+    if not len(every):
+        return Measured({}, ())
+    return Measured({"error": float(every.mean()), "pck@0.1": float((every <= 0.1).mean())}, fit(height, every))
