@@ -1,0 +1,172 @@
+"""What training and evaluation rely on, for every estimator and preset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from models.backbones import VitPyramidConfig
+from models.estimators.estimator import Estimator, Labelled
+from models.estimators.losses import Truth, losses
+from models.estimators.presets import ESTIMATORS, SIZES, build, configure
+from models.estimators.targets import gaussians
+
+POINTS = 5
+EDGES = torch.tensor([[0, 1], [1, 2], [2, 3], [3, 4]])
+
+NAMES = list(ESTIMATORS)
+#: Of the presets on ViTPose, with fewer layers than theirs so that the test machine can bear them.
+SMALLER = VitPyramidConfig(width=48, depth=2, heads=4, detail=(8, 16, 24), channels=32)
+ABLATIONS: list[tuple[str, dict[str, Any]]] = [
+    ("stdpose", {"mask": False}),
+    ("stdpose", {"synthesis": False}),
+    ("stdpose", {"dynamics": False}),
+    ("focused_regions", {"masks": False}),
+    ("focused_regions", {"deformable": False}),
+    ("focused_regions", {"separation": False}),
+    ("cmpose", {"mask_weight": 0.0}),
+    ("cmpose", {"noise_weight": 0.0}),
+    ("cmpose", {"selection": False}),
+    ("cmpose", {"clusters": 0.0}),
+    ("jmpose", {"mutual": False}),
+    ("jmpose", {"deformable": False}),
+    ("jmpose", {"orthogonality": 0.0}),
+    ("stdpose", {"deltas": (-2, -1, 0, 1, 2)}),
+    ("focused_regions", {"deltas": (-2, -1, 0, 1, 2)}),
+    ("jmpose", {"deltas": (-2, -1, 0, 1, 2)}),
+]
+
+
+def network(name: str, **changes: Any) -> Estimator:
+    config = configure(name, "tiny", POINTS, height=64, width=48, **changes)
+    return build(name, config, seed=3, pretrained=None)
+
+
+def clip(estimator: Estimator, batch: int = 2) -> torch.Tensor:
+    config = estimator.config
+    generator = torch.Generator().manual_seed(1)
+    return 255 * torch.rand(batch, config.frames, 3, config.height, config.width, generator=generator)
+
+
+def truth(estimator: Estimator, batch: int = 2) -> Truth:
+    config = estimator.config
+    generator = torch.Generator().manual_seed(2)
+    size = torch.tensor([config.width, config.height])
+    xy = torch.rand(batch, config.frames, POINTS, 2, generator=generator) * (size - 1)
+    return Truth(xy, torch.ones(xy.shape[:3]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shapes(name: str) -> None:
+    estimator = network(name)
+    output = estimator(clip(estimator))
+    assert output.heatmaps.shape == (2, POINTS, 16, 12)
+    assert output.heatmaps.dtype == torch.float32
+    if output.initial is not None:
+        assert output.initial.shape == (2, estimator.config.frames, POINTS, 16, 12)
+    if output.importance is not None:
+        torch.testing.assert_close(output.importance.sum(dim=1), torch.ones(2))
+
+
+@pytest.mark.parametrize(("name", "changes"), [*((name, {}) for name in NAMES), *ABLATIONS])
+def test_gradients_reach_every_parameter(name: str, changes: dict[str, Any]) -> None:
+    estimator = network(name, **changes).train()
+    torch.manual_seed(0)
+    # What begins at zero on purpose, so that a branch adds nothing at first, would hide others behind it.
+    with torch.no_grad():
+        for parameter in estimator.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.02)
+    for progress in (0.0, 1.0):
+        estimator.advance(progress)
+        sum(losses(estimator(clip(estimator)), truth(estimator), EDGES).values()).backward()  # type: ignore[union-attr]
+    missed = [key for key, one in estimator.named_parameters() if one.grad is None or not one.grad.any()]
+    assert missed == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_clip_does_not_depend_on_the_others_of_its_batch(name: str) -> None:
+    estimator = network(name).eval()
+    frames = clip(estimator, 3)
+    with torch.inference_mode():
+        together, alone = estimator(frames).heatmaps, estimator(frames[1:2]).heatmaps
+    torch.testing.assert_close(together[1:2], alone, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_features_of_a_frame_serve_all_clips_that_it_is_part_of(name: str) -> None:
+    estimator = network(name).eval()
+    time = estimator.config.frames
+    images = clip(estimator, 3).flatten(0, 1)
+    rows = torch.arange(time)[None] + torch.arange(2)[:, None]
+    with torch.inference_mode():
+        shared = estimator.relate(estimator.encode(images).clips(rows)).heatmaps
+        direct = estimator(images[rows]).heatmaps
+    torch.testing.assert_close(shared, direct, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_gives_the_same_network_and_the_same_gradients(name: str) -> None:
+    seen = []
+    for _ in range(2):
+        estimator = network(name).train()
+        torch.manual_seed(5)
+        estimator.advance(0.0)
+        sum(losses(estimator(clip(estimator)), truth(estimator), EDGES).values()).backward()  # type: ignore[union-attr]
+        seen.append(torch.cat([one.grad.flatten() for one in estimator.parameters() if one.grad is not None]))
+    assert torch.equal(*seen)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "single_frame"])
+def test_the_other_frames_matter(name: str) -> None:
+    estimator = network(name).eval()
+    with torch.no_grad():
+        for parameter in estimator.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.02)
+    frames = clip(estimator, 1)
+    changed = frames.clone()
+    changed[:, -1] = 255 - changed[:, -1]
+    with torch.inference_mode():
+        assert not torch.allclose(estimator(frames).heatmaps, estimator(changed).heatmaps, atol=1e-6)
+
+
+@pytest.mark.parametrize("preset", [preset for preset in SIZES if preset != "tiny"])
+@pytest.mark.parametrize("name", NAMES)
+def test_presets_on_vitpose(name: str, preset: str) -> None:
+    full = configure(name, preset, POINTS)
+    assert (full.height, full.width) == (256, 192)
+    config = configure(name, preset, POINTS, backbone=SMALLER, height=64, width=48)
+    estimator = build(name, config, pretrained=None)
+    found = losses(estimator(clip(estimator, 1)), truth(estimator, 1), EDGES)
+    assert all(torch.isfinite(loss) for loss in found.values())
+
+
+def test_labels_of_neighbours_enter_stdpose_as_heat_maps() -> None:
+    estimator = network("stdpose").eval()
+    frames, known = clip(estimator, 1), torch.zeros(1, 3, POINTS, dtype=torch.bool)
+    heat = gaussians(truth(estimator, 1).xy, estimator.config.cells)
+    with torch.inference_mode():
+        plain = estimator(frames).heatmaps
+        torch.testing.assert_close(estimator(frames, Labelled(heat, known)).heatmaps, plain)
+        known[:, 0] = True
+        assert not torch.allclose(estimator(frames, Labelled(heat, known)).heatmaps, plain, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "preset", "changes", "words"),
+    [
+        ("openpose", "tiny", {}, "no estimator 'openpose'"),
+        ("stdpose", "enormous", {}, "no preset 'enormous'"),
+        ("stdpose", "tiny", {"flavour": 1}, "cannot be configured"),
+        ("stdpose", "tiny", {"deltas": (0,)}, "too short"),
+        ("stdpose", "tiny", {"deltas": (-1, 0, 2, 3)}, "odd in number"),
+        ("stdpose", "tiny", {"height": 100}, "whole tokens"),
+        ("stdpose", "tiny", {"heads": 7}, "do not divide"),
+    ],
+)
+def test_bad_configurations(name: str, preset: str, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        configure(name, preset, POINTS, **changes)

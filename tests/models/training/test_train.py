@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from models.estimators.checkpoints import load
+from models.training.subjects import Subject, hold_out
+from models.training.train import Epoch, TrainConfig, TrainingError, train
+from models.training.validation import validate
+from pose.skeleton import Skeleton
+
+QUICK = TrainConfig(
+    estimator="single_frame", epochs=3, batch=8, clips=0, device="cpu", workers=1, changes={"height": 64, "width": 64}
+)
+
+
+@pytest.fixture
+def split(fly: tuple[Subject, Skeleton]) -> tuple[list[Subject], list[Subject]]:
+    return hold_out([fly[0]], 0.25, 0)
+
+
+def test_learning_lowers_the_loss_and_the_error(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    config = replace(QUICK, epochs=12, clips=64, estimator="stdpose")
+    epochs = list(train(config, fly[1], *split, tmp_path))
+    assert [epoch.index for epoch in epochs] == list(range(len(epochs)))
+    assert epochs[-1].progress == 1
+    assert min(epoch.loss for epoch in epochs) < 0.6 * epochs[0].loss
+    errors = [epoch.validation["error"] for epoch in epochs]
+    assert min(errors) < 0.6 * errors[0]
+    best = [epoch.index for epoch in epochs if epoch.best][-1]
+    assert errors[best] == min(errors)
+    assert all(0 <= epoch.waiting <= 1 for epoch in epochs)
+    loaded = load(tmp_path / "best.safetensors", fly[1])
+    assert len(loaded.recipe["curve"]) == best + 1
+    assert loaded.recipe["training"]["seed"] == 0
+
+
+def test_going_on_is_as_if_never_stopped(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    config = replace(QUICK, estimator="cmpose")  # draws at random while it learns
+    list(train(config, fly[1], *split, tmp_path / "once"))
+    stopped: Iterator[Epoch] = train(config, fly[1], *split, tmp_path / "twice")
+    next(stopped)
+    stopped.close()  # type: ignore[attr-defined]
+    rest = list(train(config, fly[1], *split, tmp_path / "twice"))
+    assert [epoch.index for epoch in rest] == [1, 2]
+    once, twice = (load_file(tmp_path / name / "state.safetensors") for name in ("once", "twice"))
+    assert all(torch.equal(once[name], twice[name]) for name in once)
+
+
+def test_a_finished_training_stays_finished(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    list(train(QUICK, fly[1], *split, tmp_path))
+    assert list(train(QUICK, fly[1], *split, tmp_path)) == []
+
+
+def test_without_progress_it_ends_early(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    config = replace(QUICK, epochs=30, patience=2, rate=0.0)
+    assert len(list(train(config, fly[1], *split, tmp_path))) == 3
+
+
+def test_the_clock_can_end_it(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    epochs = list(train(replace(QUICK, minutes=0.05, patience=0), fly[1], *split, tmp_path))
+    assert epochs[-1].progress == 1
+    assert epochs[0].epochs == 0
+
+
+def test_a_training_begins_with_a_checkpoint(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    list(train(QUICK, fly[1], *split, tmp_path / "first"))
+    base = tmp_path / "first" / "best.safetensors"
+    still = replace(QUICK, epochs=1, rate=0.0)
+    list(train(still, fly[1], *split, tmp_path / "second", base=base))
+    old, new = load_file(base), load_file(tmp_path / "second" / "best.safetensors")
+    assert all(torch.equal(old[name], new[name]) for name in old)
+
+
+def test_accumulated_parts_learn_the_same(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    whole = next(train(replace(QUICK, accumulate=1), fly[1], *split, tmp_path / "whole"))
+    parts = next(train(replace(QUICK, accumulate=4), fly[1], *split, tmp_path / "parts"))
+    assert parts.step == whole.step
+    assert parts.loss == pytest.approx(whole.loss, rel=0.02)
+
+
+def test_too_little_memory_halves_the_batch(fly, split, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    from models.estimators.single_frame import SingleFrame
+
+    sizes, real = [], SingleFrame.forward
+
+    def cramped(self, frames, labelled=None):  # type: ignore[no-untyped-def]
+        sizes.append(len(frames))
+        if len(frames) > 3:
+            raise torch.OutOfMemoryError("no room")
+        return real(self, frames, labelled)
+
+    monkeypatch.setattr(SingleFrame, "forward", cramped)
+    monkeypatch.setattr("models.training.validation._BATCH", 2)
+    list(train(replace(QUICK, epochs=1), fly[1], *split, tmp_path))
+    assert sizes[:3] == [8, 4, 2]
+    assert max(sizes[2:]) == 2
+
+
+def test_a_loss_that_is_no_number_ends_it(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(TrainingError, match="not a number at step"):
+        list(train(replace(QUICK, rate=1e30, clip=1e30, warm=0.0, frozen=0.0, epochs=9), fly[1], *split, tmp_path))
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"estimator": "openpose"}, "no estimator"),
+        ({"preset": "vast"}, "no preset"),
+        ({"device": "abacus"}, "no device"),
+        ({"changes": {"heads": 7}}, "do not divide"),
+    ],
+)
+def test_bad_settings(fly, split, tmp_path: Path, changes, words: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(TrainingError, match=words):
+        next(train(replace(QUICK, **changes), fly[1], *split, tmp_path))
+
+
+def test_too_few_labels(fly, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    few = fly[0].select(np.arange(5))
+    with pytest.raises(TrainingError, match="5 labelled frames"):
+        next(train(QUICK, fly[1], [few], [], tmp_path))
+
+
+def test_a_video_that_is_gone(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    gone = [replace(one, path=tmp_path / "gone.mp4") for one in split[0]]
+    with pytest.raises(TrainingError, match=r"gone\.mp4"):
+        next(train(QUICK, fly[1], gone, [], tmp_path))
+
+
+def test_a_state_of_other_settings_is_left_alone(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    list(train(QUICK, fly[1], *split, tmp_path))
+    before = (tmp_path / "state.safetensors").read_bytes()
+    with pytest.raises(TrainingError, match="other settings"):
+        next(train(replace(QUICK, seed=9), fly[1], *split, tmp_path))
+    assert (tmp_path / "state.safetensors").read_bytes() == before
+
+
+def test_measuring_nothing_measures_nothing(fly, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    from models.estimators.presets import build, configure
+    from models.training.clips import Clips
+
+    config = configure("single_frame", "tiny", fly[1].size, height=64, width=64)
+    empty = Clips([], fly[1], config, tmp_path / "none")
+    measured = validate(build("single_frame", config, pretrained=None), empty, torch.device("cpu"))
+    assert (dict(measured.figures), list(measured.reliability)) == ({}, [])
+
+
+TWO = """
+import sys
+from pathlib import Path
+from models.training.subjects import Subject, hold_out
+from models.training.train import TrainConfig, train
+from pose.skeleton import Skeleton
+from pose.track import Track
+import numpy as np
+video, labels, folder = map(Path, sys.argv[1:])
+read = np.load(labels)
+skeleton = Skeleton(name="fly", keypoints=tuple(read["names"].tolist()))
+track = Track.labelled(read["frames"], read["keypoints"])
+config = TrainConfig(estimator="single_frame", epochs=2, batch=8, clips=0, device="cpu", workers=1,
+                     changes={"height": 64, "width": 64})
+parts = hold_out([Subject.labelled("fly", video, track)], 0.25, 0)
+for epoch in train(config, skeleton, *parts, folder):
+    print(epoch.index, epoch.loss, epoch.validation["error"], flush=True)
+"""
+
+
+def test_two_processes_share_a_training(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    labels, script = tmp_path / "labels.npz", tmp_path / "two.py"
+    subject, skeleton = fly
+    keypoints = np.concatenate([subject.track.xy, subject.track.visibility[..., None]], axis=-1)
+    np.savez(labels, frames=subject.track.frames, keypoints=keypoints, names=np.array(skeleton.keypoints))
+    script.write_text(TWO)
+    command = [
+        *(sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"),
+        *("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"),
+        *(str(script), str(subject.path), str(labels), str(tmp_path / "out")),
+    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    errors: dict[str, set[str]] = {}
+    for line in done.stdout.splitlines():
+        index, _, error = line.split()
+        errors.setdefault(index, set()).add(error)
+    # Both processes took both epochs and hold the same network.
+    assert sorted(errors) == ["0", "1"]
+    assert all(len(each) == 1 for each in errors.values())
+    assert load(tmp_path / "out" / "best.safetensors").name == "single_frame"
