@@ -93,10 +93,3 @@ class Attention(nn.Module):
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=added)
         left: Tensor = self.leaving(mixed.transpose(1, 2).flatten(2))
         return left
-
-    def weights(self, tokens: Tensor, source: Tensor) -> Tensor:
-        """How much each query looks at each token of the source, the mean over heads: ``(B, N, M)``."""
-        query = self.query(tokens).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        key = self.source(source)[..., : tokens.shape[-1]].unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        scores = query @ key.transpose(-1, -2) * key.shape[-1] ** -0.5
-        return scores.float().softmax(dim=-1).mean(dim=1)

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.estimators.attention import Attention, EncoderLayer
+from models.estimators.attention import EncoderLayer
 from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
 
 _NEIGHBOURS = 4  # of a token, whose distance tells the density around it
@@ -65,11 +65,11 @@ class CmPose(Estimator):
         channels = config.channels
         self.time = nn.Parameter(0.02 * torch.randn(config.frames, 1, channels))
         self.layers = nn.ModuleList(EncoderLayer(channels, config.heads, config.drop) for _ in range(config.layers))
-        self.hidden = nn.Parameter(0.02 * torch.randn(channels))
-        self.refill, self.denoise = (
-            nn.Sequential(EncoderLayer(channels, config.heads), nn.LayerNorm(channels), nn.Linear(channels, channels))
-            for _ in range(2)
-        )
+        if config.mask_weight:
+            self.hidden = nn.Parameter(0.02 * torch.randn(channels))
+            self.refill = _decoder(config)
+        if config.noise_weight:
+            self.denoise = _decoder(config)
         if config.selection:
             self.importance = KeypointImportance(config)
             self.fine = nn.ModuleList(
@@ -145,14 +145,17 @@ class KeypointImportance(nn.Module):
 
     def __init__(self, config: CmPoseConfig) -> None:
         super().__init__()
-        self.queries = nn.Parameter(0.02 * torch.randn(config.keypoints, config.channels))
+        self.heads = config.heads
+        self.queries = nn.Parameter(torch.randn(config.keypoints, config.channels))
         self.norm = nn.LayerNorm(config.channels)
-        self.attention = Attention(config.channels, config.heads)
+        self.key = nn.Linear(config.channels, config.channels)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """``(B, M, C)`` to ``(B, M)``, adding up to 1."""
-        queries = self.queries.expand(len(tokens), -1, -1).to(tokens.dtype)
-        largest = self.attention.weights(queries, self.norm(tokens)).amax(dim=1)
+        query = self.queries.unflatten(-1, (self.heads, -1)).transpose(0, 1)  # (heads, K, C / heads)
+        key = self.key(self.norm(tokens)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        scores = query @ key.transpose(-1, -2) * key.shape[-1] ** -0.5  # (B, heads, K, M)
+        largest = scores.float().softmax(dim=-1).mean(dim=1).amax(dim=1)
         return largest / largest.sum(dim=-1, keepdim=True)
 
 
@@ -187,6 +190,11 @@ def merge(tokens: Tensor, importance: Tensor, clusters: int) -> tuple[Tensor, Te
     share = F.one_hot(member, clusters).to(tokens.dtype) * importance[..., None]
     mean = share.transpose(1, 2) @ tokens / share.sum(dim=1)[..., None].clamp(min=1e-6)
     return mean, member
+
+
+def _decoder(config: CmPoseConfig) -> nn.Module:
+    channels = config.channels
+    return nn.Sequential(EncoderLayer(channels, config.heads), nn.LayerNorm(channels), nn.Linear(channels, channels))
 
 
 def _distance(guess: Tensor, target: Tensor, chosen: Tensor) -> Tensor:

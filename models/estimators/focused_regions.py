@@ -108,10 +108,11 @@ class BilayerMask(nn.Module):
         super().__init__()
         self.config = config
         channels = config.channels
-        self.human = nn.Sequential(
-            nn.LayerNorm(channels), nn.Linear(channels, channels), nn.GELU(), nn.Linear(channels, 1)
-        )
-        self.keypoint = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, config.keypoints))
+        if config.masks:
+            self.human = nn.Sequential(
+                nn.LayerNorm(channels), nn.Linear(channels, channels), nn.GELU(), nn.Linear(channels, 1)
+            )
+            self.keypoint = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, config.keypoints))
         self.among_human, self.among_keypoints = (
             nn.ModuleList(EncoderLayer(channels, config.heads, config.drop) for _ in range(count))
             for count in (config.human_layers, config.keypoint_layers)
