@@ -138,8 +138,8 @@ def _related(
     rows = np.where((rows >= 0) & (rows < len(images)), rows, centres[:, None])
     found, peaks = [], []
     for at in range(0, len(rows), batch):
-        clips = features.clips(torch.from_numpy(rows[at : at + batch]).to(device))
-        xy, peak = places(estimator.relate(clips).heatmaps)
+        clips = torch.from_numpy(rows[at : at + batch]).to(device)
+        xy, peak = places(estimator.relate(features, clips).heatmaps)
         found.append(xy.double().cpu().numpy())
         peaks.append(peak.cpu().numpy())
     return np.concatenate(found), np.concatenate(peaks)

@@ -81,10 +81,10 @@ class CmPose(Estimator):
         """The first stage lasts until ``coarse_until``; see ``Estimator.advance``."""
         self.coarse.fill_(progress < self.config.coarse_until)
 
-    def relate(self, features: Features, labelled: Labelled | None = None) -> PoseOutput:
+    def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
         """See ``Estimator.relate``; labels are not looked at."""
-        centre, fine = self.config.centre, features.fine[:, self.config.centre]
-        entering = (features.tokens + self.time).flatten(1, 2)  # (B, T * N, C)
+        centre, fine = self.config.centre, features.fine[rows[:, self.config.centre]]
+        entering = (features.tokens[rows] + self.time).flatten(1, 2)  # (B, T * N, C)
         tokens = self._encode(entering)
         tasks = self._tasks(entering) if self.training else {}
         if not self.config.selection or (self.training and bool(self.coarse)):

@@ -47,7 +47,7 @@ class EstimatorConfig:
     backbone: BackboneConfig | VitPyramidConfig = field(default_factory=BackboneConfig)
     channels: int = 96
     heads: int = 4
-    head_channels: int = 64
+    head_channels: int = 32
     drop: float = 0.0
 
     def __post_init__(self) -> None:
@@ -85,22 +85,17 @@ class EstimatorConfig:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What encoding found on frames; leading axes are ``(B * T,)`` or ``(B, T)``.
+    """What encoding found on ``M`` frames.
 
     Attributes:
-        tokens: ``(..., N, C)``, row by row.
-        fine: ``(..., c, h, w)`` descriptors at the stride of heat maps, ``c`` the backbone's channels.
-        heatmaps: ``(..., K, h, w)`` initial heat maps, each from its frame alone, of estimators that have them.
+        tokens: ``(M, N, C)``, row by row of the frame.
+        fine: ``(M, c, h, w)`` descriptors at the stride of heat maps, ``c`` the backbone's channels.
+        heatmaps: ``(M, K, h, w)`` initial heat maps, each from its frame alone, of estimators that have them.
     """
 
     tokens: Tensor
     fine: Tensor
     heatmaps: Tensor | None = None
-
-    def clips(self, rows: Tensor) -> Features:
-        """Features ``(B, T, ...)`` of clips whose frames are the rows ``(B, T)`` of these features."""
-        heatmaps = None if self.heatmaps is None else self.heatmaps[rows]
-        return Features(self.tokens[rows], self.fine[rows], heatmaps)
 
     @staticmethod
     def joined(parts: Sequence[Features]) -> Features:
@@ -178,10 +173,10 @@ class Estimator(nn.Module):
         """
         batch, time = frames.shape[:2]
         rows = torch.arange(batch * time, device=frames.device).view(batch, time)
-        return self.relate(self.encode(frames.flatten(0, 1)).clips(rows), labelled)
+        return self.relate(self.encode(frames.flatten(0, 1)), rows, labelled)
 
     def encode(self, images: Tensor) -> Features:
-        """Describe frames, each by itself: ``(M, 3, H, W)`` RGB in 0 to 255 to features with the leading axis ``M``."""
+        """Describe frames ``(M, 3, H, W)``, RGB in 0 to 255, each by itself."""
         fine, middle, coarse = self.backbone(images)
         tokens = self.embed(coarse * coarse.shape[-1] ** 0.5).flatten(1, 2)
         finer = self.embed_finer(middle.permute(0, 3, 1, 2) * middle.shape[-1] ** 0.5)
@@ -195,8 +190,14 @@ class Estimator(nn.Module):
         return heatmaps
 
     @abstractmethod
-    def relate(self, features: Features, labelled: Labelled | None = None) -> PoseOutput:
-        """Find the keypoints of centre frames from features ``(B, T, ...)`` of the frames of clips."""
+    def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
+        """Find the keypoints of centre frames.
+
+        Args:
+            features: Of frames.
+            rows: ``(B, T)`` which of them each clip is made of.
+            labelled: See ``forward``.
+        """
 
     def advance(self, progress: float) -> None:
         """Hear which share of the training is done, 0 to 1; estimators that learn in stages change theirs by it."""

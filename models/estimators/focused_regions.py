@@ -67,17 +67,17 @@ class FocusedRegions(Estimator):
         self.join = nn.Sequential(nn.LayerNorm(5 * channels), nn.Linear(5 * channels, channels), nn.GELU())
         self.leaving = nn.Linear(channels, channels)
 
-    def relate(self, features: Features, labelled: Labelled | None = None) -> PoseOutput:
+    def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
         """See ``Estimator.relate``; labels are not looked at."""
-        centre = self.config.centre
-        tokens, human, keypoint, mask = self.bilayer(features.tokens)
-        others = features.tokens + self.time
+        centre, apart = self.config.centre, features.tokens[rows]
+        tokens, human, keypoint, mask = self.bilayer(apart)
+        others = apart + self.time
         earlier, stray = self._gather(tokens, others[:, :centre], mask[:, :centre], self.branches[0])
         later, stray_later = self._gather(tokens, others[:, centre + 1 :], mask[:, centre + 1 :], self.branches[-1])
         motion = torch.cat([tokens, earlier, later, tokens - earlier, later - tokens], dim=-1)
         fused = tokens + self.leaving(self.join(motion))
         return PoseOutput(
-            self.decode(fused, features.fine[:, centre]),
+            self.decode(fused, features.fine[rows[:, centre]]),
             human=human,
             keypoint=keypoint,
             auxiliary={"stray": self.config.stray_weight * (stray + stray_later)} if self.config.deformable else {},

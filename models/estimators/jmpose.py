@@ -18,12 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones import Residual
+from models.backbones import Residual, enlarge
 from models.estimators.deformable import ModulatedDeformConv
 from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
 
 _OFFSET_DILATION = 3
-_POOLED = 4  # cells, on each side, that count as one place where streams are compared
+_POOLED = 2  # cells, on each side, that count as one place where streams are compared
 _RIDGE = 0.1
 
 
@@ -34,6 +34,7 @@ class JmPoseConfig(EstimatorConfig):
     Args:
         stream: Channels of each stream, a multiple of 8 and of ``groups``.
         blocks: Of mutual learning.
+        shrink: Cells of heat maps, on each side, to one of the streams'; the paper's streams are as fine as heat maps.
         groups: Groups of channels with offsets of their own.
         orthogonality: Weight of the information-orthogonality objective; 0 leaves it out.
         mutual: Whether streams attend to each other; for ablations.
@@ -42,6 +43,7 @@ class JmPoseConfig(EstimatorConfig):
 
     stream: int = 32
     blocks: int = 2
+    shrink: int = 2
     groups: int = 4
     orthogonality: float = 0.01
     mutual: bool = True
@@ -66,14 +68,14 @@ class JmPose(Estimator):
         nn.init.zeros_(self.leaving[-1].weight)
         nn.init.zeros_(self.leaving[-1].bias)
 
-    def relate(self, features: Features, labelled: Labelled | None = None) -> PoseOutput:
+    def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
         """See ``Estimator.relate``; labels are not looked at."""
-        centre, initial = self.config.centre, features.heatmaps
-        assert initial is not None
-        seen = self.squeeze(features.fine.flatten(0, 1)).unflatten(0, features.fine.shape[:2])
+        centre = self.config.centre
+        assert features.heatmaps is not None
+        initial, seen = features.heatmaps[rows], self._shrunk(self.squeeze(features.fine))[rows]
         others = [index for index in range(self.config.frames) if index != centre]
         motion = self.motion((seen[:, others] - seen[:, [centre]]).flatten(1, 2))
-        heat = self.joints(initial.detach().flatten(1, 2))
+        heat = self.joints(self._shrunk(initial.detach().flatten(1, 2)))
         joint = self.learner(heat, motion)
         auxiliary = {}
         for number, block in enumerate(self.blocks, start=1):
@@ -81,8 +83,13 @@ class JmPose(Estimator):
             if self.config.orthogonality and self.training:
                 loss = orthogonality(joint, motion, heat)
                 auxiliary[f"orthogonality {number}"] = self.config.orthogonality * loss
-        fine = features.fine[:, centre] + self.leaving(torch.cat([motion, joint], dim=1))
-        return PoseOutput(self.decode(features.tokens[:, centre], fine), initial, auxiliary=auxiliary)
+        learnt, fine = self.leaving(torch.cat([motion, joint], dim=1)), features.fine[rows[:, centre]]
+        if self.config.shrink > 1:
+            learnt = enlarge(learnt, fine)
+        return PoseOutput(self.decode(features.tokens[rows[:, centre]], fine + learnt), initial, auxiliary=auxiliary)
+
+    def _shrunk(self, maps: Tensor) -> Tensor:
+        return F.avg_pool2d(maps, self.config.shrink) if self.config.shrink > 1 else maps
 
 
 class JointLearner(nn.Module):

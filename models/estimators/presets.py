@@ -61,7 +61,7 @@ _OWN: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "stdpose": {"layers": 4},
         "focused_regions": {"human_layers": 2, "keypoint_layers": 2},
         "cmpose": {"layers": 4, "fine_layers": 2},
-        "jmpose": {"stream": 48, "blocks": 3, "groups": 12},
+        "jmpose": {"stream": 48, "blocks": 3, "groups": 12, "shrink": 1},
     }
 )
 

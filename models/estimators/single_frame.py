@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from models.estimators.attention import EncoderLayer
 from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
@@ -40,10 +40,10 @@ class SingleFrame(Estimator):
             EncoderLayer(config.channels, config.heads, config.drop) for _ in range(config.layers)
         )
 
-    def relate(self, features: Features, labelled: Labelled | None = None) -> PoseOutput:
+    def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
         """See ``Estimator.relate``; frames other than the centre frame, and labels, are not looked at."""
-        centre = self.config.centre
-        tokens = features.tokens[:, centre]
+        centre = rows[:, self.config.centre]
+        tokens = features.tokens[centre]
         for layer in self.layers:
             tokens = layer(tokens)
-        return PoseOutput(self.decode(tokens, features.fine[:, centre]))
+        return PoseOutput(self.decode(tokens, features.fine[centre]))

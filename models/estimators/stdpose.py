@@ -28,7 +28,7 @@ class StdPoseEstimatorConfig(EstimatorConfig):
     """Size of a :class:`StdPoseEstimator`.
 
     Args:
-        layers: Of temporal feature fusion.
+        layers: Of temporal feature fusion; in the last, only the centre frame looks at the others.
         mask: Whether the dynamic-aware mask weighs the motion dynamics; for ablations.
         synthesis: Whether there is a branch of heat maps; for ablations.
         dynamics: Whether there is a branch of motion; for ablations.
@@ -50,7 +50,8 @@ class StdPoseEstimator(Estimator):
         super().__init__(config)
         channels = config.channels
         self.time = nn.Parameter(0.02 * torch.randn(config.frames, 1, channels))
-        self.fusion = nn.ModuleList(EncoderLayer(channels, config.heads, config.drop) for _ in range(config.layers))
+        self.fusion = nn.ModuleList(EncoderLayer(channels, config.heads, config.drop) for _ in range(config.layers - 1))
+        self.last_fusion = CrossLayer(channels, config.heads, config.drop)
         if config.synthesis:
             self.synthesis = KeypointSynthesis(config)
             self.joining = CrossLayer(channels, config.heads, config.drop)
@@ -58,24 +59,25 @@ class StdPoseEstimator(Estimator):
             self.dynamics = MotionDynamics(config)
             self.gate = nn.Linear(2 * channels, channels)
 
-    def relate(self, features: Features, labelled: Labelled | None = None) -> PoseOutput:
+    def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
         """See ``Estimator.relate``; heat maps of labels replace initial ones."""
-        centre, initial = self.config.centre, features.heatmaps
-        assert initial is not None
+        centre, apart = self.config.centre, features.tokens[rows]
+        assert features.heatmaps is not None
+        initial = features.heatmaps[rows]
         heatmaps = initial.detach()  # the initial ones learn from their own loss alone
         if labelled is not None:
             heatmaps = torch.where(labelled.known[..., None, None], labelled.heatmaps, heatmaps)
-        tokens = (features.tokens + self.time).flatten(1, 2)
+        tokens = (apart + self.time).flatten(1, 2)
         for layer in self.fusion:
             tokens = layer(tokens)
-        tokens = tokens.unflatten(1, (self.config.frames, -1))[:, centre]
+        tokens = self.last_fusion(tokens.unflatten(1, (self.config.frames, -1))[:, centre], tokens)
         if self.config.synthesis:
             tokens = self.joining(tokens, self.synthesis(heatmaps))
         if self.config.dynamics:
-            motion = self.dynamics(features.tokens, heatmaps)
+            motion = self.dynamics(apart, heatmaps)
             gate = torch.sigmoid(self.gate(torch.cat([tokens, motion], dim=-1)))
             tokens = gate * tokens + (1 - gate) * motion
-        return PoseOutput(self.decode(tokens, features.fine[:, centre]), initial)
+        return PoseOutput(self.decode(tokens, features.fine[rows[:, centre]]), initial)
 
 
 class KeypointSynthesis(nn.Module):

@@ -102,7 +102,7 @@ def test_features_of_a_frame_serve_all_clips_that_it_is_part_of(name: str) -> No
     images = clip(estimator, 3).flatten(0, 1)
     rows = torch.arange(time)[None] + torch.arange(2)[:, None]
     with torch.inference_mode():
-        shared = estimator.relate(estimator.encode(images).clips(rows)).heatmaps
+        shared = estimator.relate(estimator.encode(images), rows).heatmaps
         direct = estimator(images[rows]).heatmaps
     torch.testing.assert_close(shared, direct, atol=1e-5, rtol=1e-4)
 
