@@ -88,7 +88,7 @@ class TrainConfig:
     patience: int = 8
     seed: int = 0
     device: str = "auto"
-    half: bool = False
+    half: bool = True
     workers: int = 2
     changes: Mapping[str, Any] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=Augmentation)

@@ -1,0 +1,200 @@
+"""The four estimators beside the single-frame baseline: rendered people behind things and in blur, equal training time.
+
+Run ``python -m benchmarks.estimators --folder DIR > benchmarks/results/estimators.md``. Trainings take hours: each is
+kept in DIR when it ends, and goes on where it stopped when the command is given again; ``--at-once 2`` trains two side
+by side. Time is made equal by steps: how long a step of each network takes is measured first, by turns in one process,
+and each gets as many steps as ``--minutes`` hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.rendered_people import people
+from models.estimators.checkpoints import load
+from models.estimators.losses import Truth, losses
+from models.estimators.presets import build, configure
+from models.training.clips import Clips
+from models.training.train import TrainConfig, train
+from models.training.validation import predict
+from pose import boxes
+
+TRAINED, VALIDATED, TESTED = 320, 16, 40  # videos
+BATCH = 16
+EVERY = 3  # frames one is labelled
+CLIPS = 3200  # in an epoch: each label once
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A network to train: an estimator, and what differs from its preset."""
+
+    title: str
+    estimator: str
+    changes: tuple[tuple[str, Any], ...] = ()
+
+
+MAIN = (
+    Variant("single frame (baseline)", "single_frame"),
+    Variant("STDPose", "stdpose"),
+    Variant("Focused-Regions", "focused_regions"),
+    Variant("CM-Pose", "cmpose"),
+    Variant("JM-Pose", "jmpose"),
+)
+ABLATIONS = (
+    Variant("STDPose, mask off", "stdpose", (("mask", False),)),
+    Variant("STDPose, branch of heat maps off", "stdpose", (("synthesis", False),)),
+    Variant("STDPose, motion dynamics off", "stdpose", (("dynamics", False),)),
+    Variant("Focused-Regions, masks off", "focused_regions", (("masks", False),)),
+    Variant("Focused-Regions, deformable attention off", "focused_regions", (("deformable", False),)),
+    Variant("Focused-Regions, separation off", "focused_regions", (("separation", False),)),
+    Variant("CM-Pose, auxiliary tasks off", "cmpose", (("mask_weight", 0.0), ("noise_weight", 0.0))),
+    Variant("CM-Pose, selection and clustering off", "cmpose", (("selection", False),)),
+    Variant("JM-Pose, mutual learning off", "jmpose", (("mutual", False),)),
+    Variant("JM-Pose, orthogonality off", "jmpose", (("orthogonality", 0.0),)),
+    Variant("JM-Pose, deformable convolution off", "jmpose", (("deformable", False),)),
+)
+
+
+def step_seconds(variants: tuple[Variant, ...], points: int) -> dict[str, float]:
+    """Processor seconds of a training step of each, backbone learning, by turns; medians of five."""
+    torch.set_num_threads(1)
+    found: dict[str, list[float]] = {variant.title: [] for variant in variants}
+    for _ in range(6):
+        for variant in variants:
+            config = configure(variant.estimator, "tiny", points, **dict(variant.changes))
+            network = build(variant.estimator, config).train()
+            network.advance(1.0)
+            optimizer = torch.optim.AdamW(network.parameters())
+            shape = (BATCH, config.frames)
+            frames = 255 * torch.rand(*shape, 3, config.height, config.width)
+            truth = Truth(torch.rand(*shape, points, 2) * (config.width - 1), torch.ones(*shape, points))
+            for _ in range(2):  # the first warms up
+                began = time.process_time()
+                with torch.autocast("cpu", torch.bfloat16):
+                    output = network(frames)
+                sum(losses(output, truth, torch.tensor([[0, 1]])).values()).backward()  # type: ignore[union-attr]
+                optimizer.step()
+                optimizer.zero_grad()
+                spent = time.process_time() - began
+            found[variant.title].append(spent)
+    return {title: median(each[1:]) for title, each in found.items()}
+
+
+def run(folder: Path, variant: Variant, seed: int, steps: int) -> dict[str, float]:
+    """Train and test one network; a result that is there is read."""
+    torch.set_num_threads(1)
+    name = "-".join([variant.estimator, *(f"{key}={value}" for key, value in variant.changes), f"{steps}", f"{seed}"])
+    place = folder / "runs" / name
+    result = place / "result.json"
+    if result.exists():
+        kept: dict[str, float] = json.loads(result.read_text())
+        return kept
+    skeleton, every = people(folder / "videos", 0, TRAINED + VALIDATED + TESTED)
+    learnt, aside, tested = every[:TRAINED], every[TRAINED : TRAINED + VALIDATED], every[TRAINED + VALIDATED :]
+    config = TrainConfig(
+        estimator=variant.estimator,
+        epochs=max(1, round(steps * BATCH / CLIPS)),
+        batch=BATCH,
+        clips=CLIPS,
+        patience=0,
+        seed=seed,
+        device="cpu",
+        workers=1,
+        changes=dict(variant.changes),
+    )
+    learnt = [subject.select(np.arange(len(subject.track)) % EVERY == 0) for subject in learnt]
+    for epoch in train(config, skeleton, learnt, aside, place):
+        figures = " ".join(f"{key} {value:.4f}" for key, value in epoch.validation.items())
+        print(f"{name} {epoch.index + 1}/{epoch.epochs} loss {epoch.loss:.3f} {figures}", file=sys.stderr, flush=True)
+    loaded = load(place / "best.safetensors")
+    figures = test(loaded.estimator, Clips(tested, skeleton, loaded.estimator.config, place / "test.stills"))
+    result.write_text(json.dumps(figures))
+    for stills in place.glob("*.stills"):
+        stills.unlink()
+    (place / "state.safetensors").unlink()
+    return figures
+
+
+def test(estimator: torch.nn.Module, clips: Clips) -> dict[str, float]:
+    """Errors in per cent of the box diagonal on all, on visible and on hidden points, and PCK."""
+    found, _ = predict(estimator, clips, torch.device("cpu"))  # type: ignore[arg-type]
+    shares, hidden = [], []
+    for subject, xy in zip(clips.subjects, found, strict=True):
+        visibility = subject.track.visibility
+        known = visibility > 0
+        size = np.linalg.norm(boxes.around(subject.track.xy, visibility)[:, 2:], axis=-1)[:, None]
+        share = np.minimum(np.linalg.norm(xy - subject.track.xy, axis=-1) / np.maximum(size, 1e-9), 1)
+        shares.append(share[known])
+        hidden.append(visibility[known] == 1)
+    every, unseen = np.concatenate(shares), np.concatenate(hidden)
+    return {
+        "error": 100 * float(every.mean()),
+        "visible": 100 * float(every[~unseen].mean()),
+        "hidden": 100 * float(every[unseen].mean()),
+        "pck@0.05": 100 * float((every <= 0.05).mean()),
+        "pck@0.1": 100 * float((every <= 0.1).mean()),
+    }
+
+
+def table(
+    variants: tuple[Variant, ...], results: Mapping[tuple[str, int], Mapping[str, float]], steps: Mapping[str, int]
+) -> None:
+    """Print means over seeds, and the error with each seed."""
+    figures = ("error", "visible", "hidden", "pck@0.05", "pck@0.1")
+    print(f"| network | steps | {' | '.join(figures)} | error by seed |\n|{'---|' * (len(figures) + 3)}")
+    for variant in variants:
+        own = [result for (title, _), result in sorted(results.items()) if title == variant.title]
+        cells = [f"{mean(result[figure] for result in own):.2f}" for figure in figures]
+        errors = ", ".join(f"{result['error']:.2f}" for result in own)
+        print(f"| {variant.title} | {steps[variant.title]} | {' | '.join(cells)} | {errors} |")
+
+
+def main() -> None:
+    """Train what is missing and print a Markdown page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=12.0, help="of training for each network, on one thread")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--at-once", type=int, default=1)
+    parser.add_argument("--ablations", action="store_true", help="train the ablations too, with the first seed")
+    wish = parser.parse_args()
+    variants = MAIN + (ABLATIONS if wish.ablations else ())
+    skeleton, _ = people(wish.folder / "videos", 0, TRAINED + VALIDATED + TESTED)
+    kept = wish.folder / f"steps-{wish.minutes:g}.json"
+    if not kept.exists():
+        seconds = step_seconds(MAIN + ABLATIONS, skeleton.size)
+        kept.write_text(json.dumps({title: round(60 * wish.minutes / each) for title, each in seconds.items()}))
+    steps: dict[str, int] = json.loads(kept.read_text())
+    wanted = [(one, seed) for seed in range(wish.seeds) for one in variants if one in MAIN or seed == 0]
+    with ProcessPoolExecutor(wish.at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
+        runs = {(one.title, seed): pool.submit(run, wish.folder, one, seed, steps[one.title]) for one, seed in wanted}
+        results = {key: future.result() for key, future in runs.items()}
+    print("# Estimators on rendered people behind things and in motion blur\n")
+    print(f"Command: `python -m benchmarks.estimators --folder DIR --minutes {wish.minutes:g} --seeds {wish.seeds}`\n")
+    print(
+        f"{TRAINED} videos of 30 frames to learn from, every third frame labelled, {VALIDATED} to choose the epoch by, "
+        f"{TESTED} to test on. Preset `tiny`, one thread each; every network got the steps that fit into "
+        f"{wish.minutes:g} minutes. Errors are per cent of the box diagonal, PCK per cent of points.\n"
+    )
+    table(MAIN, results, steps)
+    if wish.ablations:
+        print("\n## Ablations, one seed\n")
+        table(MAIN + ABLATIONS, {key: result for key, result in results.items() if key[1] == 0}, steps)
+
+
+if __name__ == "__main__":
+    main()
