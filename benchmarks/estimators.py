@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -23,19 +22,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.rendered_people import people
-from models.estimators.checkpoints import load
+from benchmarks.kept_training import trained
+from benchmarks.rendered_people import FRAMES, people
 from models.estimators.losses import Truth, losses
 from models.estimators.presets import build, configure
-from models.training.clips import Clips
-from models.training.train import TrainConfig, train
-from models.training.validation import predict
-from pose import boxes
+from models.training.train import TrainConfig
 
 TRAINED, VALIDATED, TESTED = 320, 16, 40  # videos
 BATCH = 16
 EVERY = 3  # frames one is labelled
-CLIPS = 3200  # in an epoch: each label once
+CLIPS = TRAINED * FRAMES // EVERY  # labels, in an epoch each comes once
 
 
 @dataclass(frozen=True)
@@ -96,58 +92,21 @@ def step_seconds(variants: tuple[Variant, ...], points: int) -> dict[str, float]
 
 def run(folder: Path, variant: Variant, seed: int, steps: int) -> dict[str, float]:
     """Train and test one network; a result that is there is read."""
-    torch.set_num_threads(1)
-    name = "-".join([variant.estimator, *(f"{key}={value}" for key, value in variant.changes), f"{steps}", f"{seed}"])
-    place = folder / "runs" / name
-    result = place / "result.json"
-    if result.exists():
-        kept: dict[str, float] = json.loads(result.read_text())
-        return kept
     skeleton, every = people(folder / "videos", 0, TRAINED + VALIDATED + TESTED)
-    learnt, aside, tested = every[:TRAINED], every[TRAINED : TRAINED + VALIDATED], every[TRAINED + VALIDATED :]
+    name = "-".join([variant.estimator, *(f"{key}={value}" for key, value in variant.changes), f"{steps}", f"{seed}"])
     config = TrainConfig(
         estimator=variant.estimator,
         epochs=max(1, round(steps * BATCH / CLIPS)),
         batch=BATCH,
-        clips=CLIPS,
         patience=0,
         seed=seed,
         device="cpu",
         workers=1,
         changes=dict(variant.changes),
     )
-    learnt = [subject.select(np.arange(len(subject.track)) % EVERY == 0) for subject in learnt]
-    for epoch in train(config, skeleton, learnt, aside, place):
-        figures = " ".join(f"{key} {value:.4f}" for key, value in epoch.validation.items())
-        print(f"{name} {epoch.index + 1}/{epoch.epochs} loss {epoch.loss:.3f} {figures}", file=sys.stderr, flush=True)
-    loaded = load(place / "best.safetensors")
-    figures = test(loaded.estimator, Clips(tested, skeleton, loaded.estimator.config, place / "test.stills"))
-    result.write_text(json.dumps(figures))
-    for stills in place.glob("*.stills"):
-        stills.unlink()
-    (place / "state.safetensors").unlink()
-    return figures
-
-
-def test(estimator: torch.nn.Module, clips: Clips) -> dict[str, float]:
-    """Errors in per cent of the box diagonal on all, on visible and on hidden points, and PCK."""
-    found, _ = predict(estimator, clips, torch.device("cpu"))  # type: ignore[arg-type]
-    shares, hidden = [], []
-    for subject, xy in zip(clips.subjects, found, strict=True):
-        visibility = subject.track.visibility
-        known = visibility > 0
-        size = np.linalg.norm(boxes.around(subject.track.xy, visibility)[:, 2:], axis=-1)[:, None]
-        share = np.minimum(np.linalg.norm(xy - subject.track.xy, axis=-1) / np.maximum(size, 1e-9), 1)
-        shares.append(share[known])
-        hidden.append(visibility[known] == 1)
-    every, unseen = np.concatenate(shares), np.concatenate(hidden)
-    return {
-        "error": 100 * float(every.mean()),
-        "visible": 100 * float(every[~unseen].mean()),
-        "hidden": 100 * float(every[unseen].mean()),
-        "pck@0.05": 100 * float((every <= 0.05).mean()),
-        "pck@0.1": 100 * float((every <= 0.1).mean()),
-    }
+    learnt = [subject.select(np.arange(len(subject.track)) % EVERY == 0) for subject in every[:TRAINED]]
+    aside, tested = every[TRAINED : TRAINED + VALIDATED], every[TRAINED + VALIDATED :]
+    return trained(folder / "runs" / name, config, skeleton, learnt, aside, tested)
 
 
 def table(

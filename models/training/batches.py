@@ -24,7 +24,8 @@ class Batches:
     Args:
         clips: All.
         size: Clips in a batch; the last is smaller where they do not divide.
-        least: Clips in the epoch, where there are fewer; they come again, changed in another way.
+        count: Clips in the epoch; where there are fewer they come again, changed in another way, and where there are more
+            the next epochs have the others. 0 for each once.
         seed: Of the training.
         epoch: Its number.
         augmentation: How clips are changed; ``None`` leaves them as they are, and in order.
@@ -40,7 +41,7 @@ class Batches:
         clips: Clips,
         size: int,
         *,
-        least: int = 0,
+        count: int = 0,
         seed: int = 0,
         epoch: int = 0,
         augmentation: Augmentation | None = None,
@@ -51,8 +52,8 @@ class Batches:
         order = np.arange(len(clips))
         if augmentation is not None:
             rng = np.random.default_rng((seed, epoch, _ORDER))
-            turns = max(1, -(-least // max(1, len(clips))))
-            order = np.concatenate([rng.permutation(order) for _ in range(turns)])
+            turns = -(-(count or len(order)) // max(1, len(order)))
+            order = np.concatenate([rng.permutation(order) for _ in range(turns)])[: count or None]
         number, parts = part
         # Every process takes as many steps: what does not divide begins again at the front.
         shared = np.resize(order, -(-len(order) // parts) * parts)

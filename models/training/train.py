@@ -34,6 +34,8 @@ from pose.skeleton import Skeleton
 #: Fewest labelled frames that are worth a training.
 FEWEST_LABELS = 8
 
+_LEAST_CLIPS = 512  # in an epoch
+
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -52,7 +54,7 @@ class TrainConfig:
         minutes: Where above 0, the training ends with this time instead, however many epochs that takes.
         batch: Clips whose gradients are averaged, in all processes together and over ``accumulate`` parts.
         accumulate: Parts that a batch is computed in, one after the other.
-        clips: Least clips in an epoch; where there are fewer labels they come more than once.
+        clips: In an epoch. 0 for as many as there are labels, but at least 512: few labels come more than once.
         rate: Peak learning rate of all but the backbone.
         backbone_rate: The backbone's, relative to it.
         layer_decay: Rate of each layer of the backbone, relative to the one above.
@@ -76,7 +78,7 @@ class TrainConfig:
     minutes: float = 0.0
     batch: int = 16
     accumulate: int = 1
-    clips: int = 512
+    clips: int = 0
     rate: float = 1e-3
     backbone_rate: float = 0.2
     layer_decay: float = 0.8
@@ -295,7 +297,7 @@ class _Run:
         batches = Batches(
             self._training,
             -(-config.batch // self._accelerator.num_processes),
-            least=config.clips,
+            count=config.clips or max(_LEAST_CLIPS, len(self._training)),
             seed=config.seed,
             epoch=self.at.epoch,
             augmentation=config.augmentation,

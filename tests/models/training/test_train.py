@@ -19,7 +19,7 @@ from models.training.validation import validate
 from pose.skeleton import Skeleton
 
 QUICK = TrainConfig(
-    estimator="single_frame", epochs=3, batch=8, clips=0, device="cpu", workers=1, changes={"height": 64, "width": 64}
+    estimator="single_frame", epochs=3, batch=8, clips=30, device="cpu", workers=1, changes={"height": 64, "width": 64}
 )
 
 
@@ -168,7 +168,7 @@ video, labels, folder = map(Path, sys.argv[1:])
 read = np.load(labels)
 skeleton = Skeleton(name="fly", keypoints=tuple(read["names"].tolist()))
 track = Track.labelled(read["frames"], read["keypoints"])
-config = TrainConfig(estimator="single_frame", epochs=2, batch=8, clips=0, device="cpu", workers=1,
+config = TrainConfig(estimator="single_frame", epochs=2, batch=8, clips=30, device="cpu", workers=1,
                      changes={"height": 64, "width": 64})
 parts = hold_out([Subject.labelled("fly", video, track)], 0.25, 0)
 for epoch in train(config, skeleton, *parts, folder):

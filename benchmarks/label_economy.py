@@ -1,0 +1,185 @@
+"""What pseudo-labels are worth: an estimator from all labels, from 26.7 % of them, and from these with pseudo-labels.
+
+Run ``python -m benchmarks.label_economy --folder DIR --data DIR > benchmarks/results/label_economy.md``. Of each 30
+frames eight are labelled, every fourth; the engine ``stdpose``, not fitted, propagates them to the others, whose points
+count by their scores. The three trainings of a dataset take equally many steps. Trainings are kept in the folder, see
+``benchmarks.kept_training``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+import torch
+
+from benchmarks.kept_training import trained
+from benchmarks.labelled_videos import find
+from benchmarks.rendered_people import people
+from models.propagate import propagate
+from models.training.subjects import Subject
+from models.training.train import TrainConfig
+from pose.formats.coco import read_coco
+from pose.frame_table import scan
+from pose.skeleton import Skeleton
+from pose.track import join
+from pose.video import Video
+
+EVERY, OF = 4, 30
+BATCH = 16
+FOLDS = 4
+RENDERED = (160, 16, 40)  # videos to learn from, to choose the epoch by, to test on
+
+FIGURES = ("error", "pck@0.05", "pck@0.1")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One training's data: what is learnt from with all of its labels, kept aside, and tested on."""
+
+    dataset: str
+    number: int
+    skeleton: Skeleton
+    learnt: Sequence[Subject]
+    aside: Sequence[Subject]
+    tested: Sequence[Subject]
+
+
+def sparse(subject: Subject) -> Subject:
+    """Of each 30 frames the first, the fifth and so on: 26.7 % of the labels."""
+    place = (subject.track.frames - subject.track.frames[0]) % OF
+    return subject.select(place % EVERY == 0)
+
+
+def expanded(subject: Subject) -> Subject:
+    """The sparse labels, and pseudo-labels on the frames between the first and the last of them."""
+    labelled = sparse(subject)
+    table = subject.table if subject.table is not None else scan(subject.path)
+    first, last = (int(labelled.track.frames[end]) for end in (0, -1))
+    with Video(subject.path, table) as video:
+        parts = propagate(video, {1: labelled.track}, engine="stdpose", start=first, stop=last + 1)
+        dense = join([track for _, _, track in parts])
+    human = np.isin(dense.frames, labelled.track.frames)
+    weight = np.where(human[:, None], dense.visibility > 0, dense.score).astype(np.float32)
+    return replace(subject, track=dense, weight=weight)
+
+
+LABELS: dict[str, Callable[[Subject], Subject]] = {
+    "all labels": lambda subject: subject,
+    "26.7 %": sparse,
+    "26.7 % and pseudo-labels": expanded,
+}
+
+
+def rendered(folder: Path) -> list[Split]:
+    """Rendered people whom things pass in front of."""
+    learnt, aside, tested = RENDERED
+    skeleton, every = people(folder / "videos", 0, learnt + aside + tested)
+    return [
+        Split("rendered people", 0, skeleton, every[:learnt], every[learnt : learnt + aside], every[learnt + aside :])
+    ]
+
+
+def real(data: Path, group: str) -> tuple[Skeleton, list[Subject]]:
+    """The tracks of the videos of a folder."""
+    subjects, skeleton = [], None
+    for video in find(data / group):
+        read = read_coco(video.truth.read_bytes())
+        skeleton = read.skeleton
+        subjects += [
+            Subject.labelled(f"{video.name}/{number}", video.video, track) for number, track in read.tracks.items()
+        ]
+    assert skeleton is not None
+    return skeleton, subjects
+
+
+def clips_out(data: Path) -> list[Split]:
+    """The clips of jhmdb, each tested on by a network that saw none of it."""
+    skeleton, every = real(data, "jhmdb")
+    splits = []
+    for fold in range(FOLDS):
+        tested = every[fold::FOLDS]
+        rest = [subject for number, subject in enumerate(every) if number % FOLDS != fold]
+        splits.append(Split("jhmdb, clips left out", fold, skeleton, rest[2:], rest[:2], tested))
+    return splits
+
+
+def time_out(data: Path, group: str) -> list[Split]:
+    """A long video: learnt from its first 60 %, tested on its last 30 %."""
+    skeleton, every = real(data, group)
+
+    def part(begin: float, end: float) -> list[Subject]:
+        cut = []
+        for subject in every:
+            place = np.arange(len(subject.track)) / len(subject.track)
+            cut.append(subject.select((place >= begin) & (place < end)))
+        return cut
+
+    return [Split(f"{group}, its end", 0, skeleton, part(0, 0.6), part(0.62, 0.68), part(0.7, 1))]
+
+
+def run(folder: Path, split: Split, labels: str, estimator: str, steps: int) -> dict[str, float]:
+    """Train and test with one set of labels."""
+    torch.set_num_threads(1)
+    name = f"{split.dataset}-{split.number}-{labels}-{estimator}-{steps}".replace(" ", "_")
+    place = folder / "runs" / name
+    learnt = split.learnt if (place / "result.json").exists() else [LABELS[labels](one) for one in split.learnt]
+    epochs = 10
+    config = TrainConfig(
+        estimator=estimator,
+        epochs=epochs,
+        batch=BATCH,
+        clips=steps * BATCH // epochs,
+        patience=0,
+        device="cpu",
+        workers=1,
+    )
+    return trained(place, config, split.skeleton, learnt, split.aside, split.tested)
+
+
+def main() -> None:
+    """Train what is missing and print a Markdown page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="folder with jhmdb, flies_long and two_flies")
+    parser.add_argument("--estimator", default="stdpose")
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--at-once", type=int, default=1)
+    wish = parser.parse_args()
+    splits = rendered(wish.folder)
+    if wish.data is not None:
+        splits += clips_out(wish.data) + time_out(wish.data, "flies_long") + time_out(wish.data, "two_flies")
+    with ProcessPoolExecutor(wish.at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
+        runs = {
+            (split.dataset, split.number, labels): pool.submit(
+                run, wish.folder, split, labels, wish.estimator, wish.steps
+            )
+            for split in splits
+            for labels in LABELS
+        }
+        results = {key: future.result() for key, future in runs.items()}
+    print("# Label economy\n")
+    print(f"Command: `python -m benchmarks.label_economy --folder DIR --data DIR --steps {wish.steps}`\n")
+    print(
+        f"`{wish.estimator}`, preset `tiny`, {wish.steps} steps of {BATCH} clips each. Errors are per cent of the box "
+        "diagonal, PCK per cent of points; means over folds.\n"
+    )
+    print(f"| dataset | labels | {' | '.join(FIGURES)} | pck@0.1 over that of all labels |\n|{'---|' * 6}")
+    for dataset in dict.fromkeys(split.dataset for split in splits):
+        whole = 0.0
+        for labels in LABELS:
+            own = [result for key, result in results.items() if key[0] == dataset and key[2] == labels]
+            figures = [mean(result[figure] for result in own) for figure in FIGURES]
+            whole = whole or figures[-1]
+            cells = " | ".join(f"{figure:.2f}" for figure in figures)
+            print(f"| {dataset} | {labels} | {cells} | {figures[-1] / whole:.3f} |")
+
+
+if __name__ == "__main__":
+    main()
