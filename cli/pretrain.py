@@ -119,8 +119,8 @@ def _begun(
 def _resumed(state: Path, told: dict[str, Any], *, begun: bool) -> tuple[Recipe, StdPose, dict[str, Any]]:
     from models import checkpoints
     from models.pretraining.training import Recipe
-    from models.training_state import read_about
     from models.stdpose import StdPose, StdPoseConfig
+    from models.training_state import read_about
 
     about = read_about(state)
     kept, config = about.pop("recipe"), checkpoints.from_entries(StdPoseConfig, about.pop("config"))

@@ -24,8 +24,8 @@ class Batches:
     Args:
         clips: All.
         size: Clips in a batch; the last is smaller where they do not divide.
-        count: Clips in the epoch; where there are fewer they come again, changed in another way, and where there are more
-            the next epochs have the others. 0 for each once.
+        count: Clips in the epoch; where there are fewer they come again, changed in another way, and where there are
+            more the next epochs have others. 0 for each once.
         seed: Of the training.
         epoch: Its number.
         augmentation: How clips are changed; ``None`` leaves them as they are, and in order.
