@@ -61,7 +61,7 @@ def learning(network: Estimator, device: torch.device, *, half: bool) -> Callabl
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             output = network(frames)
         total = sum(losses(output, truth, EDGES).values(), torch.zeros((), device=device))
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         optimizer.step()
         optimizer.zero_grad()
 

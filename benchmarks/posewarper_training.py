@@ -126,7 +126,7 @@ def train(network: PoseWarper, recipe: Recipe, *, freeze: bool) -> Iterator[tupl
             optimizer.zero_grad(set_to_none=True)
             if not bool(torch.isfinite(loss)):
                 raise FloatingPointError(f"the loss is {float(loss.detach())} in step {step + 1}")
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_(learning, 1.0)
             optimizer.step()
             step += 1

@@ -156,7 +156,8 @@ class KeypointImportance(nn.Module):
         key = self.key(self.norm(tokens)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         scores = query @ key.transpose(-1, -2) * key.shape[-1] ** -0.5  # (B, heads, K, M)
         largest = scores.float().softmax(dim=-1).mean(dim=1).amax(dim=1)
-        return largest / largest.sum(dim=-1, keepdim=True)
+        importance: Tensor = largest / largest.sum(dim=-1, keepdim=True)
+        return importance
 
 
 def merge(tokens: Tensor, importance: Tensor, clusters: int) -> tuple[Tensor, Tensor]:

@@ -29,16 +29,16 @@ class HeatmapHead(nn.Module):
             nn.ConvTranspose2d(width, width, 4, 2, 1),
         )
         self.lateral = nn.Conv2d(fine, width, 1)
+        last = nn.Conv2d(width, keypoints, 1)
+        nn.init.normal_(last.weight, std=0.001)
         self.last = nn.Sequential(
             nn.GroupNorm(GROUPS, width),
             nn.ReLU(inplace=True),
             nn.Conv2d(width, width, 3, 1, 1),
             nn.GroupNorm(GROUPS, width),
             nn.ReLU(inplace=True),
-            nn.Conv2d(width, keypoints, 1),
+            last,
         )
-        nn.init.normal_(self.last[-1].weight, std=0.001)
-        nn.init.zeros_(self.last[-1].bias)
 
     def forward(self, tokens: Tensor, fine: Tensor) -> Tensor:
         """``(M, C, h / 4, w / 4)`` and ``(M, c, h, w)`` to ``(M, K, h, w)`` float32."""

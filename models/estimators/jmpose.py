@@ -64,9 +64,10 @@ class JmPose(Estimator):
         self.joints = nn.Conv2d(config.frames * config.keypoints, stream, 3, padding=1)
         self.learner = JointLearner(config)
         self.blocks = nn.ModuleList(MutualBlock(config) for _ in range(config.blocks))
-        self.leaving = nn.Sequential(Residual(2 * stream, stream, 1), nn.Conv2d(stream, width, 1))
-        nn.init.zeros_(self.leaving[-1].weight)
-        nn.init.zeros_(self.leaving[-1].bias)
+        last = nn.Conv2d(stream, width, 1)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
+        self.leaving = nn.Sequential(Residual(2 * stream, stream, 1), last)
 
     def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
         """See ``Estimator.relate``; labels are not looked at."""
@@ -110,8 +111,8 @@ class JointLearner(nn.Module):
             nn.Conv2d(2 * stream, taps * config.groups, 3, padding=_OFFSET_DILATION, dilation=_OFFSET_DILATION)
             for taps in (18, 9)
         )
-        nn.init.zeros_(self.offsets.weight)
-        nn.init.zeros_(self.offsets.bias)
+        for parameter in self.offsets.parameters():
+            nn.init.zeros_(parameter)
         self.convolution = ModulatedDeformConv(stream, config.groups)
 
     def forward(self, heat: Tensor, motion: Tensor) -> Tensor:

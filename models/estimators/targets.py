@@ -55,7 +55,8 @@ def body_tokens(xy: Tensor, known: Tensor, edges: Tensor, grid: tuple[int, int])
     towards = centres - begin[..., None, :]  # (..., pairs, N, 2)
     share = (towards * along).sum(-1) / along.square().sum(-1).clamp(min=1e-6)
     distance = (towards - share.clamp(0, 1)[..., None] * along).norm(dim=-1)
-    return ((distance < _BODY) & both[..., None]).any(dim=-2).to(xy.dtype)
+    shown: Tensor = ((distance < _BODY) & both[..., None]).any(dim=-2).to(xy.dtype)
+    return shown
 
 
 def places(heatmaps: Tensor, sigma: float = SIGMA) -> tuple[Tensor, Tensor]:

@@ -225,7 +225,7 @@ class Training:
         rng = np.random.default_rng((self.at.seed, self.at.step, number))
         if stage == "features":
             loss = self._features_loss(clip, rng) / self.recipe.clips_per_step
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             return float(loss.detach()) * self.recipe.clips_per_step, float("nan"), float("nan")
         if stage == "verifier":
             return self._judge(clip, rng)
@@ -248,7 +248,7 @@ class Training:
             filled = tuple(level[clip.window.times] for level in maps)
             seen = torch.from_numpy(clip.visibility == 2).to(self._device)
             loss = loss + self.recipe.contrastive_weight * contrastive(filled, templates, xy[0], seen)
-        (loss / self.recipe.clips_per_step).backward()  # type: ignore[no-untyped-call]
+        (loss / self.recipe.clips_per_step).backward()
         with torch.no_grad():
             error, start_error = (error_of(guess, clip, batch) for guess in (estimates[-1].xy, start))
         return float(loss.detach()), error, start_error
@@ -272,7 +272,7 @@ class Training:
         xy, counted = self._truth(clip)
         loss = refinement([estimate], batch.first(), xy, counted, VERIFIER_KNEE)
         loss = loss + self.recipe.choice_weight * choice(weight, candidates, batch.first(), xy, counted)
-        (loss / self.recipe.clips_per_step).backward()  # type: ignore[no-untyped-call]
+        (loss / self.recipe.clips_per_step).backward()
         with torch.no_grad():
             error, start_error = (error_of(guess, clip, batch) for guess in (estimate.xy, starts[1:]))
         return float(loss.detach()), error, start_error

@@ -59,7 +59,8 @@ class Augmentation:
         along = xy[:, int(np.argmax(extent))]
         middle = np.median(along[known])
         side = along <= middle if rng.random() < 0.5 else along >= middle
-        return known & side
+        chosen: np.ndarray = known & side
+        return chosen
 
     def spoil(self, rng: np.random.Generator, images: np.ndarray) -> np.ndarray:
         """Change colours, cover and blur ``(T, H, W, 3)`` uint8 images."""

@@ -115,7 +115,7 @@ class Clips:
 
 def _inside(xy: np.ndarray, config: EstimatorConfig) -> np.ndarray:
     """Whether points lie on the input: elsewhere no heat map can show them."""
-    inside: np.ndarray = ((xy > -0.5) & (xy < (config.width - 0.5, config.height - 0.5))).all(axis=-1)
+    inside: np.ndarray = np.all((xy > -0.5) & (xy < (config.width - 0.5, config.height - 0.5)), axis=-1)
     return inside
 
 

@@ -99,7 +99,7 @@ def _blocks(count: int, share: float, rng: np.random.Generator) -> tuple[np.ndar
     """Which of ``count`` rows are learnt from, and which are measured on, as two masks."""
     blocks = min(_BLOCKS, count)
     block = np.arange(count) * blocks // max(1, count)
-    chosen = rng.permutation(blocks)[: max(1, round(share * blocks))] if blocks > 1 else []
+    chosen = rng.permutation(blocks)[: max(1, round(share * blocks)) if blocks > 1 else 0]
     aside = np.isin(block, chosen)
     near = aside.copy()
     if count >= _BLOCKS * 2 * _APART:

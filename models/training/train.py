@@ -339,8 +339,8 @@ class _Run:
         with torch.no_grad():
             for kept, current in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 kept.lerp_(current, 1 - decay)
-            for kept, current in zip(self.average.buffers(), self.network.buffers(), strict=True):
-                kept.copy_(current)
+            for old, new in zip(self.average.buffers(), self.network.buffers(), strict=True):
+                old.copy_(new)
         return parts
 
     def _gradients(self, batch: Batch) -> dict[str, float]:
