@@ -9,8 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from obstore.exceptions import BaseError
+
+from app.errors import ServiceError
 from app.metrics import StorageMetrics
-from app.storage import Step, Storage, Stored, go_on
+from app.storage import DamagedObject, Step, Storage, Stored, go_on
 
 
 class ObservedStorage(Storage):
@@ -66,7 +69,7 @@ class ObservedStorage(Storage):
             yield
         except FileNotFoundError:
             raise
-        except Exception:
+        except (OSError, BaseError, DamagedObject, ServiceError):  # and not what a step raises to end the call
             self._metrics.errors.labels(operation).inc()
             raise
         finally:

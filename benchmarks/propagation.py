@@ -12,7 +12,6 @@ import argparse
 import multiprocessing
 import os
 import platform
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ import numpy as np
 import torch
 
 from benchmarks.labelled_videos import LabelledVideo, find, keyframes
+from benchmarks.peak_memory import peak_mb
 from benchmarks.variants import ABLATIONS, NAMES, build
 from models.engines.stdpose import StdPoseEngine
 from models.propagate import RecentFrames, propagate
@@ -116,7 +116,7 @@ def measure_alone(
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
     measured = measure(clip, engine, every, checkpoint)
-    return measured, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return measured, peak_mb()
 
 
 def apart(

@@ -10,18 +10,19 @@ import argparse
 import multiprocessing
 import os
 import platform
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from benchmarks.flow_speed import EVERY, SPEC, rate, render
+from benchmarks.peak_memory import peak_mb
 from models.adaptation.adaptation import Adaptation
 from models.candidates import collect
 from models.engines import flow, stdpose
@@ -157,35 +158,41 @@ def long_cost(num_frames: int, window: int) -> tuple[float, float]:
     for _ in propagate(clip, keyframes, engine=engine, start=num_frames - window):
         pass
     spent = time.process_time() - began
-    return 1000 * spent / window, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return 1000 * spent / window, peak_mb()
 
 
-def twenty_minutes(frames: int) -> tuple[float, float]:
-    """Frames per second, and peak MB of the process, over the first frames of 20 minutes of 720p, three subjects."""
+def write_twenty_minutes(path: Path) -> Track:
+    """A rendered clip again and again, 20 minutes of it, and where the subject of the clip is."""
     with tempfile.TemporaryDirectory() as folder:
-        path, clip = Path(folder) / "long.mp4", Path(folder) / "walk.mp4"
+        clip = Path(folder) / "walk.mp4"
         truth = render(clip)
         with Video(clip) as video:
             images = list(video.frames())
-        total = round(MINUTES * 60 * SPEC.fps)
-        with VideoWriter(path, SPEC.fps, SPEC.width, SPEC.height, gop=250) as writer:
-            for index in range(total):
-                writer.write(images[index % len(images)])
-        del images
-        labelled = np.arange(0, total, EVERY)
-        points = truth.xy[labelled % SPEC.num_frames]
-        marks = np.full((*points.shape[:2], 1), 2)
-        shifted = (np.concatenate([points + np.array([30 * n, 0]), marks], axis=-1) for n in range(SUBJECTS))
-        keyframes = {number: Track.labelled(labelled, each) for number, each in enumerate(shifted, start=1)}
-        table = scan(path)
-        began = time.perf_counter()
-        with Video(path, table) as video:
-            for _ in propagate(video, keyframes, engine="stdpose", stop=frames):
-                pass
-        return frames / (time.perf_counter() - began), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    with VideoWriter(path, SPEC.fps, SPEC.width, SPEC.height, gop=250) as writer:
+        for index in range(round(MINUTES * 60 * SPEC.fps)):
+            writer.write(images[index % len(images)])
+    return truth
 
 
-def apart(work: Callable[..., tuple[float, float]], *arguments: int) -> tuple[float, float]:
+def twenty_minutes(path: Path, truth: Track, frames: int) -> tuple[float, float]:
+    """Frames per second, and peak MB of the process, over the first frames of a long video, three subjects."""
+    table = scan(path)
+    labelled = np.arange(0, len(table.pts), EVERY)
+    points = truth.xy[labelled % SPEC.num_frames]
+    marks = np.full((*points.shape[:2], 1), 2)
+    shifted = (np.concatenate([points + np.array([30 * n, 0]), marks], axis=-1) for n in range(SUBJECTS))
+    keyframes = {number: Track.labelled(labelled, each) for number, each in enumerate(shifted, start=1)}
+    began = time.perf_counter()
+    with Video(path, table) as video:
+        for _ in propagate(video, keyframes, engine="stdpose", stop=frames):
+            pass
+    return frames / (time.perf_counter() - began), peak_mb()
+
+
+_Result = TypeVar("_Result")
+
+
+def apart(work: Callable[..., _Result], *arguments: object) -> _Result:
     """Do something in a process of its own, whose peak memory is then that of the work."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
@@ -227,7 +234,10 @@ def main() -> None:
     )
     if wish.long:
         print("\n| long videos, each in a process of its own | | peak MB |\n|---|---|---|")
-        speed, memory = apart(twenty_minutes, 1500)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "long.mp4"
+            truth = apart(write_twenty_minutes, path)
+            speed, memory = apart(twenty_minutes, path, truth, 1500)
         print(
             f"| {MINUTES} min of 720p, {SUBJECTS} subjects of {truth.num_keypoints} keypoints, first 1 500 frames "
             f"| {speed:.0f} frames/s | {memory:.0f} |"

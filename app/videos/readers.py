@@ -30,8 +30,9 @@ class FrameReaders:
         """A proxy for the length of a block."""
         video = self._take(proxy_sha256)
         if video is None:
-            # One thread decodes it: the frames of several videos are wanted at a time, and one after a jump, soon.
-            video = Video(self._storage.file(proxy_sha256), table, threads=1)
+            # One thread decodes it: the frames of several videos are wanted at a time, and one after a jump, soon. What
+            # was decoded is kept as images, once for all who ask, see ``frames``.
+            video = Video(self._storage.file(proxy_sha256), table, threads=1, recent_bytes=0)
         try:
             yield video
         except BaseException:

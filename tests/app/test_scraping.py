@@ -10,10 +10,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
 
 from app.keys.service import Role
+from app.metrics import StorageMetrics
+from app.observed_storage import ObservedStorage
 from app.settings import Settings
 from worker.metrics import WorkerMetrics
 
@@ -233,3 +236,17 @@ def test_every_metric_is_explained_and_nothing_else(open_here):
         if name.startswith("posetween_") and not name.endswith("_created")
     }
     assert set(row.findall(PAGE.read_text())) == found
+
+
+def test_a_call_that_is_called_off_is_no_error_of_the_storage(tmp_path):
+    registry = CollectorRegistry()
+    storage = ObservedStorage(StorageMetrics.on(registry), (tmp_path / "objects").as_uri(), tmp_path / "scratch")
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 2**20)
+
+    def call_off():
+        raise KeyError("called off")
+
+    with pytest.raises(KeyError):
+        storage.adopt(source, step=call_off)
+    assert registry.get_sample_value("posetween_storage_errors_total", {"operation": "write"}) is None
