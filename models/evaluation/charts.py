@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from models.evaluation.evaluation import Evaluation
 from pose.metrics import PCK_THRESHOLDS
@@ -37,9 +37,9 @@ def report_picture(evaluation: Evaluation, sheet: np.ndarray | None) -> bytes:
     if sheet is None:
         left, right = figure.subplots(1, 2)
     else:
-        upper, lower = figure.subfigures(2, 1, height_ratios=(top, tall))
-        left, right = upper.subplots(1, 2)
-        picture = lower.subplots()
+        grid = figure.add_gridspec(2, 1, height_ratios=(top, tall))
+        left, right = figure.add_subfigure(grid[0]).subplots(1, 2)
+        picture = figure.add_subfigure(grid[1]).subplots()
         picture.imshow(sheet, interpolation="antialiased")
         picture.set_axis_off()
         picture.set_title("Worst frames: labels blue and filled, estimates orange and hollow", fontsize=11)
@@ -76,6 +76,8 @@ def loss_picture(epochs: Sequence[Mapping[str, Any]]) -> bytes:
     _frame(right, "Validation", "epoch", "%")
     right.set_ylim(bottom=0)
     right.legend(frameon=False, fontsize=9)
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return _png(figure)
 
 
@@ -132,5 +134,5 @@ def _validation(epochs: Sequence[Mapping[str, Any]], name: str) -> list[float]:
 def _png(figure: Figure) -> bytes:
     stream = BytesIO()
     # Without the version of what drew it, equal figures are equal bytes.
-    FigureCanvasAgg(figure).print_png(stream, metadata={"Software": None})
+    figure.savefig(stream, format="png", metadata={"Software": None})
     return stream.getvalue()

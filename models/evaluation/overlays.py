@@ -19,7 +19,7 @@ Frames = Callable[[str, int], np.ndarray]
 
 _TILE = 280  # pixels of a picture's side
 _COLUMNS = 4
-_ROOM = 1.6  # times the box of the labels
+_ROOM = 1.4  # times the box of the labels
 _PAPER = (250, 250, 248)
 
 

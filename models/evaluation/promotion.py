@@ -36,7 +36,7 @@ class Verdict:
         high: Upper end.
         frames: Poses that were measured: frames, each as often as it has labelled subjects.
         blocks: Blocks of time that they lie in.
-        keypoint: The one that gets worse, where that is the reason.
+        keypoint: The one that gets clearly worse, the worst of them; None where none does.
     """
 
     promoted: bool
@@ -100,19 +100,14 @@ def gate(
     found = gains(blocks, seed, confidence)
     verdict = replace(verdict, low=found.low, high=found.high)
     figures = _figures(blocks, found, confidence, has_current=current is not None)
+    name, loss = _spoilt(found, confidence, keypoints) if current is not None else (None, "")
+    verdict = replace(verdict, keypoint=name)
     if not found.low > 0:
-        return replace(verdict, reason=f"Not promoted: {figures} {_shortfall(verdict)}")
-    worst = _spoilt(found) if current is not None else None
-    if worst is not None:
-        name = keypoints[worst] if worst < len(keypoints) else f"keypoint {worst}"
-        loss = _with_interval(
-            -found.keypoints[worst], -found.keypoint_high[worst], -found.keypoint_low[worst], confidence
-        )
-        reason = (
-            f"Not promoted: {name} gets worse by {loss}; a keypoint may lose {_points(KEYPOINT_TOLERANCE)} points. "
-            f"As a whole, {figures}"
-        )
-        return replace(verdict, reason=reason, keypoint=name)
+        also = f" Above all, {name} gets worse by {loss}." if name else ""
+        return replace(verdict, reason=f"Not promoted: {figures} {_shortfall(verdict)}{also}")
+    if name:
+        allowed = f"a keypoint may lose {_points(KEYPOINT_TOLERANCE)} points"
+        return replace(verdict, reason=f"Not promoted: {name} gets worse by {loss}; {allowed}. As a whole, {figures}")
     return replace(verdict, promoted=True, reason=f"Promoted: {figures}")
 
 
@@ -130,10 +125,14 @@ def _paired(candidate: Sequence[Judged], current: Sequence[Judged]) -> list[Judg
     return [by_name[one.name] for one in candidate]
 
 
-def _spoilt(found: Gains) -> int | None:
-    """The keypoint that gets clearly worse, and most of those; None where none does."""
+def _spoilt(found: Gains, confidence: float, keypoints: Sequence[str]) -> tuple[str | None, str]:
+    """The keypoint that gets clearly worse, and most of those, and by how much; None where none does."""
     clearly = (found.keypoints < -KEYPOINT_TOLERANCE) & (found.keypoint_high < 0)
-    return int(np.argmin(np.where(clearly, found.keypoints, np.inf))) if clearly.any() else None
+    if not clearly.any():
+        return None, ""
+    k = int(np.argmin(np.where(clearly, found.keypoints, np.inf)))
+    loss = _with_interval(-found.keypoints[k], -found.keypoint_high[k], -found.keypoint_low[k], confidence)
+    return keypoints[k] if k < len(keypoints) else f"keypoint {k}", loss
 
 
 def _figures(blocks: Blocks, found: Gains, confidence: float, *, has_current: bool) -> str:
@@ -141,7 +140,7 @@ def _figures(blocks: Blocks, found: Gains, confidence: float, *, has_current: bo
     rival = "the current checkpoint's" if has_current else "that of the average pose laid into each subject's box"
     gain = _with_interval(theirs - ours, found.low, found.high, confidence)
     return (
-        f"the mean error is {ours:.2%} of the box diagonal and {rival} {theirs:.2%}, a gain of {gain}, on "
+        f"the mean error is {_points(ours)} % of the box diagonal, {rival} {_points(theirs)} %: a gain of {gain} on "
         f"{blocks.frames} held-out poses."
     )
 

@@ -80,29 +80,26 @@ def read_coco_videos(data: bytes, root: Path = Path(), *, skeleton: Skeleton | N
     kept = read_instances(document, found.size, faults, first_track=0)
     faults.check()
 
-    chosen = np.flatnonzero(kept.known)
     by_image: dict[int, list[int]] = defaultdict(list)
-    for row in chosen.tolist():
+    for row in np.flatnonzero(kept.known).tolist():
         by_image[int(kept.images[row])].append(row)
-    labels = []
+    places = []
     for sequence in sequences:
-        rows = np.array([row for image in sequence.images.values() for row in by_image[image]], dtype=np.int64)
-        if not len(rows):
-            continue
-        frame_of = {image: frame for frame, image in sequence.images.items()}
-        frames = np.array([frame_of[int(image)] for image in kept.images[rows]])
-        tracks = _track_ids(kept, rows, frames, still=sequence.still, faults=faults)
-        labels.append(
-            VideoLabels(
-                name=sequence.name,
-                skeleton=skeleton or found,
-                tracks=tracks_of(kept, rows, frames, tracks, columns),
-                frames=_files(sequence, listed.images, root),
-                file=_video_file(sequence, root),
-            )
-        )
+        where = [(row, frame) for frame, image in sequence.images.items() for row in by_image.get(image, ())]
+        if where:
+            rows, frames = np.array(where, dtype=np.int64).T
+            places.append((sequence, rows, frames, _track_ids(kept, rows, frames, still=sequence.still, faults=faults)))
     faults.check()
-    return labels
+    return [
+        VideoLabels(
+            name=sequence.name,
+            skeleton=skeleton or found,
+            tracks=tracks_of(kept, rows, frames, tracks, columns),
+            frames=_files(sequence, listed.images, root),
+            file=_video_file(sequence, root),
+        )
+        for sequence, rows, frames, tracks in places
+    ]
 
 
 def _sequences(listed: _Listed, faults: Faults) -> list[_Sequence]:
@@ -167,7 +164,7 @@ def _check_inside(name: str, pointer: str, faults: Faults) -> None:
 
 
 def _track_ids(kept: Instances, rows: np.ndarray, frames: np.ndarray, *, still: bool, faults: Faults) -> np.ndarray:
-    tracks = kept.tracks[rows]
+    tracks: np.ndarray = kept.tracks[rows]
     untracked = tracks == NO_TRACK
     if untracked.any() and not untracked.all():
         for (place,) in first_of(untracked):

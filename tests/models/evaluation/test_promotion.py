@@ -84,8 +84,10 @@ def test_a_candidate_with_a_poisoned_keypoint_is_refused():
     for seed in range(100):
         rng = np.random.default_rng(seed)
         current = answers(truths(rng), rng, 4)
-        refused += not gate(poisoned(current, rng), current, seed=seed).promoted
+        verdict = gate(poisoned(current, rng), current, seed=seed, keypoints=NAMES)
+        refused += not verdict.promoted
     assert refused == 100
+    assert "Above all, point_9 gets worse by " in verdict.reason
 
 
 def test_a_poisoned_keypoint_is_not_made_good_by_the_others():
@@ -109,7 +111,7 @@ def test_a_worse_candidate_is_refused_as_such():
     verdict = gate(answers(tracks, rng, 5), answers(tracks, rng, 3))
     assert not verdict.promoted
     assert verdict.high < 0
-    assert verdict.reason.endswith("It is worse.")
+    assert "It is worse. Above all, keypoint " in verdict.reason
 
 
 def test_a_gain_that_may_be_chance_is_refused():
@@ -124,6 +126,7 @@ def test_a_gain_that_may_be_chance_is_refused():
     # Much better in one video, a little worse in the three others.
     verdict = gate(off([0.5, 3.5, 3.5, 3.5]), off([3, 3, 3, 3]))
     assert not verdict.promoted
+    assert verdict.keypoint is None
     assert verdict.low < 0 < verdict.gain
     assert verdict.reason.endswith("That may be chance.")
 

@@ -64,7 +64,7 @@ def test_clips_have_a_subject_and_their_images(root):
 
 
 def test_joints_beyond_the_edge_are_hidden(tmp_path):
-    xy = positions(2)
+    xy = positions(2, shift=5.0)
     xy[0, 4] = 320.4, 320.6
     xy[1, 5] = 0.6, 0.4
     track = read_joint_positions(write_positions(tmp_path, CLIPS[0], pos_img=xy))
