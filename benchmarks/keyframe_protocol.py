@@ -10,9 +10,7 @@ its labels, from the frame T // 2 of the run on, and so does the last one where 
 T = 7 no frame is then more than 3 frames from a label. A person is looked for on the frames where the truth has them,
 as with true boxes. T = 7 is theirs; T = 4 keeps 8 of 30 frames, the 26.7 % of labelled data that STDPose reports.
 
-Where there are no head boxes, head size is ``HEAD_SHARE`` of the median box diagonal of the subject's keypoints: a head
-is .13 of a body's height high (Drillis and Contini, 1966) and some .1 wide, so 0.6 diagonals of its box, PoseTrack's
-head size, are .1 of the height. A point is then correct within 5 % of the diagonal. Such figures compare engines with
+Where there are no head boxes, head sizes are those of ``pose.posetrack_ap.stand_in``: such figures compare engines with
 each other, not with PoseTrack's.
 """
 
@@ -22,8 +20,8 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -36,62 +34,13 @@ from models.engines.engine import Engine, FrameSource
 from models.engines.posewarper import PoseWarperEngine
 from models.propagate import propagate
 from models.registry import NAMES, resolve
-from pose import boxes
 from pose.formats.coco import read_coco
 from pose.formats.posetrack import PoseTrackVideo, find_posetrack
-from pose.posetrack_ap import Detections, MeanAp, head_sizes, join, judge, mean_ap
+from pose.posetrack_ap import Detections, MeanAp, head_sizes, join, judge, mean_ap, stand_in
 from pose.skeleton import POSETRACK_15
 from pose.track import Track
 from pose.track import join as join_tracks
 from pose.video import Video
-
-#: Head size as a share of the diagonal of the keypoints' box, where there are no head boxes.
-HEAD_SHARE = 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class ImageSequence:
-    """A video kept as image files, all of one size.
-
-    Attributes:
-        files: In order.
-        width: Pixels.
-        height: Pixels.
-    """
-
-    files: tuple[Path, ...]
-    width: int
-    height: int
-
-    @classmethod
-    def of(cls, files: tuple[Path, ...]) -> ImageSequence:
-        """A sequence as large as its first frame that is there."""
-        there = next((file for file in files if file.exists()), files[0])
-        height, width = _read(there).shape[:2]
-        return cls(files, width, height)
-
-    @property
-    def key(self) -> None:
-        """See ``FrameSource.key``; files are not looked into."""
-        return None
-
-    @property
-    def num_frames(self) -> int:
-        """``F``."""
-        return len(self.files)
-
-    def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
-        """See ``FrameSource.frames``."""
-        for file in self.files[start:stop]:
-            image = _read(file)
-            yield np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY if gray else cv2.COLOR_BGR2RGB))
-
-
-def _read(file: Path) -> np.ndarray:
-    image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    if image is None:
-        raise FileNotFoundError(f"{file} is missing or no image")
-    return np.asarray(image)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +69,7 @@ class Clip:
         """The frames."""
         if isinstance(self.source, LabelledVideo):
             return Video(self.source.video)
-        return nullcontext(ImageSequence.of(self.source.frames))
+        return self.source.open()
 
 
 def labelled_clip(video: LabelledVideo) -> Clip:
@@ -141,12 +90,6 @@ def posetrack_clip(video: PoseTrackVideo, group: str) -> Clip:
         known = head_sizes(video.head_boxes[number][np.isin(video.tracks[number].frames, run)])
         size[number] = np.where(known > 0, known, stand_in(track))
     return Clip(group, POSETRACK_15.keypoints, video, run, truth, size, video.ignored)
-
-
-def stand_in(track: Track) -> np.ndarray:
-    """Head sizes ``(F,)`` of a subject without head boxes: ``HEAD_SHARE`` of its median box diagonal, at least 1."""
-    diagonal = np.linalg.norm(boxes.around(track.xy, track.visibility)[:, 2:], axis=-1)
-    return np.full(len(track), max(1.0, HEAD_SHARE * float(np.median(diagonal))))
 
 
 def longest_run(labelled: np.ndarray) -> np.ndarray:

@@ -164,6 +164,20 @@ def summarise(errors: np.ndarray, present: np.ndarray) -> Summary:
     )
 
 
+def cumulative(errors: np.ndarray, present: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """The distribution of errors: ``(L,)`` share of correct points at each threshold, PCK as a curve.
+
+    Args:
+        errors: ``(P,)`` relative distances.
+        present: ``(P,)`` whether the guess has the point; an absent one is never within a limit, so that the curve ends
+            at the coverage.
+        limits: ``(L,)`` thresholds, inclusive.
+    """
+    within = np.searchsorted(np.sort(errors[present]), limits, side="right")
+    share: np.ndarray = within / len(errors)
+    return share
+
+
 def evaluate(
     truth: Mapping[int, Track], guess: Mapping[int, Track], keyframes: Mapping[int, Track] = _NO_TRACKS
 ) -> Summary:

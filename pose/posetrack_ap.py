@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from pose import boxes
 from pose.track import Track
 
 #: Largest distance of a correct joint, in head sizes.
@@ -23,6 +24,9 @@ THRESHOLD = 0.5
 
 #: PoseTrack's head size as a share of the diagonal of the head box.
 HEAD_SHARE = 0.6
+
+#: Head size as a share of the diagonal of the keypoints' box, where there are no head boxes, see ``stand_in``.
+STAND_IN_SHARE = 0.1
 
 #: Columns of PoseTrack's tables, and the keypoints that belong to them, without ``left_`` and ``right_``. Names beyond
 #: those of PoseTrack's 15 joints are what other skeletons of people call the same places.
@@ -45,6 +49,21 @@ def head_sizes(head_boxes: np.ndarray) -> np.ndarray:
     """``(...)`` PoseTrack's head sizes, in pixels, of head boxes ``(..., 4)`` x, y, width, height."""
     sizes: np.ndarray = HEAD_SHARE * np.linalg.norm(np.asarray(head_boxes)[..., 2:], axis=-1)
     return sizes
+
+
+def stand_in(track: Track) -> np.ndarray:
+    """Head sizes of a subject without head boxes: a tenth of its median box diagonal, at least 1.
+
+    A head is .13 of a body's height high (Drillis and Contini, *Body segment parameters*, 1966) and some .1 wide, so
+    PoseTrack's head size, 0.6 diagonals of the head's box, is .1 of the height. A point is then correct within 5 % of
+    the diagonal. Figures made with it compare with each other, not with PoseTrack's.
+
+    Returns:
+        ``(F,)`` pixels, the same on each frame.
+    """
+    diagonal = np.linalg.norm(boxes.around(track.xy, track.visibility)[:, 2:], axis=-1)
+    size = STAND_IN_SHARE * float(np.median(diagonal)) if len(diagonal) else 0.0
+    return np.full(len(track), max(1.0, size))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +94,25 @@ class MeanAp:
 
     groups: Mapping[str, float]
     mean: float
+
+
+@dataclass(frozen=True)
+class JointRow:
+    """How well one joint was found.
+
+    Attributes:
+        joint: Its name.
+        positives: How many true ones there were.
+        ap: Average precision, see ``average_precision``; NaN for a joint the truth never has.
+        precision: Share of the predicted ones that are right, whatever their score; NaN where none was predicted.
+        recall: Share of the true ones that were found; NaN for a joint the truth never has.
+    """
+
+    joint: str
+    positives: int
+    ap: float
+    precision: float
+    recall: float
 
 
 def judge(
@@ -161,6 +199,31 @@ def mean_ap(detections: Detections, keypoints: Sequence[str]) -> MeanAp:
     for joint, name in enumerate(keypoints):
         members.setdefault(group_of(name), []).append(joint)
     return MeanAp({name: _mean(areas[joints]) for name, joints in members.items() if joints}, _mean(areas))
+
+
+def joint_rows(detections: Detections, keypoints: Sequence[str]) -> tuple[JointRow, ...]:
+    """Average precision, precision and recall of each joint, as poseval writes them down.
+
+    Args:
+        detections: Of one or many videos.
+        keypoints: ``K`` names of the joints.
+    """
+    areas = average_precision(detections)
+    predicted = np.bincount(detections.joint, minlength=len(keypoints))
+    found = np.bincount(detections.joint[detections.correct], minlength=len(keypoints))
+    nan = float("nan")
+    return tuple(
+        JointRow(
+            joint=name,
+            positives=int(positives),
+            ap=float(area),
+            precision=float(right / given) if given else nan,
+            recall=float(right / positives) if positives else nan,
+        )
+        for name, positives, area, given, right in zip(
+            keypoints, detections.positives, areas, predicted, found, strict=True
+        )
+    )
 
 
 def group_of(keypoint: str) -> str:

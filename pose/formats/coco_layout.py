@@ -38,6 +38,20 @@ class CocoError(ValueError):
         super().__init__(f"{self.pointer or 'the file'}: {sentence}{more}")
 
 
+class Faults(list[Fault]):
+    """Faults as they are found, the first ``MAX_FAULTS`` of them."""
+
+    def add(self, pointer: str, sentence: str) -> None:
+        """Note one."""
+        if len(self) < MAX_FAULTS:
+            self.append((pointer, sentence))
+
+    def check(self) -> None:
+        """Raise a ``CocoError`` where there are some."""
+        if self:
+            raise CocoError(self)
+
+
 class Image(msgspec.Struct, gc=False):
     """One frame of a video. COCO requires the size and the file name, Posetween the frame index."""
 

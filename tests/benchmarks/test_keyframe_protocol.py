@@ -10,12 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.keyframe_protocol import ImageSequence, chosen, longest_run, main, measure, posetrack_clip, stand_in
+from benchmarks.keyframe_protocol import chosen, longest_run, main, measure, posetrack_clip
 from models.engines.linear import Linear
 from pose.formats.posetrack import find_posetrack
-from pose.posetrack_ap import mean_ap
+from pose.posetrack_ap import mean_ap, stand_in
 from pose.skeleton import POSETRACK_15
-from pose.track import Track
 
 _LENGTH, _WIDTH, _HEIGHT = 31, 64, 48
 _NAMES = [*POSETRACK_15.keypoints[:3], "left_ear", "right_ear", *POSETRACK_15.keypoints[3:]]
@@ -61,11 +60,6 @@ def test_the_longest_run_of_labelled_frames_counts() -> None:
     np.testing.assert_array_equal(longest_run(np.array([3, 4, 8, 9])), [3, 4])
 
 
-def test_head_size_stands_in_for_a_tenth_of_the_box() -> None:
-    keypoints = np.array([[[0, 0, 2], [30, 40, 2]], [[0, 0, 2], [30, 40, 2]], [[0, 0, 2], [9, 0, 0]]])
-    np.testing.assert_allclose(stand_in(Track.labelled([0, 1, 2], keypoints)), [5, 5, 5])
-
-
 def test_even_motion_between_labels_is_found_and_beyond_them_it_is_not(posetrack: Path) -> None:
     (video,) = find_posetrack(posetrack)
     clip = posetrack_clip(video, "PoseTrack")
@@ -82,19 +76,6 @@ def test_even_motion_between_labels_is_found_and_beyond_them_it_is_not(posetrack
     assert between.correct.mean() == pytest.approx(22 / 27)
     results = mean_ap(everything, clip.keypoints), mean_ap(between, clip.keypoints)
     assert results[0].mean > results[1].mean > 0.6
-
-
-def test_frames_are_read_as_they_are(posetrack: Path) -> None:
-    (video,) = find_posetrack(posetrack)
-    sequence = ImageSequence.of(video.frames)
-    assert (sequence.num_frames, sequence.width, sequence.height) == (_LENGTH, _WIDTH, _HEIGHT)
-    third, fourth = sequence.frames(3, 5)
-    np.testing.assert_array_equal(third[0, 0], [12, 20, 10])
-    np.testing.assert_array_equal(fourth[0, 0], [16, 20, 10])
-    assert next(sequence.frames(3, 4, gray=True)).shape == (_HEIGHT, _WIDTH)
-    video.frames[4].unlink()
-    with pytest.raises(FileNotFoundError, match=r"000004\.png"):
-        list(sequence.frames(3, 5))
 
 
 def test_the_page_has_a_table_for_each_interval(

@@ -155,6 +155,15 @@ def test_evaluate_pools_the_points_of_all_tracks():
     assert dict(summary.pck) == pytest.approx({0.05: 3 / 9, 0.1: 4 / 9, 0.2: 4 / 9})
 
 
+def test_the_distribution_is_pck_at_every_threshold_and_ends_at_the_coverage():
+    errors = np.array([0.1, 1.0, 0.0, 0.05, 1.0])
+    present = np.array([True, True, True, True, False])
+    limits = np.array([0.0, 0.05, 0.0999, 0.1, 0.5, 1.0])
+    shares = metrics.cumulative(errors, present, limits)
+    np.testing.assert_allclose(shares, [0.2, 0.4, 0.4, 0.6, 0.6, 0.8])
+    np.testing.assert_allclose(shares, [metrics.pck(errors, present, limit) for limit in limits])
+
+
 def test_ratio_compares_with_a_baseline_on_the_same_points():
     errors, present = np.array([0.1, 0.3]), np.array([True, True])
     ours, baseline = metrics.summarise(errors / 2, present), metrics.summarise(errors, present)

@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pose.posetrack_ap import Detections, average_precision, group_of, head_sizes, inside, join, judge, mean_ap
+from pose.posetrack_ap import (
+    Detections,
+    average_precision,
+    group_of,
+    head_sizes,
+    inside,
+    join,
+    joint_rows,
+    judge,
+    mean_ap,
+    stand_in,
+)
 from pose.skeleton import POSETRACK_15
 from pose.track import Track
 
@@ -195,3 +206,34 @@ def test_videos_are_pooled_before_precision_is_taken():
     right = judge(truth, {1: person([[0, 0]], [0.4])}, sizes(truth))
     wrong = judge(truth, {1: person([[90, 0]], [0.8])}, sizes(truth))
     assert average_precision(join([right, wrong]))[0] == pytest.approx(0.25)
+
+
+def test_rows_of_joints_by_hand():
+    # A head of 10 pixels: right is within 5. Frame 0: the nose is found, the left wrist is not. Frame 1: the first
+    # prediction is 20 pixels off and the second 1, so the second is matched; the right wrist is not labelled anywhere.
+    nothing = [np.nan, 0]
+    labelled = [[0, 0, 2], [50, 0, 2], [0, 0, 0]]
+    truth = {1: Track.labelled([0, 1], np.array([labelled, labelled]))}
+    first = person([[3, 4], nothing, nothing], [0.9, 0, 0])
+    second = person([[20, 0], nothing, [9, 9]], [0.8, 0, 0.7], 1)
+    third = person([[1, 0], nothing, nothing], [0.5, 0, 0], 1)
+    detections = judge(truth, {1: first, 2: second, 3: third}, sizes(truth))
+    nose, left, right = joint_rows(detections, ["nose", "left_wrist", "right_wrist"])
+    # Right, wrong, right: precision 1 up to half of the recall, then 2/3.
+    assert nose.ap == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
+    assert (nose.joint, nose.positives, nose.precision, nose.recall) == ("nose", 2, pytest.approx(2 / 3), 1)
+    assert (left.positives, left.ap, left.recall) == (2, 0, 0)
+    assert np.isnan(left.precision)
+    assert (right.positives, right.precision) == (0, 0)
+    assert np.isnan([right.ap, right.recall]).all()
+    table = mean_ap(detections, ["nose", "left_wrist", "right_wrist"])
+    assert table.groups["Head"] == pytest.approx(5 / 6)
+    assert table.groups["Wri"] == 0
+    assert table.mean == pytest.approx(5 / 12)
+
+
+def test_head_size_stands_in_for_a_tenth_of_the_box():
+    keypoints = np.array([[[0, 0, 2], [30, 40, 2]], [[0, 0, 2], [30, 40, 2]], [[0, 0, 2], [9, 0, 0]]])
+    np.testing.assert_allclose(stand_in(Track.labelled([0, 1, 2], keypoints)), [5, 5, 5])
+    np.testing.assert_allclose(stand_in(Track.labelled([0], keypoints[2:])), [1])
+    assert len(stand_in(Track.empty(2))) == 0

@@ -177,6 +177,6 @@ def test_what_is_wrong_is_said_where_it_stands(changes, pointer, sentence):
 
 
 def test_files_of_other_kinds_are_refused():
-    for content, sentence in ((b"{", "not JSON"), (b'{"annolist": []}', "annolist"), (b"{}", "missing")):
+    for content, sentence in ((b"{", "not JSON"), (b'{"annolist": 3}', "annolist"), (b"{}", "missing")):
         with pytest.raises(CocoError, match=sentence):
             read_posetrack(content)
