@@ -139,7 +139,8 @@ def _digest(made_by: str, segment: Segment, given: Track) -> str:
 
 
 def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compute:
-    from models.estimate import estimate as look  # loads PyTorch
+    from models.estimate import EstimateError  # loads PyTorch
+    from models.estimate import estimate as look
 
     loaded = load(context.storage, work.checkpoint, context.listen)
     batches = SparingBatches(_BATCH, context.metrics.spared)
@@ -153,6 +154,9 @@ def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compu
             found = look(frames, loaded, around, start=start, stop=stop, batch=batch, device=device)
             return join([poses for _, _, poses in found])
 
-        return batches.run(once, piece.segment)
+        try:
+            return batches.run(once, piece.segment)
+        except EstimateError as error:
+            raise JobFailed(str(error)) from error
 
     return compute

@@ -29,7 +29,7 @@ from pose.frame_table import FrameTable
 from pose.segments import Segment
 from pose.track import Track
 from pose.video import Video as VideoReader
-from worker.context import Context, HelperContext
+from worker.context import Context, HelperContext, Missing
 
 _WAIT_SECONDS = 0.1  # for helpers that are not done
 _COUNT_SECONDS = 0.5  # between two counts of what is done
@@ -235,8 +235,12 @@ def _attempts(context: Context) -> int:
 def _frames(context: Context, video: Video, step: Callable[[], None]) -> Iterator[FrameSource]:
     assert video.proxy_sha256 is not None
     assert video.proxy_table_sha256 is not None
-    table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
-    proxy = context.storage.file(video.proxy_sha256, context.listen)
+    try:
+        table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
+        proxy = context.storage.file(video.proxy_sha256, context.listen)
+        proxy.stat()
+    except FileNotFoundError as error:
+        raise Missing(f"the file of video {video.id}, {video.filename}, is missing from the storage") from error
     with VideoReader(proxy, table, key=video.proxy_sha256) as reader:
         yield _Watched(RecentFrames(reader), step)
 

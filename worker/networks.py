@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.storage import Step, Storage
 from app.tables import Checkpoint
-from worker.context import JobFailed
+from worker.context import JobFailed, Missing
 
 if TYPE_CHECKING:
     from models.estimators.checkpoints import Loaded
@@ -35,15 +36,29 @@ def load(storage: Storage, checkpoint: Checkpoint, step: Step) -> Loaded:
     """The estimator of a checkpoint.
 
     Raises:
-        JobFailed: Its file is gone, or cannot be used here.
+        Missing: Its file is not in the storage.
+        JobFailed: It cannot be used here.
     """
     from models.checkpoints import CheckpointError
 
+    path = weights_of(storage, checkpoint, step)
     try:
         from models.estimators.checkpoints import load as read
 
-        return read(storage.file(checkpoint.weights_sha256, step))
-    except FileNotFoundError as error:
-        raise JobFailed(f"the weights of checkpoint {checkpoint.id} are missing from the storage") from error
+        return read(path)
     except CheckpointError as error:
         raise JobFailed(f"checkpoint {checkpoint.id} cannot be used: {error}") from error
+
+
+def weights_of(storage: Storage, checkpoint: Checkpoint, step: Step) -> Path:
+    """The file of a checkpoint on this machine, to be opened at once.
+
+    Raises:
+        Missing: It is not in the storage.
+    """
+    try:
+        path = storage.file(checkpoint.weights_sha256, step)
+        path.stat()
+    except FileNotFoundError as error:
+        raise Missing(f"the weights of checkpoint {checkpoint.id} are missing from the storage") from error
+    return path

@@ -18,12 +18,13 @@ from app.jobs import ledger
 from app.storage import Stored
 from app.tables import Project
 from pose.skeleton import Skeleton
-from worker.context import Context, JobFailed
+from worker.context import Context, JobFailed, Missing
 from worker.examination import Frames, examine
 from worker.networks import load
 
 if TYPE_CHECKING:
     from models.evaluation.judged import Judged
+    from models.evaluation.promotion import Verdict as Said
     from models.training.subjects import Subject
 
 _MEASURED, _COMPARED = 0.92, 0.98  # shares of the job's progress
@@ -65,17 +66,17 @@ def store(context: Context, candidate: Candidate) -> None:
 
     loaded = read(candidate.folder / "best.safetensors")
     judged = examine(loaded, candidate.exam, device=context.settings.device, step=context.listen)
-    metrics = _report(candidate, judged)
-    context.step(_MEASURED, "measuring")
     while True:
-        verdict = _verdict(context, candidate, judged)
+        context.step(_MEASURED, "comparing")
+        verdict, said = _verdict(context, candidate, judged)
+        metrics = _report(candidate, judged, said)
         context.step(_COMPARED, "storing")
         weights, files = _stored(context, candidate.folder)
         if _kept(context, candidate, weights, files, metrics, verdict):
             return
 
 
-def _report(candidate: Candidate, judged: Sequence[Judged]) -> dict[str, Any]:
+def _report(candidate: Candidate, judged: Sequence[Judged], said: Said | None) -> dict[str, Any]:
     """Write the report into the candidate's folder; gives the metrics, none where nothing can be measured."""
     from models.evaluation.evaluation import evaluate
     from models.evaluation.report import write_report
@@ -86,12 +87,16 @@ def _report(candidate: Candidate, judged: Sequence[Judged]) -> dict[str, Any]:
         return {}
     with Frames(candidate.exam) as frames:
         folder = candidate.folder / "report"
-        write_report(folder, evaluation, judged, candidate.skeleton, frames, candidate.epochs)
+        write_report(folder, evaluation, judged, candidate.skeleton, frames, candidate.epochs, said)
     return evaluation.to_json()
 
 
-def _verdict(context: Context, candidate: Candidate, judged: Sequence[Judged]) -> Verdict:
-    """Compare a candidate with the project's checkpoint, on labels that neither has learnt from."""
+def _verdict(context: Context, candidate: Candidate, judged: Sequence[Judged]) -> tuple[Verdict, Said | None]:
+    """Compare a candidate with the project's checkpoint, on labels that neither has learnt from.
+
+    Returns:
+        The verdict, and what the gate said where it could be asked.
+    """
     from models.evaluation.promotion import gate
 
     with context.database.session(readonly=True) as session:
@@ -101,11 +106,9 @@ def _verdict(context: Context, candidate: Candidate, judged: Sequence[Judged]) -
     places = [place for place, rows in enumerate(unseen) if rows.any()]
     against = rival.id if rival is not None else None
     if not places:
-        whom = "this estimator" if rival is None else f"neither this estimator nor checkpoint {rival.id}"
-        sentence = (
-            f"Not promoted: there is no held-out label that {whom} has {'not ' if rival is None else ''}learnt from."
-        )
-        return Verdict(promoted=False, reason=sentence, against=against)
+        learners = "what this estimator goes on from" + (f", or checkpoint {rival.id}," if rival is not None else "")
+        sentence = f"Not promoted: {learners} has learnt from every label that is held out now."
+        return Verdict(promoted=False, reason=sentence, against=against), None
     try:
         theirs = None
         if rival is not None:
@@ -114,9 +117,10 @@ def _verdict(context: Context, candidate: Candidate, judged: Sequence[Judged]) -
             theirs = examine(loaded, subjects, device=context.settings.device, step=context.listen)
         ours = [_select(judged[place], unseen[place]) for place in places]
         said = gate(ours, theirs, seed=candidate.pedigree["seed"], keypoints=candidate.skeleton.keypoints)
-    except (JobFailed, ValueError) as error:
-        return Verdict(promoted=False, reason=f"Not promoted: it could not be compared. {error}", against=against)
-    return Verdict(against=against, **said.to_json())
+    except (JobFailed, Missing, ValueError) as error:
+        sentence = f"Not promoted: it could not be compared. {error}"
+        return Verdict(promoted=False, reason=sentence, against=against), None
+    return Verdict(against=against, **said.to_json()), said
 
 
 def _select(judged: Judged, rows: np.ndarray) -> Judged:

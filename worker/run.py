@@ -22,7 +22,7 @@ from app.settings import Settings
 from app.storage import Storage
 from app.trainings.service import TRAIN
 from app.videos.service import INGEST
-from worker.context import Cancelled, Context, JobFailed, Stopping
+from worker.context import Cancelled, Context, JobFailed, Missing, Stopping
 from worker.estimate import estimate
 from worker.export import export
 from worker.ingest import ingest
@@ -90,7 +90,7 @@ def _do(context: Context) -> tuple[str, str | None]:
     except JobFailed as error:
         reason = str(error)
         return _end(context, lambda session, held: ledger.fail(session, held, reason), states.FAILED), reason
-    except (NoSpace, Unreachable, Busy, TooLittleMemory) as error:
+    except (NoSpace, Unreachable, Busy, Missing, TooLittleMemory) as error:
         return _give_up(context, str(error))
     except TROUBLE:
         log.warning("the database does not answer", exc_info=True)

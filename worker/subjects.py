@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from app.tables import Video
 from app.trainings.label_set import Labelled
 from pose.frame_table import FrameTable
-from worker.context import Context, JobFailed
+from worker.context import Context, Missing
 
 if TYPE_CHECKING:
     from models.training.subjects import Subject
@@ -25,7 +25,7 @@ def subjects_of(context: Context, labelled: Sequence[Labelled], folder: Path) ->
         folder: Of the training: it holds on to videos that are copies of a remote store's.
 
     Raises:
-        JobFailed: A video is gone.
+        Missing: A video is not in the storage.
     """
     from models.training.subjects import Subject
 
@@ -54,7 +54,7 @@ def _fetched(context: Context, video: Video, folder: Path) -> tuple[Path, FrameT
         path = context.storage.file(video.proxy_sha256, context.listen)
         return _held(path, folder / f"{video.proxy_sha256}.mp4"), table
     except FileNotFoundError as error:
-        raise JobFailed(f"the file of video {video.id}, {video.filename}, is missing from the storage") from error
+        raise Missing(f"the file of video {video.id}, {video.filename}, is missing from the storage") from error
 
 
 def _held(path: Path, name: Path) -> Path:

@@ -22,7 +22,7 @@ from app.trainings.label_set import LabelSet
 from app.version import VERSION
 from pose.skeleton import Skeleton
 from worker.context import Context, JobFailed
-from worker.networks import device_of, need_torch
+from worker.networks import device_of, need_torch, weights_of
 from worker.promotion import Candidate, store
 from worker.subjects import subjects_of
 from worker.training_folder import training_folder
@@ -91,18 +91,13 @@ def _task(context: Context, folder: Path) -> _Task:
         unseen = ~seen.cover(one.video.id, one.poses.frames)
         if unseen.any():
             exam.append(subject.select(unseen))
-    path = None
-    if base is not None:
-        path = context.storage.file(base.weights_sha256, context.listen)
-        if not path.is_file():
-            raise JobFailed(f"the weights of checkpoint {base.id} are missing from the storage")
     return _Task(
         skeleton=labels.skeleton,
         training=training,
         validation=validation,
         exam=exam,
         videos={video.slug: video.id for video in videos.values()},
-        base=path,
+        base=weights_of(context.storage, base, context.listen) if base is not None else None,
         pedigree=_pedigree(params, project_id, base, videos, labels),
     )
 
