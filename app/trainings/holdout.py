@@ -5,10 +5,10 @@ checkpoint would be measured, as the one to beat, on frames that it has learnt f
 
 The promotion gate needs frames in several stretches of time, so a little more is held out where a fifth has too few.
 
-Where five videos or more have labels, whole videos are held out; of them nothing is learnt, however it came about. Else
-it is blocks of time: some tenths of a video's labelled frames that follow each other. Of a block everything is held out
-from the label before it to the label after it, since the frames in between look like its own. Single frames are never
-drawn: the ones beside them are nearly the same.
+Where five videos or more have labels, whole videos are held out first; of them nothing is learnt, however it came
+about. Else it is blocks of time: tenths of a video's labelled frames, each of frames that follow each other. Of a block
+everything is held out from the label before it to the label after it, since the frames in between look like its own.
+Single frames are never drawn: the ones beside them are nearly the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from app.labels.history import Labels
 from app.trainings.spans import Span, Spans
 
 #: Share of the labelled poses that is held out, and the share that may be where the gate needs so many.
-SHARE, MOST = 0.2, 1 / 3
+SHARE, MOST = 0.2, 0.4
 
 #: Poses that are held out at least, and that are left to learn from at least.
 FEWEST_HELD_OUT, FEWEST_LEARNT = 2, 3
@@ -112,17 +112,19 @@ def _stretches(known: Mapping[int, _Counted]) -> int:
 
 def _candidates(known: Mapping[int, _Counted], lengths: Mapping[int, int], kept: Spans, seed: int) -> list[Span]:
     """Spans in the order in which they are tried: whole videos where there are enough, then blocks."""
-    videos, blocks = [], []
+    videos: list[Span] = []
+    blocks: list[tuple[int, bytes, Span]] = []
     if len(known) >= _FEWEST_VIDEOS:
         wanted = SHARE * sum(len(counted.frames) for counted in known.values())
         untouched = [video for video, counted in known.items() if not counted.held.any()]
-        # One long video must not take most of the labels with it.
-        small = [video for video in untouched if len(known[video].frames) <= 2 * wanted]
-        videos = [Span(video, 0, lengths[video]) for video in small]
+        # One long video must not take most of the labels with it, nor many short ones most of the variety.
+        small = [Span(video, 0, lengths[video]) for video in untouched if len(known[video].frames) <= 2 * wanted]
+        room = round(SHARE * len(known)) - sum(bool(counted.held.all()) for counted in known.values())
+        videos = sorted(small, key=lambda span: _draw(seed, span))[: max(0, room)]
     for video, counted in known.items():
         mine = sorted(_blocks(video, counted, lengths[video], kept), key=lambda span: _draw(seed, span))
         blocks += [(turn, _draw(seed, span), span) for turn, span in enumerate(mine)]
-    return sorted(videos, key=lambda span: _draw(seed, span)) + [span for *_, span in sorted(blocks)]
+    return videos + [span for *_, span in sorted(blocks)]
 
 
 def _blocks(video: int, counted: _Counted, length: int, kept: Spans) -> list[Span]:

@@ -24,8 +24,8 @@ class TrainingIn(BaseModel):
         batch: Clips of a step.
         rate: Peak learning rate.
         seed: Everything random follows from it.
-        minutes: Ends by the clock where it is positive.
-        patience: Epochs without getting better after which it ends.
+        minutes: Where positive it ends by the clock instead, however many epochs that takes.
+        patience: Epochs without getting better after which it ends; 0 for any number.
         include: Whose poses are learnt: people's, a machine's that people accepted, a machine's.
         pseudo_weight: How much a machine's pose counts beside a person's, times its probability of being right.
         videos: Only these videos; all that can be read where left out.
@@ -41,7 +41,7 @@ class TrainingIn(BaseModel):
     rate: float = Field(default=1e-3, gt=0, le=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
     minutes: float = Field(default=0, ge=0, le=31 * 24 * 60)
-    patience: int = Field(default=8, ge=1, le=10_000)
+    patience: int = Field(default=8, ge=0, le=10_000)
     include: list[Source] = Field(default=["human", "accepted", "pseudo"], min_length=1, max_length=3)
     pseudo_weight: float = Field(default=1, ge=0, le=1)
     videos: list[RowId] | None = Field(default=None, min_length=1, max_length=10_000)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from sqlalchemy import select
@@ -26,6 +27,9 @@ from app.trainings.spans import Span, Spans
 from pose.skeleton import Skeleton
 
 TRAIN = "train"
+
+#: Poses that a training learns from at least, see ``models.training.train.FEWEST_LABELS``.
+FEWEST_LEARNT = 8
 
 
 def start(session: Session, settings: Settings, caller: Caller, project: Project, wanted: TrainingIn) -> Job:
@@ -53,6 +57,8 @@ def start(session: Session, settings: Settings, caller: Caller, project: Project
     held = Spans([*kept.all, *new])
     left = [_select(found, ~held.cover(video, found.frames)) for video, found in labels.items()]
     _check_keypoints(skeleton, left, "labelled on held-out frames only; label each on more frames first")
+    snapshot = snapshots.take(session, project, videos)
+    _check_enough(sum(map(len, left)), wanted, snapshot)
     quotas.check_queue(session, settings, project.lab_id)
     job = ledger.enqueue(
         session,
@@ -63,7 +69,7 @@ def start(session: Session, settings: Settings, caller: Caller, project: Project
             "base_checkpoint_id": base.id if base else None,
             "include": sorted({*wanted.include}),
             "pseudo_weight": wanted.pseudo_weight,
-            "snapshot": snapshots.take(session, project, videos),
+            "snapshot": snapshot,
             "held_out": held.to_json(),
             "by": {"key_id": caller.key_id, "session_id": caller.session_id},
         },
@@ -117,6 +123,16 @@ def _check_keypoints(skeleton: Skeleton, labels: Collection[Labels], why: str) -
     if labelled.any() and not labelled.all():
         names = [name for name, known in zip(skeleton.keypoints, labelled, strict=True) if not known]
         raise Conflict(f"an estimator cannot learn what it is never shown: {', '.join(names)} {_is(names)} {why}")
+
+
+def _check_enough(human: int, wanted: TrainingIn, snapshot: Mapping[str, Any]) -> None:
+    """Where only people's labels are learnt from it is known how many there are."""
+    pseudo = snapshots.layer_of(wanted.include) != "human" and any(part["runs"] for part in snapshot["videos"])
+    if not pseudo and human < FEWEST_LEARNT:
+        raise Conflict(
+            f"{human} labelled poses are left to learn from beside those that are held out, and a training needs at"
+            f" least {FEWEST_LEARNT}; label more frames, or propagate first and learn from that"
+        )
 
 
 def _is(names: Sequence[str]) -> str:
