@@ -38,6 +38,21 @@ def later(attempt):
     return Context(attempt.settings, attempt.database, attempt.storage, held, threading.Event())
 
 
+def broken_off(attempt, error):
+    """An attempt that leaves a state and breaks off; gives its folder."""
+    folders = []
+
+    def work():
+        with training_folder(attempt) as folder:
+            folders.append(folder)
+            (folder / "state.safetensors").write_bytes(b"state")
+            raise error("broke off")
+
+    with pytest.raises(error):
+        work()
+    return folders[0]
+
+
 def test_it_is_removed_when_all_is_done(attempt):
     with training_folder(attempt) as folder:
         (folder / "state.safetensors").write_bytes(b"state")
@@ -46,9 +61,7 @@ def test_it_is_removed_when_all_is_done(attempt):
 
 @pytest.mark.parametrize("error", [Stopping, Fenced, Missing, RuntimeError, KeyboardInterrupt])
 def test_the_next_attempt_goes_on_in_it(attempt, error):
-    with pytest.raises(error), training_folder(attempt) as folder:
-        (folder / "state.safetensors").write_bytes(b"state")
-        raise error("broke off")
+    folder = broken_off(attempt, error)
     with training_folder(later(attempt)) as again:
         assert again == folder
         assert (again / "state.safetensors").read_bytes() == b"state"
@@ -56,10 +69,7 @@ def test_the_next_attempt_goes_on_in_it(attempt, error):
 
 @pytest.mark.parametrize("error", [Cancelled, JobFailed])
 def test_nothing_of_it_stays_where_no_attempt_follows(attempt, error):
-    with pytest.raises(error), training_folder(attempt) as folder:
-        (folder / "best.safetensors").write_bytes(b"weights")
-        raise error("it is over")
-    assert not folder.exists()
+    assert not broken_off(attempt, error).exists()
 
 
 def test_two_workers_never_write_into_the_same(attempt):
@@ -73,8 +83,7 @@ def test_two_workers_never_write_into_the_same(attempt):
 
 
 def test_what_was_left_of_jobs_that_ended_elsewhere_is_removed(attempt):
-    with pytest.raises(Stopping), training_folder(attempt) as folder:
-        raise Stopping
+    folder = broken_off(attempt, Stopping)
     beside = folder.parent / "notes"
     beside.mkdir()
     with attempt.database.session() as session:
