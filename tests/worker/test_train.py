@@ -11,9 +11,11 @@ from typing import get_args
 
 import pytest
 
+from app.database import connect
 from app.jobs.states import FINISHED
 from app.settings import Settings
 from app.storage import open_storage
+from app.tables import JobSegment
 from app.trainings import holdout
 from app.trainings.schemas import CONFIG, Estimator, Preset, TrainingIn
 from app.trainings.service import FEWEST_LEARNT
@@ -150,15 +152,22 @@ def test_the_loop(lab, trained):
     lab.http.post(f"/runs/{run['id']}/restore")
 
 
-def test_estimating_again_computes_nothing_anew_and_around_poses_sees_each_track(lab, trained):
+def test_estimating_again_around_the_same_poses_computes_nothing_anew(lab, trained):
     checkpoint, _ = trained
     body = {"checkpoint_id": checkpoint["id"], "start": 10, "stop": 30}
-    first, second = (lab.done(lab.http.post("/videos/1/estimates", json=body)) for _ in range(2))
-    window = {"start": 10, "stop": 30, "layer": "pseudo"}
-    lab.http.delete(f"/runs/{second['result']['run_id']}")
-    shown = lab.http.get("/videos/1/labels", params=window).json()["labels"]
-    assert {label["run_id"] for label in shown} == {first["result"]["run_id"]}
-    lab.http.delete(f"/runs/{first['result']['run_id']}")
+    jobs = []
+    for _ in range(2):
+        jobs.append(lab.done(lab.http.post("/videos/1/estimates", json=body)))
+        shown = lab.http.get("/videos/1/labels", params={"start": 10, "stop": 30, "layer": "pseudo"}).json()["labels"]
+        assert {label["run_id"] for label in shown} == {jobs[-1]["result"]["run_id"]}
+        assert len(shown) == 20
+        lab.http.delete(f"/runs/{jobs[-1]['result']['run_id']}")
+    database = connect(lab.service.settings.database)
+    with database.session(readonly=True) as session:
+        first, second = (session.query(JobSegment).filter_by(job_id=job["id"]).one() for job in jobs)
+    database.dispose()
+    assert (first.sha256, first.attempt) == (second.sha256, 1)
+    assert second.attempt == 0
 
 
 def test_a_worse_candidate_is_kept_and_not_promoted(lab, trained):
