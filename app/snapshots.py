@@ -33,12 +33,19 @@ def videos_of(session: Session, project: Project, wanted: Sequence[int] | None) 
     return [video for video in videos if video.id in wanted]
 
 
-def take(session: Session, project: Project, videos: Sequence[Video]) -> dict[str, Any]:
-    """What has to be remembered to read the same poses later, as JSON."""
+def take(session: Session, project: Project, videos: Sequence[Video], *, ended: bool = False) -> dict[str, Any]:
+    """What has to be remembered to read the same poses later, as JSON.
+
+    Args:
+        session: The transaction.
+        project: Whose.
+        videos: Of the project.
+        ended: Only runs to which nothing is added any more.
+    """
     return {
         "skeleton_version": project.skeleton_version,
         "videos": [
-            {"id": video.id, "revision": video.revision, "runs": poses.visible_runs(session, video.id)}
+            {"id": video.id, "revision": video.revision, "runs": poses.visible_runs(session, video.id, ended=ended)}
             for video in videos
         ],
     }

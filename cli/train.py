@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.checkpoints.service import finite
+from app.finite import finite
 from cli.files import progress_bar
 from cli.options import Json, UsageError
 from cli.subjects import by_hand, read_subjects

@@ -20,9 +20,10 @@ from pose.formats import npy
 from pose.segments import Segment, plan
 from pose.track import Track, join
 from worker.context import Context, HelperContext, JobFailed
-from worker.filling import Compute, Piece, fill, help_fill
+from worker.filling import fill, help_fill
 from worker.memory import SparingBatches
 from worker.networks import device_of, load, need_torch
+from worker.work import Compute, Piece
 
 _VERSION = 1  # of what is computed from the same frames, weights and poses
 _WINDOW = 1024
@@ -31,7 +32,7 @@ _BATCH = 16
 
 @dataclass(frozen=True, eq=False)
 class Estimation:
-    """An estimate job; see ``worker.filling.Work``.
+    """An estimate job; see ``worker.work.Work``.
 
     Attributes:
         run: What it fills.

@@ -8,10 +8,8 @@ engine or an estimator, is handed in.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from sqlalchemy import delete, insert, select, update
@@ -26,10 +24,10 @@ from models.engines.engine import FrameSource
 from models.propagate import RecentFrames
 from pose.formats import npy
 from pose.frame_table import FrameTable
-from pose.segments import Segment
 from pose.track import Track
 from pose.video import Video as VideoReader
 from worker.context import Context, HelperContext, Missing
+from worker.work import Compute, Work
 
 _WAIT_SECONDS = 0.1  # for helpers that are not done
 _COUNT_SECONDS = 0.5  # between two counts of what is done
@@ -38,69 +36,6 @@ _ASKED_AT_ONCE = 1000  # segments
 # A worker takes neighbouring segments, of which it decodes the frames once, but not so much that others wait for it.
 _MOST = 8
 _FRAMES = 256
-
-
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """One segment to be computed, with all it depends on.
-
-    Attributes:
-        track: Its track.
-        segment: Its frames.
-        given: The poses that it is computed from.
-        input_sha256: Digest of all it depends on: equal digests mean equal poses.
-    """
-
-    track: int
-    segment: Segment
-    given: Track
-    input_sha256: str
-
-
-#: Poses on every frame of a piece.
-Compute = Callable[[Piece], Track]
-
-
-class Work(Protocol):
-    """What a job that fills a run consists of; every worker that takes part works it out for itself."""
-
-    @property
-    def run(self) -> Run:
-        """What is filled."""
-        ...
-
-    @property
-    def video(self) -> Video:
-        """What it is about."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """What computes it."""
-        ...
-
-    @property
-    def weights(self) -> str | None:
-        """Digest of the weights that it computes with."""
-        ...
-
-    @property
-    def device(self) -> str:
-        """Where it computes."""
-        ...
-
-    @property
-    def pieces(self) -> Mapping[tuple[int, int], Piece]:
-        """The segments in the order in which they are computed, by track and first frame."""
-        ...
-
-    def learn(self, result: dict[str, Any] | None) -> None:
-        """Hear what the job's row says of what others found out."""
-        ...
-
-    def result(self) -> dict[str, Any]:
-        """What the job's row shall say."""
-        ...
 
 
 def fill(

@@ -25,13 +25,13 @@ from pose.formats import npy
 from pose.segments import Segment, plan, relevant
 from pose.track import Track
 from worker.context import Context, JobFailed
-from worker.filling import Piece
 from worker.networks import device_of
+from worker.work import Piece
 
 
 @dataclass(frozen=True, eq=False)
 class Propagation:
-    """A propagation job; see ``worker.filling.Work``.
+    """A propagation job; see ``worker.work.Work``.
 
     Attributes:
         run: What it fills.

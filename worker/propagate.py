@@ -7,9 +7,10 @@ from collections.abc import Callable
 from models.engines.engine import Engine, FrameSource, Stepwise
 from models.registry import adaptable
 from worker.context import Context, HelperContext
-from worker.filling import Compute, Progress, fill, help_fill
+from worker.filling import Progress, fill, help_fill
 from worker.memory import Sparing
 from worker.pieces import Propagation, propagation_of
+from worker.work import Compute
 
 
 def propagate(context: Context) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from app.checkpoints.lineage import Seen
-from app.checkpoints.service import finite
+from app.finite import finite
 from app.tables import Checkpoint, Job, Video
 from app.trainings import label_set
 from app.trainings.label_set import LabelSet

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 from app import blobs
 from app.checkpoints.schemas import CheckpointOut, Verdict
 from app.errors import Conflict, NotFound
+from app.finite import finite
 from app.projects import service as projects
 from app.storage import Storage, Stored
 from app.tables import Blob, Checkpoint, CheckpointFile, Project
@@ -121,12 +121,3 @@ def show(session: Session, checkpoint: Checkpoint) -> CheckpointOut:
     }
     fields = {name: getattr(checkpoint, name) for name in CheckpointOut.model_fields if name not in made}
     return CheckpointOut.model_validate({**fields, **made})
-
-
-def finite(value: Any) -> Any:
-    """JSON without the numbers that JSON does not have: None in their place."""
-    if isinstance(value, Mapping):
-        return {name: finite(entry) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -55,7 +55,7 @@ def start(session: Session, settings: Settings, video: Video, wanted: EstimateIn
     project = session.get_one(Project, video.project_id)
     checkpoint = _checkpoint(session, project, wanted.checkpoint_id)
     version = checkpoints.usable(session, checkpoint, project)
-    runs = poses.visible_runs(session, video.id)
+    runs = poses.visible_runs(session, video.id, ended=True)
     numbers, posed, made = _subjects(session, video, runs, wanted)
     quotas.check_queue(session, settings, project.lab_id)
     job = ledger.enqueue(

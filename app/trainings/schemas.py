@@ -36,12 +36,12 @@ class TrainingIn(BaseModel):
     estimator: Estimator | None = None
     preset: Preset | None = None
     base_checkpoint_id: RowId | None = None
-    epochs: int = Field(default=20, ge=1, le=10_000)
+    epochs: int = Field(default=20, ge=1, le=1000)
     batch: int = Field(default=16, ge=1, le=4096)
     rate: float = Field(default=1e-3, gt=0, le=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
     minutes: float = Field(default=0, ge=0, le=31 * 24 * 60)
-    patience: int = Field(default=8, ge=0, le=10_000)
+    patience: int = Field(default=8, ge=0, le=1000)
     include: list[Source] = Field(default=["human", "accepted", "pseudo"], min_length=1, max_length=3)
     pseudo_weight: float = Field(default=1, ge=0, le=1)
     videos: list[RowId] | None = Field(default=None, min_length=1, max_length=10_000)

@@ -57,7 +57,7 @@ def start(session: Session, settings: Settings, caller: Caller, project: Project
     held = Spans([*kept.all, *new])
     left = [_select(found, ~held.cover(video, found.frames)) for video, found in labels.items()]
     _check_keypoints(skeleton, left, "labelled on held-out frames only; label each on more frames first")
-    snapshot = snapshots.take(session, project, videos)
+    snapshot = snapshots.take(session, project, videos, ended=True)
     _check_enough(sum(map(len, left)), wanted, snapshot)
     quotas.check_queue(session, settings, project.lab_id)
     job = ledger.enqueue(
