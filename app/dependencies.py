@@ -26,7 +26,7 @@ from app.rates import Rates
 from app.sessions import service as sessions
 from app.settings import Settings
 from app.storage import Storage
-from app.tables import Export, Job, Project, Run, Video
+from app.tables import Checkpoint, Export, Job, Project, Run, Video
 
 #: Name of the cookie that stands for a browser's session.
 SESSION_COOKIE = "posetween_session"
@@ -197,8 +197,17 @@ def _export(export_id: Id, session: SessionDep, caller: CallerDep) -> Export:
     return export
 
 
+def _checkpoint(checkpoint_id: Id, session: SessionDep, caller: CallerDep) -> Checkpoint:
+    mine = Checkpoint.id == checkpoint_id, Project.lab_id == caller.lab_id
+    checkpoint = session.scalar(select(Checkpoint).join(Project).where(*mine))
+    if checkpoint is None:
+        raise NotFound(f"there is no checkpoint {checkpoint_id}")
+    return checkpoint
+
+
 ProjectDep = Annotated[Project, Depends(find_project)]
 VideoDep = Annotated[Video, Depends(find_video)]
 JobDep = Annotated[Job, Depends(_job)]
 RunDep = Annotated[Run, Depends(_run)]
 ExportDep = Annotated[Export, Depends(_export)]
+CheckpointDep = Annotated[Checkpoint, Depends(_checkpoint)]

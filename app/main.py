@@ -15,9 +15,11 @@ from app import errors, health, home, origin, scraping
 from app.answer_headers import AnswerHeaders, page_policies
 from app.audit.router import router as audit
 from app.body_limit import BodyLimit
+from app.checkpoints.router import router as checkpoints
 from app.database import connect
 from app.dependencies import Doorkeeper, Turns
 from app.errors import problem_responses
+from app.estimates.router import router as estimates
 from app.exports.router import router as exports
 from app.health import Readiness
 from app.jobs.backlog import BacklogCollector
@@ -37,6 +39,7 @@ from app.sessions.router import router as sessions
 from app.settings import Settings
 from app.storage import open_storage
 from app.tracks.router import router as tracks
+from app.trainings.router import router as trainings
 from app.uploads.intake import Intake
 from app.uploads.manners import TusManners
 from app.uploads.parts import Parts
@@ -110,6 +113,8 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     api = APIRouter(prefix=PREFIX, responses=problem_responses(400, 401, 403, 404, 422, 429))
     for router in (keys, sessions, labs, audit, projects, uploads, videos, tracks, labels, runs, jobs, exports):
+        api.include_router(router)
+    for router in (trainings, checkpoints, estimates):
         api.include_router(router)
     app.include_router(api)
     for router in (home.router, health.router, scraping.router):

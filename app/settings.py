@@ -42,7 +42,7 @@ class Settings(BaseSettings):
         session_hours: How long a browser session lasts.
         requests_per_minute: Requests a minute of one key, counted in each API process; 0 for any number.
         max_lab_bytes: Bytes a lab may keep; 0 for as many as there is room for.
-        max_queued_jobs: Propagations and exports of a lab that may wait at a time; 0 for any number.
+        max_queued_jobs: Propagations, estimates, trainings and exports of a lab that may wait; 0 for any number.
         max_upload_bytes: Largest video.
         upload_expiry_hours: How long an unfinished upload waits for its next bytes.
         upload_silence_seconds: How long a connection may stand still while it brings bytes of an upload.

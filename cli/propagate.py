@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
+from cli.files import check_place, opened, progress_bar, read_poses, replacing, sentence
 from cli.options import Json, UsageError
 from models.cuts import Cuts
 from models.engines.engine import Engine
@@ -21,7 +18,7 @@ from models.propagate import RecentFrames, plan_tracks
 from models.propagate import propagate as run
 from models.registry import PropagationError, adaptable, resolve
 from pose.decoder import VideoError
-from pose.formats.coco import CocoError, CocoPoses, Instance, VideoInfo, instances, read_coco, write_coco
+from pose.formats.coco import CocoPoses, Instance, VideoInfo, instances, write_coco
 from pose.track import Track, join
 from pose.video import Video
 
@@ -39,8 +36,7 @@ def propagate(
     as_json: Json = False,
 ) -> None:
     """Fill in the poses of every frame from those of a few keyframes, which come back unchanged."""
-    if not output.absolute().parent.is_dir() or output.is_dir():
-        raise UsageError(f"{output}: this is not a place for a file")
+    check_place(output)
     try:
         chosen = resolve(engine, checkpoint, adapt=adapt is not False)
     except PropagationError as error:
@@ -48,15 +44,15 @@ def propagate(
     if adapt and not adaptable(chosen):
         raise UsageError(f"--adapt: the engine {chosen.name} cannot be fitted to a video")
     cuts = Cuts()
-    with _opened(video) as frames:
-        poses = _keyframes(keyframes, frames)
+    with opened(video) as frames:
+        poses = read_poses(keyframes, frames)
         try:
             if adapt is not False and adaptable(chosen):
                 chosen = _adapted(chosen, frames, poses.tracks, cuts, as_json=as_json)
-            with _replacing(output) as stream:
+            with replacing(output) as stream:
                 _write(stream, frames, video.stem, poses, chosen, cuts, as_json=as_json)
         except (VideoError, OSError) as error:
-            typer.echo(f"{output} was not written: {_sentence(error)}", err=True)
+            typer.echo(f"{output} was not written: {sentence(error)}", err=True)
             raise typer.Exit(1) from error
     if as_json:
         typer.echo(json.dumps({"event": "done", "output": str(output), "cuts": cuts.frames}))
@@ -65,44 +61,12 @@ def propagate(
         typer.echo(f"cut at frame{'s' * (len(cuts.frames) > 1)} {places}: poses are not carried across", err=True)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Video]:
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file")
-    try:
-        video = Video(path)
-    except (VideoError, OSError) as error:
-        raise UsageError(f"{path}: {_sentence(error)}") from error
-    with video:
-        yield video
-
-
-def _keyframes(path: Path, video: Video) -> CocoPoses:
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file")
-    try:
-        poses = read_coco(path.read_bytes(), num_frames=video.num_frames)
-    except (CocoError, OSError) as error:
-        raise UsageError(f"{path}: {_sentence(error)}") from error
-    if not poses.tracks:
-        raise UsageError(f"{path}: there is no labelled point on any frame")
-    for warning in poses.warnings:
-        typer.echo(f"{path}: {warning}", err=True)
-    if poses.width is not None and (poses.width, poses.height) != (video.width, video.height):
-        typer.echo(
-            f"{path}: the images are said to be {poses.width} x {poses.height} pixels, "
-            f"but the video shows {video.width} x {video.height}; coordinates are taken as pixels of the video",
-            err=True,
-        )
-    return poses
-
-
 def _adapted(engine: Engine, video: Video, keyframes: dict[int, Track], cuts: Cuts, *, as_json: bool) -> Engine:
     from models.adaptation.adaptation import Adaptation  # loads PyTorch, which other engines do without
 
     assert adaptable(engine)
     fitting = Adaptation(engine, RecentFrames(video), keyframes, cuts=cuts)
-    with _progress(as_json) as progress:
+    with progress_bar(as_json) as progress:
         task = progress.add_task("adapting", total=None)
         for step in fitting:
             progress.update(task, completed=step.number, total=step.total)
@@ -115,7 +79,7 @@ def _write(
     stream: BinaryIO, video: Video, slug: str, poses: CocoPoses, engine: Engine, cuts: Cuts, *, as_json: bool
 ) -> None:
     about = VideoInfo(id=1, slug=slug, width=video.width, height=video.height, num_frames=video.num_frames)
-    with _progress(as_json) as progress:
+    with progress_bar(as_json) as progress:
         filled = _in_order(video, poses.tracks, engine, cuts, progress, as_json=as_json)
         info = {"description": f"poses propagated by Posetween from keyframes, engine {engine.name} {engine.version}"}
         write_coco(stream, poses.skeleton, [(about, filled)], info=info, every_frame=True)
@@ -150,42 +114,3 @@ def _take(waiting: dict[int, list[Track]], keyframes: dict[int, Track], start: i
         poses = join(parts)
         pseudo[track_id], waiting[track_id] = poses.between(start, stop), [poses.between(stop, 2**62)]
     return instances(labels, pseudo)
-
-
-def _progress(as_json: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("poses"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=as_json,
-    )
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of ``path`` when the block ends well, and leaves nothing behind otherwise."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.absolute().parent)
-    part = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            yield stream
-        part.chmod(0o666 & ~_umask())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(error)

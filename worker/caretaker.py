@@ -11,8 +11,8 @@ from pathlib import Path
 from app.database import TROUBLE, Database
 from app.jobs import duties, leases, ledger, segments
 from app.jobs.bell import Bell
-from app.runs.service import PROPAGATE
 from app.settings import Settings
+from worker.helping import HELPED
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Caretaker:
         with self._database.session(readonly=True) as session:
             waiting = ledger.overdue(session, self._settings.ring_seconds)
             for queue, jobs in waiting.items():
-                if (job := segments.find(session, [PROPAGATE], [queue])) is not None:
+                if (job := segments.find(session, list(HELPED), [queue])) is not None:
                     jobs.append(job.id)
         for queue, jobs in waiting.items():
             if jobs and not bell.unheard(queue):

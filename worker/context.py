@@ -36,6 +36,10 @@ class JobFailed(Exception):
     """The job cannot be done, and trying again would not help; the text is for people."""
 
 
+class Missing(Exception):
+    """A file that the job needs is not in the storage; it may be back later. The text is for people."""
+
+
 class Context:
     """A claimed job, its heartbeat, and the places it reads and writes.
 

@@ -17,14 +17,13 @@ from app.jobs.bell import Bell
 from app.jobs.ledger import Claim, Fenced
 from app.logs import about
 from app.observed_storage import ObservedStorage
-from app.runs.service import PROPAGATE
 from app.settings import Settings
 from app.storage import open_storage
 from worker.caretaker import Caretaker
 from worker.context import Cancelled, HelperContext, Stopping
+from worker.helping import HELPED
 from worker.metrics import WorkerMetrics
 from worker.metrics_port import shown
-from worker.propagate import help_out
 from worker.run import KINDS, run_job
 
 log = logging.getLogger(__name__)
@@ -90,7 +89,7 @@ class Hands:
 
     def _help(self) -> bool:
         with self._database.session(readonly=True) as session:
-            job = segments.find(session, [PROPAGATE], self._settings.queues, self._beyond_us)
+            job = segments.find(session, list(HELPED), self._settings.queues, self._beyond_us)
         if job is None:
             return False
         if self._bell is not None:
@@ -102,7 +101,7 @@ class Hands:
             log.info("helping begins")
             try:
                 with context.beating():
-                    if not help_out(context, self._nobody_waits):
+                    if not HELPED[job.kind](context, self._nobody_waits):
                         self._beyond_us.add(job.id)
             except (Fenced, Cancelled, Stopping):
                 pass

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 from prometheus_client import Counter
 
@@ -15,6 +17,8 @@ from pose.segments import Segment
 from pose.track import Track
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 class TooLittleMemory(Exception):
@@ -45,16 +49,63 @@ class Sparing:
             except (MemoryError, RuntimeError) as error:
                 if not _out_of_memory(error):
                     raise
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                reason = _reason(error)
             # Out here the frames that the exception held are free.
             if not (adaptable(self._engine) and self._engine.spare()):
-                raise TooLittleMemory(
-                    f"this worker has too little memory for frames {segment.start} to {segment.stop - 1}, "
-                    f"even in the smallest steps; a worker with more memory, or a smaller video, would do ({reason})"
-                )
-            if self._spared is not None:
-                self._spared.inc()
-            log.warning("out of memory (%s): going on in smaller steps", reason)
+                raise _too_little(segment, reason)
+            _note(self._spared, reason)
+
+
+class SparingBatches:
+    """A size of batches that is halved from the moment on at which memory ran out.
+
+    Args:
+        size: To begin with.
+        spared: Counts how often memory ran out.
+    """
+
+    def __init__(self, size: int, spared: Counter | None = None) -> None:
+        self._size = size
+        self._spared = spared
+
+    def run(self, compute: Callable[[int], Result], segment: Segment) -> Result:
+        """Compute something in batches of as many as memory has room for.
+
+        Args:
+            compute: Is told the size of a batch.
+            segment: What is computed, for people.
+
+        Raises:
+            TooLittleMemory: There is not even room for batches of one.
+        """
+        while True:
+            try:
+                return compute(self._size)
+            except (MemoryError, RuntimeError) as error:
+                if not _out_of_memory(error):
+                    raise
+                reason = _reason(error)
+            if self._size == 1:
+                raise _too_little(segment, reason)
+            self._size //= 2
+            _note(self._spared, reason)
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _too_little(segment: Segment, reason: str) -> TooLittleMemory:
+    return TooLittleMemory(
+        f"this worker has too little memory for frames {segment.start} to {segment.stop - 1}, "
+        f"even in the smallest steps; a worker with more memory, or a smaller video, would do ({reason})"
+    )
+
+
+def _note(spared: Counter | None, reason: str) -> None:
+    if spared is not None:
+        spared.inc()
+    log.warning("out of memory (%s): going on in smaller steps", reason)
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -10,13 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.jobs import states
-from app.labels import history
-from app.projects import service as projects
+from app.runs.keyframes import keyframes_of
 from app.runs.service import PROPAGATE
 from app.tables import Job, Run, Video
 from models import cuts as shots
@@ -27,21 +25,13 @@ from pose.formats import npy
 from pose.segments import Segment, plan, relevant
 from pose.track import Track
 from worker.context import Context, JobFailed
+from worker.networks import device_of
+from worker.work import Piece
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
-    """One segment to be computed, with all it depends on."""
-
-    track: int
-    segment: Segment
-    keyframes: Track
-    input_sha256: str
-
-
-@dataclass(frozen=True, eq=False)
-class Work:
-    """A propagation job.
+class Propagation:
+    """A propagation job; see ``worker.work.Work``.
 
     Attributes:
         run: What it fills.
@@ -51,6 +41,7 @@ class Work:
         labels: The labels as of the run, by track.
         pieces: The segments in the order in which they are computed, by track and first frame.
         cuts: What is known of the video's cuts.
+        device: Where the engine computes.
     """
 
     run: Run
@@ -60,20 +51,29 @@ class Work:
     labels: dict[int, Track]
     pieces: dict[tuple[int, int], Piece]
     cuts: Cuts
+    device: str
 
     @property
-    def batch(self) -> int:
-        """How many segments a worker takes at a time."""
-        frames = sum(len(piece.segment) for piece in self.pieces.values())
-        return max(1, min(_MOST, _FRAMES * len(self.pieces) // frames))
+    def name(self) -> str:
+        """The engine's."""
+        return self.engine.name
+
+    @property
+    def weights(self) -> str | None:
+        """The engine's, where it has any."""
+        return getattr(self.engine, "checkpoint_sha256", None)
+
+    def learn(self, result: dict[str, Any] | None) -> None:
+        """Add the cuts that the job's row names."""
+        _learn(self.cuts, result)
+
+    def result(self) -> dict[str, Any]:
+        """What the job's row says of the run and the cuts found so far."""
+        found = {"version": shots.VERSION, "frames": self.cuts.frames, "scanned": self.cuts.scanned}
+        return {"run_id": self.run.id, "cuts": found}
 
 
-# A worker takes neighbouring segments, of which it decodes the frames once, but not so much that others wait for it.
-_MOST = 8
-_FRAMES = 256
-
-
-def work_of(context: Context) -> Work:
+def propagation_of(context: Context) -> Propagation:
     """The work of the context's job.
 
     Raises:
@@ -83,24 +83,19 @@ def work_of(context: Context) -> Work:
         job = session.get_one(Job, context.held.job_id)
         run = session.scalars(select(Run).where(Run.job_id == job.id)).one()
         video = session.get_one(Video, run.video_id)
-        labels = _labels(session, job, run, video)
+        labels = keyframes_of(session, job, run, video)
         cuts = _known_cuts(session, job, video)
     wanted_fit = bool(job.params.get("adapt"))
     engine = _engine(job.params["engine"], adapt=wanted_fit, device=context.settings.device)
     adapts = wanted_fit and adaptable(engine)
     version = _version(engine, labels, context.settings.adapt_steps) if adapts else engine.version
     pieces = _pieces(f"{engine.name} {version}", labels, job, video, context.listen)
-    return Work(run, video, engine, adapts, labels, {(one.track, one.segment.start): one for one in pieces}, cuts)
+    by_place = {(one.track, one.segment.start): one for one in pieces}
+    device = device_of(context.settings.device) if adaptable(engine) else "cpu"
+    return Propagation(run, video, engine, adapts, labels, by_place, cuts, device)
 
 
-def result_of(work: Work) -> dict[str, Any]:
-    """What the job's row says of the run and the cuts found so far."""
-    found = {"version": shots.VERSION, "frames": work.cuts.frames, "scanned": work.cuts.scanned}
-    return {"run_id": work.run.id, "cuts": found}
-
-
-def learn_cuts(cuts: Cuts, result: dict[str, Any] | None) -> None:
-    """Add the cuts that a job's row names."""
+def _learn(cuts: Cuts, result: dict[str, Any] | None) -> None:
     found = (result or {}).get("cuts", {})
     if found.get("version") == shots.VERSION:
         cuts.learn(found["frames"], found["scanned"])
@@ -131,18 +126,8 @@ def _known_cuts(session: Session, job: Job, video: Video) -> Cuts:
     )
     cuts = Cuts()
     for result in (job.result, session.scalar(ended)):
-        learn_cuts(cuts, result)
+        _learn(cuts, result)
     return cuts
-
-
-def _labels(session: Session, job: Job, run: Run, video: Video) -> dict[int, Track]:
-    wanted = job.params
-    size = projects.skeleton(session, video.project_id, run.skeleton_version).size
-    labels = history.read(session, video.id, size, revision=run.label_revision, tracks=wanted["tracks"])
-    tracks = {number: labels.track(number) for number in wanted["tracks"]}
-    if wanted["keyframes"] is None:
-        return tracks
-    return {number: track.select(np.isin(track.frames, wanted["keyframes"])) for number, track in tracks.items()}
 
 
 def _pieces(made_by: str, labels: dict[int, Track], job: Job, video: Video, step: Callable[[], None]) -> list[Piece]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.database import TROUBLE, Database
 from app.errors import Busy, NoSpace, Unreachable
+from app.estimates.service import ESTIMATE
 from app.exports.service import EXPORT
 from app.jobs import ledger, states
 from app.jobs.ledger import Claim, Fenced
@@ -19,21 +20,31 @@ from app.runs.packing import PACK
 from app.runs.service import PROPAGATE
 from app.settings import Settings
 from app.storage import Storage
+from app.trainings.service import TRAIN
 from app.videos.service import INGEST
-from worker.context import Cancelled, Context, JobFailed, Stopping
+from worker.context import Cancelled, Context, JobFailed, Missing, Stopping
+from worker.estimate import estimate
 from worker.export import export
 from worker.ingest import ingest
 from worker.memory import TooLittleMemory
 from worker.metrics import WorkerMetrics
 from worker.pack import pack
 from worker.propagate import propagate
+from worker.train import train
 
 log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 5.0  # before the second attempt; four times as long before the third
 _LONGEST_SENTENCE = 200
 
-KINDS: dict[str, Callable[[Context], None]] = {INGEST: ingest, PROPAGATE: propagate, PACK: pack, EXPORT: export}
+KINDS: dict[str, Callable[[Context], None]] = {
+    INGEST: ingest,
+    PROPAGATE: propagate,
+    PACK: pack,
+    EXPORT: export,
+    TRAIN: train,
+    ESTIMATE: estimate,
+}
 
 
 #: How a worker lets go of a job that does not end with it: the worker shuts down; it went wrong and is tried again;
@@ -79,7 +90,7 @@ def _do(context: Context) -> tuple[str, str | None]:
     except JobFailed as error:
         reason = str(error)
         return _end(context, lambda session, held: ledger.fail(session, held, reason), states.FAILED), reason
-    except (NoSpace, Unreachable, Busy, TooLittleMemory) as error:
+    except (NoSpace, Unreachable, Busy, Missing, TooLittleMemory) as error:
         return _give_up(context, str(error))
     except TROUBLE:
         log.warning("the database does not answer", exc_info=True)

@@ -27,6 +27,9 @@ Kind = Literal[
     "run.hide",
     "run.restore",
     "export.start",
+    "training.start",
+    "checkpoint.promote",
+    "estimate.start",
     "job.cancel",
 ]
 

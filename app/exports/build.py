@@ -14,9 +14,9 @@ import numpy as np
 from app.database import Database
 from app.exports.schemas import ExportIn
 from app.labels import windows
-from app.labels.schemas import Layer
 from app.labels.windows import Layered
 from app.projects import service as projects
+from app.snapshots import layer_of
 from app.storage import Storage
 from app.tables import Export, Project, Video
 from app.version import VERSION
@@ -74,8 +74,7 @@ class _Snapshot:
         self.storage = storage
         self.spec = spec
         self.report = report
-        include = {*spec.include} & {"human", "pseudo"}
-        self.layer: Layer = "merged" if len(include) == 2 else "pseudo" if "pseudo" in include else "human"
+        self.layer = layer_of(spec.include)
         self.frames: list[tuple[Video, list[int]]] = []
         with database.session(readonly=True) as session:
             version = export.snapshot["skeleton_version"]

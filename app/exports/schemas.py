@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.jobs.schemas import State
+from app.labels.schemas import Source
 
-Source = Literal["human", "accepted", "pseudo"]
 VideoId = Annotated[int, Field(ge=1, le=2**53)]
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.errors import invalid
+from app import snapshots
 from app.exports.schemas import ExportIn, ExportOut
 from app.jobs import ledger
 from app.labs import quotas
-from app.runs import poses
 from app.settings import Settings
-from app.tables import Export, Job, Project, Video
-from app.videos.service import READABLE
+from app.tables import Export, Job, Project
 
 EXPORT = "export"
 
@@ -24,29 +21,14 @@ def start(session: Session, settings: Settings, project: Project, wanted: Export
         Invalid: A video is not the project's, or cannot be read.
         TooMany: The lab has as many jobs waiting as it may.
     """
-    videos = list(session.scalars(select(Video).where(Video.project_id == project.id).order_by(Video.id)))
-    if wanted.videos is not None:
-        known = {video.id: video for video in videos}
-        for index, number in enumerate(wanted.videos):
-            if number not in known:
-                raise invalid(f"/videos/{index}", f"the project has no video {number}")
-            if known[number].status not in READABLE:
-                raise invalid(f"/videos/{index}", f"video {number} cannot be read: it is {known[number].status}")
-        videos = [video for video in videos if video.id in wanted.videos]
+    videos = snapshots.videos_of(session, project, wanted.videos)
     quotas.check_queue(session, settings, project.lab_id)
     job = ledger.enqueue(session, project, EXPORT, {}, max_attempts=settings.max_attempts)
     export = Export(
         project_id=project.id,
         job_id=job.id,
         spec=wanted.model_dump(mode="json"),
-        snapshot={
-            "skeleton_version": project.skeleton_version,
-            "videos": [
-                {"id": video.id, "revision": video.revision, "runs": poses.visible_runs(session, video.id)}
-                for video in videos
-                if video.status in READABLE
-            ],
-        },
+        snapshot=snapshots.take(session, project, videos),
     )
     session.add(export)
     session.flush()

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.errors import NoSpace, TooMany
 from app.jobs import states
 from app.settings import QUEUES, Settings
-from app.tables import Blob, Export, Job, Lab, Project, Run, RunSlab, Upload, Video
+from app.tables import Blob, Checkpoint, CheckpointFile, Export, Job, Lab, Project, Run, RunSlab, Upload, Video
 
 _OURS = ("ingest", "pack")  # as in app.videos.service and app.runs.packing; nobody asks for these
 _RETRY_SECONDS = 60
@@ -21,13 +21,15 @@ class OverQuota(NoSpace):
 
 
 def stored_bytes(session: Session, lab_id: int) -> int:
-    """Bytes of the lab's videos, their proxies, packed runs and exports, each file once however often it is used."""
+    """Bytes of the lab's videos, proxies, packed runs, exports and checkpoints, each file once however often used."""
     projects = select(Project.id).where(Project.lab_id == lab_id)
     files: CompoundSelect[Any] = union(
         select(Video.sha256).where(Video.project_id.in_(projects)),
         select(Video.proxy_sha256).where(Video.project_id.in_(projects)),
         select(RunSlab.sha256).join(Run).join(Video).where(Video.project_id.in_(projects)),
         select(Export.sha256).where(Export.project_id.in_(projects)),
+        select(Checkpoint.weights_sha256).where(Checkpoint.project_id.in_(projects)),
+        select(CheckpointFile.sha256).join(Checkpoint).where(Checkpoint.project_id.in_(projects)),
     )
     total = select(func.coalesce(func.sum(Blob.size), 0)).where(Blob.sha256.in_(files))
     return int(session.execute(total).scalar_one())
@@ -40,7 +42,7 @@ def promised_bytes(session: Session, lab_id: int) -> int:
 
 
 def queued_jobs(session: Session, lab_id: int) -> int:
-    """Propagations and exports of the lab that wait for a worker."""
+    """Propagations, estimates, trainings and exports of the lab that wait for a worker."""
     # Naming the queues leads into an index that would otherwise be read for all jobs the lab ever had.
     mine = Job.lab_id == lab_id, Job.queue.in_(QUEUES), Job.state == states.QUEUED
     return session.execute(select(func.count()).where(*mine, Job.kind.not_in(_OURS))).scalar_one()

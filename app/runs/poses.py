@@ -9,10 +9,11 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.jobs.states import FINISHED
 from app.runs import packing
 from app.runs.packing import Extent, overlapping
 from app.storage import Storage
-from app.tables import JobSegment, Run, RunSlab
+from app.tables import Job, JobSegment, Run, RunSlab
 from pose.formats import npy, slab
 from pose.track import Track, blank
 
@@ -30,11 +31,18 @@ class PseudoLabels:
     runs: np.ndarray
 
 
-def visible_runs(session: Session, video_id: int) -> list[int]:
-    """The runs of a video that are not hidden, newest first."""
-    return list(
-        session.scalars(select(Run.id).where(Run.video_id == video_id, Run.hidden_at.is_(None)).order_by(Run.id.desc()))
-    )
+def visible_runs(session: Session, video_id: int, *, ended: bool = False) -> list[int]:
+    """The runs of a video that are not hidden, newest first.
+
+    Args:
+        session: The transaction.
+        video_id: Whose runs.
+        ended: Only those to which nothing is added any more.
+    """
+    query = select(Run.id).where(Run.video_id == video_id, Run.hidden_at.is_(None))
+    if ended:
+        query = query.join(Job, Job.id == Run.job_id).where(Job.state.in_(FINISHED))
+    return list(session.scalars(query.order_by(Run.id.desc())))
 
 
 def read(

@@ -40,8 +40,9 @@ class PropagationIn(BaseModel):
 
 
 class RunOut(BaseModel):
-    """One propagation's output: which engine made it, from which labels, and how far it is.
+    """One propagation's output, or an estimator's: what made it, from which labels, and how far it is.
 
+    ``checkpoint_id`` is the checkpoint whose estimator saw the poses; None where an engine propagated them.
     ``cuts`` are the first frames of shots, as far as the video has been looked through; no pose is carried across one.
     ``packed`` tells whether ``/runs/{id}/content`` can be downloaded.
     """
@@ -51,6 +52,7 @@ class RunOut(BaseModel):
     job_id: int
     state: State
     engine: str
+    checkpoint_id: int | None
     checkpoint_sha256: str | None
     label_revision: int
     skeleton_version: int

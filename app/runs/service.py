@@ -89,6 +89,7 @@ def show(session: Session, run: Run) -> RunOut:
             "job_id": run.job_id,
             "state": job.state,
             "engine": run.engine,
+            "checkpoint_id": job.params.get("checkpoint_id"),
             "checkpoint_sha256": run.checkpoint_sha256,
             "label_revision": run.label_revision,
             "skeleton_version": run.skeleton_version,

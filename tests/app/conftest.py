@@ -13,11 +13,16 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from app.checkpoints import service as checkpoints
+from app.checkpoints.schemas import Verdict
 from app.database import connect
+from app.jobs import ledger, states
 from app.keys import service as keys
 from app.keys.service import Role
 from app.settings import Settings
-from app.tables import Lab
+from app.storage import open_storage
+from app.tables import Lab, Project
+from app.trainings.service import TRAIN
 
 
 @dataclass
@@ -106,6 +111,40 @@ def refused() -> Callable[..., dict[str, Any]]:
     return check
 
 
+def plant_checkpoint(service: Any, project_id: int, *, promoted: bool = False, **facts: Any) -> int:
+    """A checkpoint as a training leaves one, but that its weights are no network's; gives its id."""
+    database, storage = connect(service.settings.database), open_storage(service.settings)
+    with database.session() as session:
+        project = session.get_one(Project, project_id)
+        job = ledger.enqueue(session, project, TRAIN, {}, max_attempts=1)
+        job.state = states.SUCCEEDED
+        weights = storage.put(b"weights of job %d" % job.id)
+        files = {"report.json": storage.put(b'{"frames": 12}'), "report.md": storage.put(b"# Evaluation")}
+        row = {
+            "project_id": project_id,
+            "job_id": job.id,
+            "parent_id": None,
+            "estimator": "stdpose",
+            "preset": "tiny",
+            "skeleton_version": project.skeleton_version,
+            "metrics": {"overall": {"mean": 0.031}},
+            "epochs": [{"index": 0, "loss": 1.5, "validation": {"error": float("nan")}}],
+            "pedigree": {"videos": [], "held_out": [], "note": MARK},
+        }
+        verdict = Verdict(promoted=promoted, reason="Not promoted: planted.", gain=float("nan"))
+        checkpoint = checkpoints.add(session, storage, weights, files, verdict, **{**row, **facts})
+        if promoted:
+            checkpoints.promote(session, checkpoint)
+        number = checkpoint.id
+    database.dispose()
+    return number
+
+
+@pytest.fixture(scope="session", name="plant_checkpoint")
+def _plant_checkpoint() -> Callable[..., int]:
+    return plant_checkpoint
+
+
 #: Stands in every name the tenant gave, so that it can be looked for where it must not be.
 MARK = "of-the-tenant"
 
@@ -168,7 +207,7 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
     project = service.project(walker.skeleton, MARK)
     video = service.upload(project, walker.path)
     track = service.track(video, MARK)
-    labels = [service.label(frame, track["id"], walker.tracks[1]) for frame in (0, 20, 44)]
+    labels = [service.label(frame, track["id"], walker.tracks[1]) for frame in range(0, 45, 4)]
     assert admin.put(f"/videos/{video['id']}/labels", json={"labels": labels}).status_code == 200
     run = service.finished(admin.post(f"/videos/{video['id']}/propagations", json={"engine": "linear"}).json())
     export = service.finished(admin.post(f"/projects/{project['id']}/exports", json={}).json())
@@ -181,7 +220,10 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
     no_bytes = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
     upload = admin.post("/uploads", **begin).json()
     service.http = operator
+    checkpoint_id = plant_checkpoint(service, project["id"], promoted=True)
     ids = {
+        "checkpoint_id": checkpoint_id,
+        "name": "report.json",
         "project_id": project["id"],
         "video_id": video["id"],
         "run_id": run["result"]["run_id"],
@@ -202,6 +244,9 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
         ("PATCH", "/projects/{project_id}"): {"json": {"name": f"still {MARK}"}},
         ("POST", "/projects/{project_id}/videos"): {"content": walker.path.read_bytes()},
         ("POST", "/projects/{project_id}/exports"): {"json": {}},
+        ("POST", "/projects/{project_id}/trainings"): {"json": {}},
+        ("POST", "/checkpoints/{checkpoint_id}/promote"): {},
+        ("POST", "/videos/{video_id}/estimates"): {"json": {}},
         ("OPTIONS", "/uploads"): {},
         ("POST", "/uploads"): begin,
         ("HEAD", "/uploads/{upload_id}"): {"headers": tus},
@@ -224,6 +269,8 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
         *("/videos/{video_id}/tracks", "/videos/{video_id}/labels", "/videos/{video_id}/runs"),
         "/videos/{video_id}/labels/revisions",
         *("/jobs/{job_id}", "/jobs/{job_id}/events", "/exports/{export_id}", "/exports/{export_id}/content"),
+        *("/projects/{project_id}/checkpoints", "/checkpoints/{checkpoint_id}", "/checkpoints/{checkpoint_id}/content"),
+        "/checkpoints/{checkpoint_id}/files/{name}",
     ):
         requests["GET", path] = {}
     yield Tenant(service, admin, made["id"], ids, requests)

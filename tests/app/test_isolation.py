@@ -67,6 +67,9 @@ def test_ids_in_a_body_are_looked_for_in_one_s_own_lab(tenant, stranger, refused
     for number in (tenant.ids["video_id"], 10**6):
         exported = stranger.post(f"/projects/{project['id']}/exports", json={"videos": [number]})
         assert f"no video {number}" in refused(exported, 422, "/videos/0")["detail"]
+    for number in (tenant.ids["checkpoint_id"], 10**6):
+        trained = stranger.post(f"/projects/{project['id']}/trainings", json={"base_checkpoint_id": number})
+        assert f"no checkpoint {number}" in refused(trained, 422, "/base_checkpoint_id")["detail"]
     refused(tenant.call(stranger, "POST", "/uploads"), 404)
     uploaded = stranger.post(f"/projects/{project['id']}/videos", content=walker.path.read_bytes())
     # The bytes another lab has are a new video of this one.
@@ -80,6 +83,9 @@ def test_ids_in_a_body_are_looked_for_in_one_s_own_lab(tenant, stranger, refused
     label = {**label, "track_id": 1, "corrects_run_id": tenant.ids["run_id"]}
     written = stranger.put(f"/videos/{video}/labels", json={"labels": [label]})
     assert "no run" in refused(written, 422, "/labels/0/corrects_run_id")["detail"]
+    for number in (tenant.ids["checkpoint_id"], 10**6):
+        estimated = stranger.post(f"/videos/{video}/estimates", json={"checkpoint_id": number})
+        assert f"no checkpoint {number}" in refused(estimated, 422, "/checkpoint_id")["detail"]
 
 
 def test_an_idempotency_key_is_a_lab_s_own(tenant, stranger):

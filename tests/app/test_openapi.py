@@ -27,8 +27,9 @@ MOST = {"get": 15, "put": 25, "post": 20, "patch": 20, "delete": 10, "head": 10,
 
 
 @pytest.fixture(scope="module")
-def api(house):
+def api(house, plant_checkpoint):
     """The schema of a service in which everything with the id 1 is there."""
+    plant_checkpoint(house.service, house.project["id"])
     for path in (f"{house.url}/propagations", f"/projects/{house.project['id']}/exports"):
         house.service.finished(house.http.post(path, json={}).json())
     house.client(Role.READER).close()

@@ -12,7 +12,7 @@ from models.engines.stdpose import StdPoseEngine
 from models.weights import TINY
 from pose.segments import Segment
 from pose.track import Track
-from worker.memory import Sparing, TooLittleMemory
+from worker.memory import Sparing, SparingBatches, TooLittleMemory
 
 FRAMES = 12
 _MORE_THAN_THERE_IS = 1 << 50  # bytes
@@ -96,3 +96,35 @@ def test_other_errors_stay_what_they_are():
 
     with pytest.raises(RuntimeError, match="something else"):
         propagate(Broken())
+
+
+def test_batches_are_halved_where_memory_does_not_suffice():
+    tried, spared = [], Counter("spared", "times", registry=CollectorRegistry())
+
+    def compute(size):
+        tried.append(size)
+        if size > 3:
+            raise MemoryError
+        return size
+
+    batches = SparingBatches(16, spared)
+    assert batches.run(compute, Segment(0, 9)) == 2
+    assert batches.run(compute, Segment(9, 18)) == 2
+    assert tried == [16, 8, 4, 2, 2]
+    assert spared._value.get() == 3
+
+
+def test_not_even_batches_of_one():
+    def compute(size):
+        torch.empty(_MORE_THAN_THERE_IS, dtype=torch.uint8)
+
+    with pytest.raises(TooLittleMemory, match="frames 5 to 8"):
+        SparingBatches(4).run(compute, Segment(5, 9))
+
+
+def test_other_errors_of_a_batch_are_not_about_memory():
+    def compute(size):
+        raise RuntimeError("a mistake")
+
+    with pytest.raises(RuntimeError, match="a mistake"):
+        SparingBatches(4).run(compute, Segment(0, 9))

@@ -83,6 +83,30 @@ def test_labels_taken_back_and_imported(house, trail, walker):
     assert trail.added() == []
 
 
+def test_trainings_checkpoints_and_estimates(house, trail, plant_checkpoint):
+    for frame in range(10, 45, 5):
+        house.http.put(f"{house.url}/labels", json=house.labels(frame))
+    trail.added()
+    project = house.project["id"]
+    job = house.http.post(f"/projects/{project}/trainings", json={"epochs": 3}).json()
+    entry = one(trail, "training.start")
+    assert entry["project_id"] == project
+    assert {"job_id": job["id"], "estimator": "stdpose", "epochs": 3}.items() <= entry["details"].items()
+    number = plant_checkpoint(house.service, project)
+    assert house.http.post(f"/checkpoints/{number}/promote").json()["promoted"]
+    entry = one(trail, "checkpoint.promote")
+    assert (entry["key_id"], entry["details"]) == (1, {"checkpoint_id": number, "gate": False})
+    house.http.post(f"/checkpoints/{number}/promote")
+    assert trail.added() == []
+    started = house.http.post(f"{house.url}/estimates", json={}).json()
+    entry = one(trail, "estimate.start")
+    assert entry["video_id"] == house.video["id"]
+    assert entry["details"] == {"job_id": started["id"], **started["result"]}
+    for waiting in (job, started):
+        assert house.http.post(f"/jobs/{waiting['id']}/cancel").json()["state"] == "cancelled"
+    assert [entry["kind"] for entry in trail.added()] == ["job.cancel", "job.cancel"]
+
+
 def test_labels_undone(house, trail, refused):
     revision = house.http.put(f"{house.url}/labels", json=house.labels(9)).json()["revision"]
     trail.added()

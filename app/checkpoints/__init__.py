@@ -1,0 +1,1 @@
+"""Checkpoints: the estimators that trainings made."""

@@ -1,0 +1,1 @@
+"""Estimates: the poses that a checkpoint sees in a video."""

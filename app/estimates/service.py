@@ -1,0 +1,128 @@
+"""Starting estimates: a checkpoint's poses become a run of the video, as a propagation's do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.checkpoints import service as checkpoints
+from app.errors import Conflict, invalid
+from app.estimates.schemas import EstimateIn
+from app.jobs import ledger
+from app.labels import history
+from app.labs import quotas
+from app.projects import service as projects
+from app.runs import packing, poses
+from app.settings import GPU, Settings
+from app.tables import Checkpoint, Job, Project, Run, TrackRow, Video
+from app.tracks import service as tracks
+from app.version import VERSION
+from app.videos.service import readable
+
+ESTIMATE = "estimate"
+
+
+@dataclass(frozen=True)
+class Started:
+    """What starting an estimate made.
+
+    Attributes:
+        job: The job.
+        track: A track that the video did not have.
+    """
+
+    job: Job
+    track: TrackRow | None
+
+
+def start(session: Session, settings: Settings, video: Video, wanted: EstimateIn) -> Started:
+    """Queue an estimate of a video.
+
+    Raises:
+        Conflict: The video cannot be read (yet), the project has no promoted checkpoint, the checkpoint is of another
+            skeleton, or several tracks have no pose to look around.
+        Invalid: A field is wrong.
+        TooMany: The lab has as many jobs waiting as it may.
+    """
+    readable(video)
+    assert video.num_frames is not None
+    stop = video.num_frames if wanted.stop is None else wanted.stop
+    if stop > video.num_frames:
+        raise invalid("/stop", f"the video has {video.num_frames} frames")
+    if wanted.start >= stop:
+        raise invalid("/start", f"no frame lies between start {wanted.start} and stop {stop}")
+    project = session.get_one(Project, video.project_id)
+    checkpoint = _checkpoint(session, project, wanted.checkpoint_id)
+    version = checkpoints.usable(session, checkpoint, project)
+    runs = poses.visible_runs(session, video.id, ended=True)
+    numbers, posed, made = _subjects(session, video, runs, wanted)
+    quotas.check_queue(session, settings, project.lab_id)
+    job = ledger.enqueue(
+        session,
+        project,
+        ESTIMATE,
+        {
+            "checkpoint_id": checkpoint.id,
+            "tracks": numbers,
+            "start": wanted.start,
+            "stop": stop,
+            "runs": runs,
+            "whole_frame": not posed,
+        },
+        queue=GPU,
+        video_id=video.id,
+        max_attempts=settings.max_attempts,
+        work=float(len(numbers) * (stop - wanted.start)),
+    )
+    run = Run(
+        video_id=video.id,
+        job_id=job.id,
+        engine=f"estimator {checkpoint.estimator}",
+        checkpoint_sha256=checkpoint.weights_sha256,
+        label_revision=video.revision,
+        skeleton_version=version,
+        code_version=VERSION,
+    )
+    session.add(run)
+    session.flush()
+    job.result = {"run_id": run.id, "checkpoint_id": checkpoint.id}
+    session.flush()
+    return Started(job, made)
+
+
+def _checkpoint(session: Session, project: Project, number: int | None) -> Checkpoint:
+    if number is None:
+        checkpoint = checkpoints.current(session, project.id)
+        if checkpoint is None:
+            raise Conflict("the project has no promoted checkpoint; name one, or train an estimator first")
+        return checkpoint
+    checkpoint = session.get(Checkpoint, number)
+    if checkpoint is None or session.get_one(Project, checkpoint.project_id).lab_id != project.lab_id:
+        raise invalid("/checkpoint_id", f"there is no checkpoint {number}")
+    return checkpoint
+
+
+def _subjects(
+    session: Session, video: Video, runs: list[int], wanted: EstimateIn
+) -> tuple[list[int], bool, TrackRow | None]:
+    """The tracks, whether they have poses to look around, and a track that was made for lack of any."""
+    known = [track.number for track in tracks.of_video(session, video)]
+    for index, number in enumerate(wanted.tracks or []):
+        if number not in known:
+            raise invalid(f"/tracks/{index}", f"the video has no track {number}")
+    labels = history.read(session, video.id, projects.skeleton(session, video.project_id).size)
+    posed = {int(number) for number in labels.tracks[(labels.keypoints[..., 2] > 0).any(axis=1)]}
+    posed |= {number for extent in packing.extents(session, runs).values() for number in extent.tracks}
+    asked = sorted({*wanted.tracks}) if wanted.tracks else sorted(posed) or known
+    if len(asked) == 1 and asked[0] not in posed:
+        return asked, False, None
+    if not asked:
+        made = tracks.create(session, video, "subject")
+        return [made.number], False, made
+    for number in asked:
+        if number not in posed:
+            field = f"/tracks/{wanted.tracks.index(number)}" if wanted.tracks else "/tracks"
+            sentence = f"track {number} has no pose to look around; label one of its frames, or ask for one track alone"
+            raise invalid(field, sentence)
+    return asked, True, None

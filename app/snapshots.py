@@ -1,0 +1,57 @@
+"""The labels and runs of a project as they stand at one moment: what exports are made of and estimators learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import invalid
+from app.labels.schemas import Layer, Source
+from app.runs import poses
+from app.tables import Project, Video
+from app.videos.service import READABLE
+
+
+def videos_of(session: Session, project: Project, wanted: Sequence[int] | None) -> list[Video]:
+    """The project's videos that can be read, or those that were asked for.
+
+    Raises:
+        Invalid: One that was asked for is not the project's, or cannot be read.
+    """
+    videos = list(session.scalars(select(Video).where(Video.project_id == project.id).order_by(Video.id)))
+    if wanted is None:
+        return [video for video in videos if video.status in READABLE]
+    known = {video.id: video for video in videos}
+    for index, number in enumerate(wanted):
+        if number not in known:
+            raise invalid(f"/videos/{index}", f"the project has no video {number}")
+        if known[number].status not in READABLE:
+            raise invalid(f"/videos/{index}", f"video {number} cannot be read: it is {known[number].status}")
+    return [video for video in videos if video.id in wanted]
+
+
+def take(session: Session, project: Project, videos: Sequence[Video], *, ended: bool = False) -> dict[str, Any]:
+    """What has to be remembered to read the same poses later, as JSON.
+
+    Args:
+        session: The transaction.
+        project: Whose.
+        videos: Of the project.
+        ended: Only runs to which nothing is added any more.
+    """
+    return {
+        "skeleton_version": project.skeleton_version,
+        "videos": [
+            {"id": video.id, "revision": video.revision, "runs": poses.visible_runs(session, video.id, ended=ended)}
+            for video in videos
+        ],
+    }
+
+
+def layer_of(include: Collection[Source]) -> Layer:
+    """Whose poses are read; what people accepted is not kept apart from other pseudo-labels yet."""
+    asked = {*include} & {"human", "pseudo"}
+    return "merged" if len(asked) == 2 else "pseudo" if "pseudo" in asked else "human"

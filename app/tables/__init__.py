@@ -1,0 +1,37 @@
+"""The tables. Human labels are append-only; a machine's poses are arrays in storage that rows only point at."""
+
+from app.tables.accounts import ApiKey, AuditEntry, BrowserSession, Idempotency, Lab
+from app.tables.checkpoints import Checkpoint, CheckpointFile, HeldOut
+from app.tables.declaring import BigId, Table, UtcDateTime
+from app.tables.jobs import Duty, Job, JobSegment
+from app.tables.labels import Label, LabelRevision, TrackRow
+from app.tables.projects import Blob, Project, SkeletonVersion, Upload, Video
+from app.tables.runs import Export, Run, RunSlab
+
+__all__ = [
+    "ApiKey",
+    "AuditEntry",
+    "BigId",
+    "Blob",
+    "BrowserSession",
+    "Checkpoint",
+    "CheckpointFile",
+    "Duty",
+    "Export",
+    "HeldOut",
+    "Idempotency",
+    "Job",
+    "JobSegment",
+    "Lab",
+    "Label",
+    "LabelRevision",
+    "Project",
+    "Run",
+    "RunSlab",
+    "SkeletonVersion",
+    "Table",
+    "TrackRow",
+    "Upload",
+    "UtcDateTime",
+    "Video",
+]

@@ -1,0 +1,1 @@
+"""Trainings: what is learnt from, what is held out, and the jobs."""

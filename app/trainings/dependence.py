@@ -1,0 +1,77 @@
+"""Which pseudo-labels know of held-out labels: those are not learnt from, or the hold-out would not be one.
+
+An engine is given the labels next to a segment in time and nothing else (``pose.segments.relevant``), so the
+pseudo-labels of a segment depend on a held-out label exactly where one is among those. An engine that was fitted to a
+video has learnt from all labels of the propagation, and an estimator from all that its training learnt from: where a
+held-out label is among these, none of the run's poses are learnt from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.checkpoints.lineage import Seen
+from app.runs.keyframes import keyframes_of
+from app.tables import Checkpoint, Job, Run, Video
+from app.trainings.spans import Spans
+from pose.segments import Segment, plan, relevant
+from pose.track import Track
+
+_FITTED = "stdpose"  # the engine that can be fitted to a video
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """What of a run depends on held-out labels.
+
+    Attributes:
+        wholly: All of it.
+        segments: By track, ascending, where not all of it does.
+    """
+
+    wholly: bool = False
+    segments: Mapping[int, list[Segment]] = field(default_factory=dict)
+
+    def cover(self, track: int, frames: np.ndarray) -> np.ndarray:
+        """``(F,)`` bool: which of ``(F,)`` frames of a track have poses that depend on held-out labels."""
+        if self.wholly:
+            return np.ones(len(frames), dtype=bool)
+        covered = np.zeros(len(frames), dtype=bool)
+        for segment in self.segments.get(track, []):
+            covered |= (frames >= segment.start) & (frames < segment.stop)
+        return covered
+
+
+def dependence(session: Session, run: Run, video: Video, held: Spans, held_frames: np.ndarray) -> Dependence:
+    """Find out what of a run depends on held-out labels.
+
+    Args:
+        session: The transaction.
+        run: Of the video.
+        video: Whose run it is.
+        held: What is held out.
+        held_frames: The video's labelled frames among it.
+    """
+    job = session.get_one(Job, run.job_id)
+    if (number := job.params.get("checkpoint_id")) is not None:
+        seen = Seen(session, session.get_one(Checkpoint, number))
+        return Dependence(wholly=bool(seen.cover(video.id, held_frames).any()))
+    keyframes = keyframes_of(session, job, run, video)
+    touched = {number: track for number, track in keyframes.items() if held.cover(video.id, track.frames).any()}
+    if job.params.get("adapt") and run.engine == _FITTED:
+        return Dependence(wholly=bool(touched))
+    start, stop = job.params["start"], job.params["stop"]
+    return Dependence(
+        segments={
+            number: [segment for segment in plan(track, start, stop) if _knows(track, segment, video.id, held)]
+            for number, track in touched.items()
+        }
+    )
+
+
+def _knows(keyframes: Track, segment: Segment, video: int, held: Spans) -> bool:
+    return bool(held.cover(video, relevant(keyframes, segment).frames).any())

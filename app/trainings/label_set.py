@@ -1,0 +1,173 @@
+"""The labels that a training learns from, and those it is measured on: read as exports are, then parted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.database import Database
+from app.labels import history, windows
+from app.labels.windows import Layered
+from app.projects import service as projects
+from app.snapshots import layer_of
+from app.storage import Storage
+from app.tables import Run, Video
+from app.trainings.dependence import Dependence, dependence
+from app.trainings.spans import Spans
+from pose.skeleton import Skeleton
+from pose.track import Track, join
+
+_WINDOW = 1024
+
+_Rows = tuple[Track, np.ndarray]  # poses, and how much each of their points counts
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Poses of one track of one video.
+
+    Attributes:
+        video: Which video.
+        track: Its track's number.
+        poses: ``(F, K)``.
+        weight: ``(F, K)`` float32, how much each point counts: 1 for a person's label; for a pseudo-label its
+            probability of being right, times what pseudo-labels count; 0 where nothing is known or may be learnt.
+    """
+
+    video: Video
+    track: int
+    poses: Track
+    weight: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSet:
+    """What a training learns from and what it is measured on.
+
+    Attributes:
+        skeleton: Of all of it.
+        learnt: What it learns from, in order of video and track.
+        held_out: Human labels that it does not learn from, likewise.
+        counts: Poses: ``human`` and ``pseudo`` that are learnt from, ``held_out``, and pseudo-labels that are
+            ``left_out`` because they depend on held-out labels.
+        runs_left_out: Runs of which nothing is learnt, for the same reason.
+    """
+
+    skeleton: Skeleton
+    learnt: list[Labelled]
+    held_out: list[Labelled]
+    counts: dict[str, int]
+    runs_left_out: list[int]
+
+
+def read(
+    database: Database, storage: Storage, project_id: int, wanted: Mapping[str, Any], step: Callable[[], None]
+) -> LabelSet:
+    """Read the labels of a training.
+
+    Args:
+        database: Where labels are.
+        storage: Where pseudo-labels are.
+        project_id: Whose labels.
+        wanted: The training's ``snapshot``, ``held_out``, ``include`` and ``pseudo_weight``.
+        step: Called now and then; what it raises ends this.
+    """
+    snapshot, held = wanted["snapshot"], Spans.from_json(wanted["held_out"])
+    learnt: list[Labelled] = []
+    held_out: list[Labelled] = []
+    counts: Counter[str] = Counter(human=0, pseudo=0, held_out=0, left_out=0)
+    runs_left_out: list[int] = []
+    with database.session(readonly=True) as session:
+        skeleton = projects.skeleton(session, project_id, snapshot["skeleton_version"])
+    for part in snapshot["videos"]:
+        with database.session(readonly=True) as session:
+            video = session.get_one(Video, part["id"])
+            human = _held_out(session, video, part["revision"], skeleton.size, held)
+            frames = np.unique(np.concatenate([one.poses.frames for one in human] or [np.zeros(0, dtype=np.int64)]))
+            runs = {number: session.get_one(Run, number) for number in part["runs"]}
+            known = {number: dependence(session, run, video, held, frames) for number, run in runs.items()}
+        runs_left_out += [number for number, depends in known.items() if depends.wholly]
+        held_out += human
+        counts["held_out"] += sum(len(one.poses) for one in human)
+        reader = _Reader(database, storage, video, part["revision"], skeleton.size, wanted, held, known, counts)
+        learnt += reader.read(step)
+    return LabelSet(skeleton, learnt, held_out, dict(counts), runs_left_out)
+
+
+def _held_out(session: Session, video: Video, revision: int, size: int, held: Spans) -> list[Labelled]:
+    if not held.of(video.id):
+        return []
+    labels = history.read(session, video.id, size, revision=revision)
+    tracks = {int(number): labels.track(int(number)) for number in np.unique(labels.tracks)}
+    kept = {number: track.select(held.cover(video.id, track.frames)) for number, track in tracks.items()}
+    return [
+        Labelled(video, number, track, (track.visibility > 0).astype(np.float32))
+        for number, track in kept.items()
+        if len(track)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Reader:
+    """Reads what is learnt of one video, window by window."""
+
+    database: Database
+    storage: Storage
+    video: Video
+    revision: int
+    size: int
+    wanted: Mapping[str, Any]
+    held: Spans
+    known: Mapping[int, Dependence]
+    counts: Counter[str]
+
+    def read(self, step: Callable[[], None]) -> Iterator[Labelled]:
+        assert self.video.num_frames is not None
+        parts: dict[int, list[_Rows]] = {}
+        for start in range(0, self.video.num_frames, _WINDOW):
+            step()
+            for track in self._window(start, min(start + _WINDOW, self.video.num_frames)):
+                parts.setdefault(track.number, []).append(self._weighed(track))
+        for number, rows in sorted(parts.items()):
+            poses, weight = join([part for part, _ in rows]), np.concatenate([part for _, part in rows])
+            some = (weight > 0).any(axis=1)
+            if some.any():
+                yield Labelled(self.video, number, poses.select(some), weight[some])
+
+    def _window(self, start: int, stop: int) -> Sequence[Layered]:
+        # A run that is not used at all must not hide an earlier one that is.
+        runs = [number for number, known in self.known.items() if not known.wholly]
+        with self.database.session(readonly=True) as session:
+            return windows.read(
+                session,
+                self.storage,
+                self.video,
+                self.size,
+                start=start,
+                stop=stop,
+                layer=layer_of(self.wanted["include"]),
+                revision=self.revision,
+                runs=runs,
+            )
+
+    def _weighed(self, track: Layered) -> _Rows:
+        poses = track.poses
+        made = (poses.visibility > 0) & ~track.human
+        depends = np.zeros(len(poses), dtype=bool)
+        for number, known in self.known.items():
+            mine = track.runs == number
+            depends[mine] = known.cover(track.number, poses.frames[mine])
+        weight = np.where(track.human, 1.0, self.wanted["pseudo_weight"] * poses.score)
+        weight[(poses.visibility == 0) | (made & depends[:, None])] = 0
+        weight[self.held.cover(self.video.id, poses.frames)] = 0
+        free = ~self.held.cover(self.video.id, poses.frames)
+        self.counts["left_out"] += int((made.any(axis=1) & depends & free).sum())
+        by_hand = (track.human & (weight > 0)).any(axis=1)
+        self.counts["human"] += int(by_hand.sum())
+        self.counts["pseudo"] += int(((weight > 0).any(axis=1) & ~by_hand).sum())
+        return poses, weight.astype(np.float32)

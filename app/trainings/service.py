@@ -1,0 +1,145 @@
+"""Starting trainings: what is learnt from and what is held out is settled when one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import snapshots
+from app.checkpoints import service as checkpoints
+from app.errors import Conflict, invalid
+from app.jobs import ledger
+from app.keys.service import Caller
+from app.labels import history
+from app.labels.history import Labels
+from app.labs import quotas
+from app.projects import service as projects
+from app.settings import GPU, Settings
+from app.tables import Checkpoint, HeldOut, Job, Project, Video
+from app.trainings import holdout
+from app.trainings.holdout import TooFewLabels
+from app.trainings.schemas import CONFIG, TrainingIn
+from app.trainings.spans import Span, Spans
+from pose.skeleton import Skeleton
+
+TRAIN = "train"
+
+#: Poses that a training learns from at least, see ``models.training.train.FEWEST_LABELS``.
+FEWEST_LEARNT = 8
+
+
+def start(session: Session, settings: Settings, caller: Caller, project: Project, wanted: TrainingIn) -> Job:
+    """Queue a training on the labels and runs as they are now.
+
+    Raises:
+        Conflict: There are too few labels, or a keypoint is not labelled anywhere.
+        Invalid: A field is wrong.
+        TooMany: The lab has as many jobs waiting as it may.
+    """
+    checkpoints.lock(session, project.id)  # two trainings shall not hold out different frames
+    base = _base(session, project, wanted)
+    config = {name: getattr(wanted, name) for name in CONFIG}
+    config["estimator"] = wanted.estimator or (base.estimator if base else "stdpose")
+    config["preset"] = wanted.preset or (base.preset if base else "tiny")
+    videos = snapshots.videos_of(session, project, wanted.videos)
+    skeleton = projects.skeleton(session, project.id, project.skeleton_version)
+    labels = {video.id: _said(history.read(session, video.id, skeleton.size)) for video in videos}
+    kept = _held_out(session, project)
+    _check_keypoints(skeleton, labels.values(), "labelled on no frame; label each on a few frames first")
+    try:
+        new = holdout.choose(labels, {video.id: video.num_frames or 0 for video in videos}, kept, wanted.seed)
+    except TooFewLabels as error:
+        raise Conflict(str(error)) from error
+    held = Spans([*kept.all, *new])
+    left = [_select(found, ~held.cover(video, found.frames)) for video, found in labels.items()]
+    _check_keypoints(skeleton, left, "labelled on held-out frames only; label each on more frames first")
+    snapshot = snapshots.take(session, project, videos, ended=True)
+    _check_enough(sum(map(len, left)), wanted, snapshot)
+    quotas.check_queue(session, settings, project.lab_id)
+    job = ledger.enqueue(
+        session,
+        project,
+        TRAIN,
+        {
+            "config": config,
+            "base_checkpoint_id": base.id if base else None,
+            "include": sorted({*wanted.include}),
+            "pseudo_weight": wanted.pseudo_weight,
+            "snapshot": snapshot,
+            "held_out": held.to_json(),
+            "by": {"key_id": caller.key_id, "session_id": caller.session_id},
+        },
+        queue=GPU,
+        max_attempts=settings.max_attempts,
+        work=float(wanted.epochs * _poses(wanted.include, videos, left)),
+    )
+    session.add_all(HeldOut(video_id=one.video, start=one.start, stop=one.stop, job_id=job.id) for one in new)
+    held_out = sum(len(found) for found in labels.values()) - sum(map(len, left))
+    job.result = {"labels": {"human": sum(map(len, left)), "held_out": held_out}}
+    session.flush()
+    return job
+
+
+def _base(session: Session, project: Project, wanted: TrainingIn) -> Checkpoint | None:
+    if wanted.base_checkpoint_id is None:
+        return None
+    field = "/base_checkpoint_id"
+    base = session.get(Checkpoint, wanted.base_checkpoint_id)
+    if base is None or session.get_one(Project, base.project_id).lab_id != project.lab_id:
+        raise invalid(field, f"there is no checkpoint {wanted.base_checkpoint_id}")
+    for name in ("estimator", "preset"):
+        asked, has = getattr(wanted, name), getattr(base, name)
+        if asked is not None and asked != has:
+            raise invalid(f"/{name}", f"checkpoint {base.id} is of the {name} {has}; leave {name} out to go on from it")
+    version = project.skeleton_version
+    theirs = projects.skeleton(session, base.project_id, base.skeleton_version).keypoints
+    if theirs != projects.skeleton(session, project.id, version).keypoints:
+        raise invalid(field, f"checkpoint {base.id} is of another skeleton: it knows {', '.join(theirs)}")
+    return base
+
+
+def _held_out(session: Session, project: Project) -> Spans:
+    query = select(HeldOut).join(Video, Video.id == HeldOut.video_id).where(Video.project_id == project.id)
+    return Spans(Span(row.video_id, row.start, row.stop) for row in session.scalars(query))
+
+
+def _said(labels: Labels) -> Labels:
+    """Without those that were taken back."""
+    return _select(labels, (labels.keypoints[..., 2] > 0).any(axis=1))
+
+
+def _select(labels: Labels, rows: np.ndarray) -> Labels:
+    return Labels(labels.frames[rows], labels.tracks[rows], labels.keypoints[rows], labels.revisions[rows])
+
+
+def _check_keypoints(skeleton: Skeleton, labels: Collection[Labels], why: str) -> None:
+    labelled = np.zeros(skeleton.size, dtype=bool)
+    for found in labels:
+        labelled |= (found.keypoints[..., 2] > 0).any(axis=0)
+    if labelled.any() and not labelled.all():
+        names = [name for name, known in zip(skeleton.keypoints, labelled, strict=True) if not known]
+        raise Conflict(f"an estimator cannot learn what it is never shown: {', '.join(names)} {_is(names)} {why}")
+
+
+def _check_enough(human: int, wanted: TrainingIn, snapshot: Mapping[str, Any]) -> None:
+    """Where only people's labels are learnt from it is known how many there are."""
+    pseudo = snapshots.layer_of(wanted.include) != "human" and any(part["runs"] for part in snapshot["videos"])
+    if not pseudo and human < FEWEST_LEARNT:
+        raise Conflict(
+            f"{human} labelled poses are left to learn from beside those that are held out, and a training needs at"
+            f" least {FEWEST_LEARNT}; label more frames, or propagate first and learn from that"
+        )
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _poses(include: Collection[str], videos: Collection[Video], left: Collection[Labels]) -> int:
+    """About how many poses are learnt from."""
+    human = sum(map(len, left))
+    return human if {*include} == {"human"} else max(human, sum(video.num_frames or 0 for video in videos))

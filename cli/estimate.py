@@ -1,0 +1,70 @@
+"""``posetween estimate``: a video and a checkpoint in, poses on every frame out, without a server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import Progress
+
+from cli.files import check_place, opened, progress_bar, read_poses, replacing, sentence
+from cli.options import Json
+from cli.subjects import read_estimator
+from models.propagate import RecentFrames
+from pose.decoder import VideoError
+from pose.formats.coco import Instance, VideoInfo, instances, write_coco
+from pose.segments import MAX_SEGMENT_FRAMES
+from pose.track import Track
+from pose.video import Video
+
+if TYPE_CHECKING:
+    from models.estimators.checkpoints import Loaded
+
+
+def estimate(
+    video: Annotated[Path, typer.Argument(help="The video.", show_default=False)],
+    checkpoint: Annotated[Path, typer.Argument(help="The estimator.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="COCO file to write.", show_default=False)],
+    tracks: Annotated[
+        Path | None,
+        typer.Option(help="COCO file with poses to look around; one subject fills the frame where left out."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Find the poses on every frame of a video."""
+    check_place(output)
+    loaded = read_estimator(checkpoint, device)
+    with opened(video) as frames:
+        around = read_poses(tracks, frames, loaded.skeleton).tracks if tracks is not None else None
+        about = VideoInfo(id=1, slug=video.stem, width=frames.width, height=frames.height, num_frames=frames.num_frames)
+        info = {"description": f"poses estimated by Posetween with {loaded.name} {loaded.sha256[:12]}"}
+        try:
+            with replacing(output) as stream, progress_bar(as_json) as progress:
+                poses = _in_order(frames, loaded, around, device, progress, as_json=as_json)
+                write_coco(stream, loaded.skeleton, [(about, poses)], info=info, every_frame=True)
+        except (VideoError, OSError) as error:
+            typer.echo(f"{output} was not written: {sentence(error)}", err=True)
+            raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(json.dumps({"event": "done", "output": str(output)}))
+
+
+def _in_order(
+    video: Video, loaded: Loaded, around: dict[int, Track] | None, device: str, progress: Progress, *, as_json: bool
+) -> Iterator[Instance]:
+    """Instances by frame, then track: window by window, all tracks of one before the next."""
+    from models.estimate import estimate as look
+
+    frames = RecentFrames(video)
+    task = progress.add_task("estimating", total=video.num_frames)
+    for start in range(0, video.num_frames, MAX_SEGMENT_FRAMES):
+        stop = min(start + MAX_SEGMENT_FRAMES, video.num_frames)
+        found = look(frames, loaded, around, start=start, stop=stop, device=device)
+        yield from instances({}, {track_id: poses for track_id, _, poses in found})
+        progress.update(task, completed=stop)
+        if as_json:
+            typer.echo(json.dumps({"event": "window", "stop": stop, "progress": round(stop / video.num_frames, 4)}))

@@ -1,0 +1,133 @@
+"""The files that commands read and write: videos, COCO files, what takes the place of a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.options import UsageError
+from pose.decoder import VideoError
+from pose.formats.coco import CocoError, CocoPoses, read_coco
+from pose.skeleton import Skeleton
+from pose.video import Video
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Video]:
+    """A video.
+
+    Raises:
+        UsageError: It is not there or cannot be read.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file")
+    try:
+        video = Video(path)
+    except (VideoError, OSError) as error:
+        raise UsageError(f"{path}: {sentence(error)}") from error
+    with video:
+        yield video
+
+
+def read_poses(path: Path, video: Video, skeleton: Skeleton | None = None) -> CocoPoses:
+    """The poses of a COCO file; what is odd about it is said on standard error.
+
+    Args:
+        path: The file.
+        video: Whose poses they are.
+        skeleton: The keypoints wanted; the file's where None.
+
+    Raises:
+        UsageError: It is not there, cannot be read, or has no labelled point.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file")
+    try:
+        poses = read_coco(path.read_bytes(), num_frames=video.num_frames, skeleton=skeleton)
+    except (CocoError, OSError) as error:
+        raise UsageError(f"{path}: {sentence(error)}") from error
+    if not poses.tracks:
+        raise UsageError(f"{path}: there is no labelled point on any frame")
+    for warning in poses.warnings:
+        typer.echo(f"{path}: {warning}", err=True)
+    if poses.width is not None and (poses.width, poses.height) != (video.width, video.height):
+        typer.echo(
+            f"{path}: the images are said to be {poses.width} x {poses.height} pixels, "
+            f"but the video shows {video.width} x {video.height}; coordinates are taken as pixels of the video",
+            err=True,
+        )
+    return poses
+
+
+def pairs(files: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Videos, each with the COCO file after it.
+
+    Raises:
+        UsageError: A file is left over, or a video comes twice.
+    """
+    if len(files) % 2:
+        raise UsageError(f"{files[-1]}: each video is followed by its COCO file, VIDEO LABELS.json VIDEO LABELS.json …")
+    videos = [*files[::2]]
+    for video in videos:
+        if videos.count(video) > 1:
+            raise UsageError(f"{video}: this video stands there twice")
+    return [*zip(videos, files[1::2], strict=True)]
+
+
+def check_place(output: Path) -> None:
+    """See that a file can be written.
+
+    Raises:
+        UsageError: It is a folder, or there is no folder for it.
+    """
+    if not output.absolute().parent.is_dir() or output.is_dir():
+        raise UsageError(f"{output}: this is not a place for a file")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path`` when the block ends well, and leaves nothing behind otherwise."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.absolute().parent)
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+        part.chmod(0o666 & ~_umask())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def progress_bar(as_json: bool, unit: str = "poses") -> Progress:
+    """A bar on standard error; none where lines for machines are printed."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=as_json,
+    )
+
+
+def sentence(error: Exception) -> str:
+    """What is wrong, for people."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,78 @@
+"""The subjects that commands train on and measure: videos with the COCO files of their poses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cli.files import opened, pairs, read_poses
+from cli.options import UsageError
+from pose.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from models.estimators.checkpoints import Loaded
+    from models.training.subjects import Subject
+
+
+def read_estimator(checkpoint: Path, device: str) -> Loaded:
+    """The estimator of a checkpoint.
+
+    Raises:
+        UsageError: It cannot be used, or there is no such device.
+    """
+    from models.devices import pick
+    from models.estimators.checkpoints import load
+
+    try:
+        pick(device)
+        return load(checkpoint)
+    except ValueError as error:  # CheckpointError is one
+        raise UsageError(str(error)) from error
+
+
+def read_subjects(
+    files: Sequence[Path], skeleton: Skeleton | None = None, pseudo_weight: float = 1.0
+) -> tuple[Skeleton, list[Subject]]:
+    """Read subjects.
+
+    Args:
+        files: Videos, each with its COCO file after it.
+        skeleton: The keypoints wanted; those of the first file where None.
+        pseudo_weight: How much a machine's points count beside a person's, times their score.
+
+    Returns:
+        The skeleton, and the subjects: one for each track.
+
+    Raises:
+        UsageError: A file cannot be used.
+    """
+    from models.training.subjects import Subject
+
+    found = pairs(files)
+    stems = [video.stem for video, _ in found]
+    subjects = []
+    for video, labels in found:
+        with opened(video) as frames:
+            poses = read_poses(labels, frames, skeleton)
+            skeleton, table = poses.skeleton, frames.table
+        name = video.stem if stems.count(video.stem) == 1 else str(video)
+        for number, track in poses.tracks.items():
+            weight = np.where(track.score < 1, pseudo_weight * track.score, 1) * (track.visibility > 0)
+            subjects.append(Subject(f"{name}/{number}", name, video, table, track, weight.astype(np.float32)))
+    assert skeleton is not None
+    return skeleton, subjects
+
+
+def by_hand(subjects: Sequence[Subject]) -> list[Subject]:
+    """What people labelled of subjects; those of whom they labelled nothing are left out."""
+    kept = []
+    for subject in subjects:
+        human = (subject.track.score == 1) & (subject.track.visibility > 0)
+        labelled = replace(subject, weight=human.astype(np.float32)).select(human.any(axis=1))
+        if labelled.labels:
+            kept.append(labelled)
+    return kept

@@ -1,0 +1,163 @@
+"""Estimates: an estimator fills a run with the poses that it sees, where no keyframe is needed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.labels import windows
+from app.projects import service as projects
+from app.storage import Storage
+from app.tables import Checkpoint, Job, Run, Video
+from models.engines.engine import FrameSource
+from pose.formats import npy
+from pose.segments import Segment, plan
+from pose.track import Track, join
+from worker.context import Context, HelperContext, JobFailed
+from worker.filling import fill, help_fill
+from worker.memory import SparingBatches
+from worker.networks import device_of, load, need_torch
+from worker.work import Compute, Piece
+
+_VERSION = 1  # of what is computed from the same frames, weights and poses
+_WINDOW = 1024
+_BATCH = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Estimation:
+    """An estimate job; see ``worker.work.Work``.
+
+    Attributes:
+        run: What it fills.
+        video: What it is about.
+        checkpoint: What computes it.
+        pieces: The segments in the order in which they are computed, by track and first frame.
+        whole_frame: Whether the subject is looked for on whole frames, there being no pose to look around.
+        device: Where the estimator computes.
+    """
+
+    run: Run
+    video: Video
+    checkpoint: Checkpoint
+    pieces: dict[tuple[int, int], Piece]
+    whole_frame: bool
+    device: str
+
+    @property
+    def name(self) -> str:
+        """The estimator's."""
+        return f"estimator {self.checkpoint.estimator}"
+
+    @property
+    def weights(self) -> str:
+        """The checkpoint's."""
+        return self.checkpoint.weights_sha256
+
+    def learn(self, result: dict[str, Any] | None) -> None:
+        """Hear nothing: segments find nothing out for each other."""
+
+    def result(self) -> dict[str, Any]:
+        """What the job's row says."""
+        return {"run_id": self.run.id, "checkpoint_id": self.checkpoint.id}
+
+
+def estimate(context: Context) -> None:
+    """Run an estimate job."""
+    work = _work(context)
+    fill(context, work, lambda frames, _: _computing(context, work, frames), stage="estimating", shared=True)
+
+
+def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:
+    """Help with an estimate that another worker holds, see ``worker.filling.help_fill``."""
+    work = _work(context)
+    return help_fill(context, work, lambda frames: _computing(context, work, frames), more)
+
+
+def _work(context: Context) -> Estimation:
+    need_torch()
+    with context.database.session(readonly=True) as session:
+        job = session.get_one(Job, context.held.job_id)
+        run = session.scalars(select(Run).where(Run.job_id == job.id)).one()
+        video = session.get_one(Video, run.video_id)
+        checkpoint = session.get_one(Checkpoint, job.params["checkpoint_id"])
+        size = projects.skeleton(session, video.project_id).size
+        tracks = {number: Track.empty(size) for number in job.params["tracks"]}
+        if not job.params["whole_frame"]:
+            tracks |= _poses(session, context.storage, job, run, video, size)
+    bare = [number for number, track in tracks.items() if not len(track)]
+    if bare and len(tracks) > 1:
+        raise JobFailed(f"track {bare[0]} has no pose to look around; label one of its frames, or ask for it alone")
+    made_by = f"estimate {_VERSION} {checkpoint.weights_sha256} {video.proxy_sha256}"
+    pieces = [
+        Piece(number, segment, given := _near(track, segment), _digest(made_by, segment, given))
+        for number, track in tracks.items()
+        for segment in plan(Track.empty(size), job.params["start"], job.params["stop"])
+    ]
+    pieces.sort(key=lambda piece: (piece.segment, piece.track))
+    by_place = {(piece.track, piece.segment.start): piece for piece in pieces}
+    return Estimation(run, video, checkpoint, by_place, bool(bare), device_of(context.settings.device))
+
+
+def _poses(session: Session, storage: Storage, job: Job, run: Run, video: Video, size: int) -> dict[int, Track]:
+    """What was known of the tracks when the estimate was asked for, wherever a point is."""
+    assert video.num_frames is not None
+    parts: dict[int, list[Track]] = {number: [] for number in job.params["tracks"]}
+    for start in range(0, video.num_frames, _WINDOW):
+        for found in windows.read(
+            session,
+            storage,
+            video,
+            size,
+            start=start,
+            stop=min(start + _WINDOW, video.num_frames),
+            layer="merged",
+            revision=run.label_revision,
+            runs=job.params["runs"],
+        ):
+            if found.number in parts:
+                parts[found.number].append(found.poses.select((found.poses.visibility > 0).any(axis=1)))
+    return {number: join(tracks) for number, tracks in parts.items() if tracks}
+
+
+def _near(track: Track, segment: Segment) -> Track:
+    """The poses on a segment's frames, and those next to it in time where its ends have none."""
+    first = int(np.searchsorted(track.frames, segment.start, side="right")) - 1
+    last = int(np.searchsorted(track.frames, segment.stop - 1, side="left"))
+    return track.select(np.arange(max(first, 0), min(last + 1, len(track))))
+
+
+def _digest(made_by: str, segment: Segment, given: Track) -> str:
+    digest = hashlib.sha256(f"{made_by} {segment}".encode())
+    digest.update(npy.encode(given))
+    return digest.hexdigest()
+
+
+def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compute:
+    from models.estimate import EstimateError  # loads PyTorch
+    from models.estimate import estimate as look
+
+    loaded = load(context.storage, work.checkpoint, context.listen)
+    batches = SparingBatches(_BATCH, context.metrics.spared)
+
+    def compute(piece: Piece) -> Track:
+        start, stop = piece.segment.start, piece.segment.stop
+        around = None if work.whole_frame else {piece.track: piece.given}
+
+        def once(batch: int) -> Track:
+            device = context.settings.device
+            found = look(frames, loaded, around, start=start, stop=stop, batch=batch, device=device)
+            return join([poses for _, _, poses in found])
+
+        try:
+            return batches.run(once, piece.segment)
+        except EstimateError as error:
+            raise JobFailed(str(error)) from error
+
+    return compute

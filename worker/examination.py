@@ -1,0 +1,99 @@
+"""Having an estimator find the poses of labels that it has not learnt from, each in the box of its label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from models.engines.engine import go_on
+from models.propagate import RecentFrames
+from pose.track import Track, blank, join
+from pose.video import Video
+
+if TYPE_CHECKING:
+    from models.estimators.checkpoints import Loaded
+    from models.evaluation.judged import Judged
+    from models.training.subjects import Subject
+
+
+def examine(
+    loaded: Loaded, subjects: Sequence[Subject], *, device: str = "auto", step: Callable[[], None] = go_on
+) -> list[Judged]:
+    """Find poses on the labelled frames of subjects.
+
+    Args:
+        loaded: The estimator. Keypoints of the subjects that it does not know are missing from what it finds.
+        subjects: With labels that it has not learnt from.
+        device: Where it runs.
+        step: Called now and then; what it raises ends this.
+
+    Returns:
+        Each subject, in the same order, with its labels and what was found on their frames.
+
+    Raises:
+        VideoError, OSError: A video cannot be read.
+    """
+    from models.estimate import estimate
+    from models.evaluation.judged import Judged
+
+    judged = []
+    for subject in subjects:
+        truth = subject.track
+        found = [blank(truth.frames[:0], truth.num_keypoints)]
+        with Video(subject.path, subject.table) as video:
+            frames = RecentFrames(video)
+            for start, stop in _stretches(truth.frames):
+                step()
+                for _, _, poses in estimate(frames, loaded, {1: truth}, start=start, stop=stop, device=device):
+                    found.append(_with_keypoints(poses, truth.num_keypoints))
+        judged.append(Judged(subject.name, truth, join(found)))
+    return judged
+
+
+class Frames:
+    """Frames of subjects for pictures; a context manager.
+
+    Args:
+        subjects: Whose.
+    """
+
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        self._subjects = {subject.name: subject for subject in subjects}
+        self._videos: dict[str, Video] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def __call__(self, name: str, frame: int) -> np.ndarray:
+        """``(H, W, 3)`` uint8 RGB: a frame of the video that the subject of this name is in."""
+        subject = self._subjects[name]
+        if subject.video not in self._videos:
+            self._videos[subject.video] = self._open.enter_context(Video(subject.path, subject.table))
+        return self._videos[subject.video].read(frame)
+
+
+def _stretches(frames: np.ndarray) -> Iterator[tuple[int, int]]:
+    """The first frame, and the frame after the last, of each run of consecutive frames."""
+    for stretch in np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1):
+        if len(stretch):
+            yield int(stretch[0]), int(stretch[-1]) + 1
+
+
+def _with_keypoints(poses: Track, count: int) -> Track:
+    """Poses of the first ``count`` keypoints; those that are not there are not known."""
+    if poses.num_keypoints == count:
+        return poses
+    fitted, known = blank(poses.frames, count), slice(min(count, poses.num_keypoints))
+    for name in ("xy", "visibility", "score", "radius90"):
+        getattr(fitted, name)[:, known] = getattr(poses, name)[:, known]
+    return fitted

@@ -1,0 +1,242 @@
+"""Filling a run: segment by segment, each stored before the ledger says that it is done.
+
+The worker that holds the job puts its segments on the ledger, takes them a few at a time as those do that help it, and
+ends the job when all are done. Helpers come of their own accord, see ``worker.helping``. What computes the poses, an
+engine or an estimator, is handed in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from app import blobs
+from app.jobs import bell, ledger, segments
+from app.jobs.segments import Taken
+from app.runs import packing
+from app.tables import Job, JobSegment, Run, Video
+from models.engines.engine import FrameSource
+from models.propagate import RecentFrames
+from pose.formats import npy
+from pose.frame_table import FrameTable
+from pose.track import Track
+from pose.video import Video as VideoReader
+from worker.context import Context, HelperContext, Missing
+from worker.work import Compute, Work
+
+_WAIT_SECONDS = 0.1  # for helpers that are not done
+_COUNT_SECONDS = 0.5  # between two counts of what is done
+_ASKED_AT_ONCE = 1000  # segments
+
+# A worker takes neighbouring segments, of which it decodes the frames once, but not so much that others wait for it.
+_MOST = 8
+_FRAMES = 256
+
+
+def fill(
+    context: Context, work: Work, prepare: Callable[[FrameSource, Progress], Compute], *, stage: str, shared: bool
+) -> None:
+    """Fill the run of the context's job and end the job; what was computed before, here or in an earlier run, is not
+    computed again.
+
+    Args:
+        context: The job.
+        work: What it consists of.
+        prepare: Gives what computes the pieces, once the frames can be read.
+        stage: What the job is said to be doing.
+        shared: Whether other workers may help.
+    """
+    context.stint.on(work.device)
+    _write_down(context, work, shared=shared)
+    progress = Progress(context, len(work.pieces), stage)
+    progress.step()
+    with _frames(context, work.video, progress.step) as frames, context.sharing():
+        compute = prepare(frames, progress)
+        while progress.unfinished():
+            if not _some(context, work, compute, progress.step):
+                progress.step()
+                time.sleep(_WAIT_SECONDS)
+    with context.writing() as session:
+        work.learn(session.scalar(select(Job.result).where(Job.id == context.held.job_id)))
+        ledger.succeed(session, context.held, work.result())
+        packing.queue(session, context.settings, work.run)
+
+
+def help_fill(
+    context: HelperContext, work: Work, prepare: Callable[[FrameSource], Compute], more: Callable[[], bool]
+) -> bool:
+    """Compute segments of a job that another worker holds, as long as there are any.
+
+    Args:
+        context: The help.
+        work: What the job consists of.
+        prepare: Gives what computes the pieces, once the frames can be read.
+        more: Asked before each few segments whether to go on: a job that waits comes first.
+
+    Returns:
+        Whether this worker can help: not where it computes other things than the job's holder does.
+    """
+    context.stint.on(work.device)
+    with _frames(context, work.video, context.listen) as frames, context.sharing():
+        compute = prepare(frames)
+        while more():
+            try:
+                if not _some(context, work, compute, context.listen, most_attempts=_attempts(context)):
+                    return True
+            except _OtherVersion:
+                return False
+    return True
+
+
+class Progress:
+    """How far a job is, whoever computes it: counted now and then.
+
+    Args:
+        context: The job.
+        total: How many segments it has.
+        stage: What it is said to be doing.
+    """
+
+    def __init__(self, context: Context, total: int, stage: str) -> None:
+        self._context = context
+        self._total = total
+        self._stage = stage
+        self._counted_at = -float("inf")
+        self._open = self.unfinished()
+
+    def unfinished(self) -> int:
+        """How many segments are not done."""
+        with self._context.database.session(readonly=True) as session:
+            self._open = segments.unfinished(session, self._context.held.job_id)
+        self._counted_at = time.monotonic()
+        return self._open
+
+    def step(self, stage: str | None = None) -> None:
+        """Say how far the job is, and hear whether it shall go on, see ``Context.step``."""
+        if time.monotonic() - self._counted_at > _COUNT_SECONDS:
+            self.unfinished()
+        self._context.step(1 - self._open / self._total, stage or self._stage)
+
+
+class _OtherVersion(Exception):
+    """The segments on the ledger are those of another engine."""
+
+
+def _some(
+    context: Context, work: Work, compute: Compute, step: Callable[[], None], *, most_attempts: int | None = None
+) -> int:
+    """Take a few segments and compute them; tells how many there were."""
+    lease = context.settings.lease_seconds
+    with context.database.session() as session:
+        job_id, owner = context.held.job_id, context.held.owner
+        batch = segments.take(session, job_id, owner, lease, _batch(work), most_attempts=most_attempts)
+    for taken in batch:
+        piece = work.pieces.get((taken.track, taken.start))
+        if piece is None or piece.input_sha256 != taken.input_sha256:
+            raise _OtherVersion
+        _record(context, work, taken, compute(piece))
+        context.metrics.segments.labels(work.name).inc()
+        context.metrics.frames.labels(work.name).inc(len(piece.segment))
+        step()
+    return len(batch)
+
+
+def _batch(work: Work) -> int:
+    """How many segments a worker takes at a time."""
+    frames = sum(len(piece.segment) for piece in work.pieces.values())
+    return max(1, min(_MOST, _FRAMES * len(work.pieces) // frames))
+
+
+def _record(context: Context, work: Work, taken: Taken, poses: Track) -> None:
+    stored = context.storage.put(npy.encode(poses))
+    with context.writing() as session:
+        work.learn(session.scalar(select(Job.result).where(Job.id == taken.job_id)))
+        session.execute(update(Job).where(Job.id == taken.job_id).values(result=work.result()))
+        blobs.record(session, context.storage, stored)
+        segments.record(session, taken, stored.sha256)
+
+
+def _attempts(context: Context) -> int:
+    with context.database.session(readonly=True) as session:
+        return session.scalars(select(Job.max_attempts).where(Job.id == context.held.job_id)).one()
+
+
+@contextmanager
+def _frames(context: Context, video: Video, step: Callable[[], None]) -> Iterator[FrameSource]:
+    assert video.proxy_sha256 is not None
+    assert video.proxy_table_sha256 is not None
+    try:
+        table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
+        proxy = context.storage.file(video.proxy_sha256, context.listen)
+        proxy.stat()
+    except FileNotFoundError as error:
+        raise Missing(f"the file of video {video.id}, {video.filename}, is missing from the storage") from error
+    with VideoReader(proxy, table, key=video.proxy_sha256) as reader:
+        yield _Watched(RecentFrames(reader), step)
+
+
+class _Watched:
+    """A video that says when a frame is asked for: looking for a cut can take long between two segments."""
+
+    def __init__(self, video: FrameSource, step: Callable[[], None]) -> None:
+        self._video = video
+        self._step = step
+        self.key = video.key
+        self.num_frames, self.width, self.height = video.num_frames, video.width, video.height
+
+    def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
+        """See ``FrameSource.frames``."""
+        for frame in self._video.frames(start, stop, gray=gray):
+            self._step()
+            yield frame
+
+
+def _known(session: Session, run: Run, digests: Sequence[str]) -> dict[str, str | None]:
+    """What segments of the video were computed from these inputs before, in this run or another."""
+    known: dict[str, str | None] = {}
+    # Of a video that was corrected often there are many more than are wanted.
+    for first in range(0, len(digests), _ASKED_AT_ONCE):
+        computed = (
+            select(JobSegment.input_sha256, JobSegment.sha256)
+            .join(Job, Job.id == JobSegment.job_id)
+            .where(Job.video_id == run.video_id, JobSegment.sha256.is_not(None))
+            .where(JobSegment.input_sha256.in_(digests[first : first + _ASKED_AT_ONCE]))
+        )
+        known |= dict(session.execute(computed).all())
+    return known
+
+
+def _write_down(context: Context, work: Work, *, shared: bool) -> None:
+    """Put the segments on the ledger, those that were computed before as done, and let others help with the rest."""
+    job_id, run = context.held.job_id, work.run
+    with context.writing() as session:
+        session.execute(update(Run).where(Run.id == run.id).values(engine=work.name, checkpoint_sha256=work.weights))
+        wanted = {key: piece.input_sha256 for key, piece in work.pieces.items()}
+        mine = select(JobSegment.track_number, JobSegment.start, JobSegment.input_sha256)
+        held = session.execute(mine.where(JobSegment.job_id == job_id)).all()
+        if {(track, start): digest for track, start, digest in held} != wanted:
+            known = _known(session, run, [*wanted.values()])
+            # What an engine of another version began is begun anew.
+            session.execute(delete(JobSegment).where(JobSegment.job_id == job_id))
+            session.execute(
+                insert(JobSegment),
+                [
+                    {
+                        "job_id": job_id,
+                        "track_number": piece.track,
+                        "start": piece.segment.start,
+                        "stop": piece.segment.stop,
+                        "input_sha256": piece.input_sha256,
+                        "sha256": known.get(piece.input_sha256),
+                    }
+                    for piece in work.pieces.values()
+                ],
+            )
+        if shared and segments.unfinished(session, job_id) > _batch(work):
+            segments.share(session, job_id)
+            bell.note(session, session.scalars(select(Job.queue).where(Job.id == job_id)).one(), job_id)

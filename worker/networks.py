@@ -1,0 +1,64 @@
+"""Networks on this machine: where they run, and the estimators in checkpoints."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.storage import Step, Storage
+from app.tables import Checkpoint
+from worker.context import JobFailed, Missing
+
+if TYPE_CHECKING:
+    from models.estimators.checkpoints import Loaded
+
+
+def need_torch() -> None:
+    """Check that networks can run here at all.
+
+    Raises:
+        JobFailed: There is no PyTorch.
+    """
+    if find_spec("torch") is None:
+        raise JobFailed("estimators need PyTorch, which this worker lacks: pip install 'posetween[worker]'")
+
+
+def device_of(wanted: str) -> str:
+    """Where a network runs, as metrics name it; loads PyTorch, as the network has."""
+    from models.devices import pick
+
+    device = pick(wanted)
+    return f"cuda:{device.index or 0}" if device.type == "cuda" else device.type
+
+
+def load(storage: Storage, checkpoint: Checkpoint, step: Step) -> Loaded:
+    """The estimator of a checkpoint.
+
+    Raises:
+        Missing: Its file is not in the storage.
+        JobFailed: It cannot be used here.
+    """
+    from models.checkpoints import CheckpointError
+
+    path = weights_of(storage, checkpoint, step)
+    try:
+        from models.estimators.checkpoints import load as read
+
+        return read(path)
+    except CheckpointError as error:
+        raise JobFailed(f"checkpoint {checkpoint.id} cannot be used: {error}") from error
+
+
+def weights_of(storage: Storage, checkpoint: Checkpoint, step: Step) -> Path:
+    """The file of a checkpoint on this machine, to be opened at once.
+
+    Raises:
+        Missing: It is not in the storage.
+    """
+    try:
+        path = storage.file(checkpoint.weights_sha256, step)
+        path.stat()
+    except FileNotFoundError as error:
+        raise Missing(f"the weights of checkpoint {checkpoint.id} are missing from the storage") from error
+    return path

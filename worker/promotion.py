@@ -1,0 +1,187 @@
+"""The end of a training: measure the candidate, let the promotion gate compare it, and keep all of it at once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.audit import service as audit
+from app.checkpoints import service as checkpoints
+from app.checkpoints.lineage import Seen
+from app.checkpoints.schemas import FILES, Verdict
+from app.jobs import ledger
+from app.storage import Stored
+from app.tables import Project
+from pose.skeleton import Skeleton
+from worker.context import Context, JobFailed, Missing
+from worker.examination import Frames, examine
+from worker.networks import load
+
+if TYPE_CHECKING:
+    from models.evaluation.judged import Judged
+    from models.evaluation.promotion import Verdict as Said
+    from models.training.subjects import Subject
+
+_MEASURED, _COMPARED = 0.92, 0.98  # shares of the job's progress
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """What a training made.
+
+    Attributes:
+        folder: Of the training, with ``best.safetensors`` and ``best.json``.
+        skeleton: Of its keypoints.
+        exam: Labels that it has not learnt from.
+        videos: Which video each is in, by the name that subjects have of it.
+        epochs: The loss curve.
+        pedigree: What it is made from.
+    """
+
+    folder: Path
+    skeleton: Skeleton
+    exam: list[Subject]
+    videos: dict[str, int]
+    epochs: list[dict[str, Any]]
+    pedigree: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Starter:
+    """Who asked for a training."""
+
+    lab_id: int
+    key_id: int | None
+    session_id: int | None
+
+
+def store(context: Context, candidate: Candidate) -> None:
+    """Measure a candidate, keep it as a checkpoint, promote it where it beats the project's, and end the job."""
+    from models.estimators.checkpoints import load as read
+
+    loaded = read(candidate.folder / "best.safetensors")
+    judged = examine(loaded, candidate.exam, device=context.settings.device, step=context.listen)
+    while True:
+        context.step(_MEASURED, "comparing")
+        verdict, said = _verdict(context, candidate, judged)
+        metrics = _report(candidate, judged, said)
+        context.step(_COMPARED, "storing")
+        weights, files = _stored(context, candidate.folder)
+        if _kept(context, candidate, weights, files, metrics, verdict):
+            return
+
+
+def _report(candidate: Candidate, judged: Sequence[Judged], said: Said | None) -> dict[str, Any]:
+    """Write the report into the candidate's folder; gives the metrics, none where nothing can be measured."""
+    from models.evaluation.evaluation import evaluate
+    from models.evaluation.report import write_report
+
+    try:
+        evaluation = evaluate(judged, candidate.skeleton)
+    except ValueError:
+        return {}
+    with Frames(candidate.exam) as frames:
+        folder = candidate.folder / "report"
+        write_report(folder, evaluation, judged, candidate.skeleton, frames, candidate.epochs, said)
+    return evaluation.to_json()
+
+
+def _verdict(context: Context, candidate: Candidate, judged: Sequence[Judged]) -> tuple[Verdict, Said | None]:
+    """Compare a candidate with the project's checkpoint, on labels that neither has learnt from.
+
+    Returns:
+        The verdict, and what the gate said where it could be asked.
+    """
+    from models.evaluation.promotion import gate
+
+    with context.database.session(readonly=True) as session:
+        rival = checkpoints.current(session, candidate.pedigree["project_id"])
+        seen = Seen(session, rival)
+    unseen = [~seen.cover(candidate.videos[one.video], one.truth.frames) for one in judged]
+    places = [place for place, rows in enumerate(unseen) if rows.any()]
+    against = rival.id if rival is not None else None
+    if not places:
+        learners = "what this estimator goes on from" + (f", or checkpoint {rival.id}," if rival is not None else "")
+        sentence = f"Not promoted: {learners} has learnt from every label that is held out now."
+        return Verdict(promoted=False, reason=sentence, against=against), None
+    try:
+        theirs = None
+        if rival is not None:
+            loaded = load(context.storage, rival, context.listen)
+            subjects = [candidate.exam[place].select(unseen[place]) for place in places]
+            theirs = examine(loaded, subjects, device=context.settings.device, step=context.listen)
+        ours = [_select(judged[place], unseen[place]) for place in places]
+        said = gate(ours, theirs, seed=candidate.pedigree["seed"], keypoints=candidate.skeleton.keypoints)
+    except (JobFailed, Missing, ValueError) as error:
+        sentence = f"Not promoted: it could not be compared. {error}"
+        return Verdict(promoted=False, reason=sentence, against=against), None
+    return Verdict(against=against, **said.to_json()), said
+
+
+def _select(judged: Judged, rows: np.ndarray) -> Judged:
+    """A subject on some of its labelled frames."""
+    truth = judged.truth.select(rows)
+    return replace(judged, truth=truth, guess=judged.guess.select(np.isin(judged.guess.frames, truth.frames)))
+
+
+def _stored(context: Context, folder: Path) -> tuple[Stored, dict[str, Stored]]:
+    """Put the candidate's files into storage; the folder keeps its own for another attempt."""
+    with context.storage.scratch_file() as copy:
+        shutil.copyfile(folder / "best.safetensors", copy)
+        weights = context.storage.adopt(copy, step=context.listen)
+    paths = {name: folder / "report" / name for name in FILES} | {"recipe.json": folder / "best.json"}
+    files = {name: context.storage.put(path.read_bytes()) for name, path in paths.items() if path.exists()}
+    return weights, files
+
+
+def _kept(
+    context: Context,
+    candidate: Candidate,
+    weights: Stored,
+    files: dict[str, Stored],
+    metrics: dict[str, Any],
+    verdict: Verdict,
+) -> bool:
+    """Write the checkpoint down and end the job; not where another one was promoted since the two were compared."""
+    pedigree = candidate.pedigree
+    with context.writing() as session:
+        checkpoints.lock(session, pedigree["project_id"])
+        rival = checkpoints.current(session, pedigree["project_id"])
+        if (rival.id if rival is not None else None) != verdict.against:
+            return False
+        parent = pedigree["parent"]
+        checkpoint = checkpoints.add(
+            session,
+            context.storage,
+            weights,
+            files,
+            verdict,
+            project_id=pedigree["project_id"],
+            job_id=context.held.job_id,
+            parent_id=parent["id"] if parent is not None else None,
+            estimator=pedigree["config"]["estimator"],
+            preset=pedigree["config"]["preset"],
+            skeleton_version=pedigree["skeleton_version"],
+            metrics=metrics,
+            epochs=candidate.epochs,
+            pedigree=pedigree,
+        )
+        if verdict.promoted:
+            checkpoints.promote(session, checkpoint)
+            project = session.get_one(Project, checkpoint.project_id)
+            starter = _Starter(project.lab_id, **context.held.params["by"])
+            details = {"checkpoint_id": checkpoint.id, "gate": True}
+            audit.record(session, starter, "checkpoint.promote", project=project, **details)
+        result = {
+            "checkpoint_id": checkpoint.id,
+            "labels": pedigree["labels"],
+            "epochs": checkpoint.epochs,
+            "verdict": checkpoint.verdict,
+        }
+        ledger.succeed(session, context.held, result)
+    return True

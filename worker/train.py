@@ -1,0 +1,173 @@
+"""Training: an estimator learns from the labels and pseudo-labels of a project, and is measured on what was held out.
+
+What is learnt from was settled when the training was asked for (``app.trainings.service``), so that every attempt
+learns the same. The checkpoint, its report and its promotion are written in one transaction, or nothing is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+
+from app.checkpoints.lineage import Seen
+from app.finite import finite
+from app.tables import Checkpoint, Job, Video
+from app.trainings import label_set
+from app.trainings.label_set import LabelSet
+from app.version import VERSION
+from pose.skeleton import Skeleton
+from worker.context import Context, JobFailed
+from worker.networks import device_of, need_torch, weights_of
+from worker.promotion import Candidate, store
+from worker.subjects import subjects_of
+from worker.training_folder import training_folder
+
+if TYPE_CHECKING:
+    from models.training.subjects import Subject
+    from models.training.train import Epoch
+
+# Shares of the job's progress at which its parts end.
+_READ, _LEARNT = 0.05, 0.85
+
+# Part of what is learnt from is set aside to choose the best epoch by, unless there is too little of it. The hold-out
+# has no say in that: it is looked at once, when all is done.
+_ASIDE = 0.1
+_FEWEST_TO_PART = 40  # poses
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What a training job consists of.
+
+    Attributes:
+        skeleton: Of all subjects.
+        training: What is learnt from.
+        validation: What the best epoch is chosen by.
+        exam: Held-out labels that neither this training nor those before it have learnt from.
+        videos: Which video each of these is in, by the name that subjects have of it.
+        base: Weights to go on from.
+        pedigree: What it is made from.
+    """
+
+    skeleton: Skeleton
+    training: list[Subject]
+    validation: list[Subject]
+    exam: list[Subject]
+    videos: dict[str, int]
+    base: Path | None
+    pedigree: dict[str, Any]
+
+
+def train(context: Context) -> None:
+    """Run a training job."""
+    need_torch()
+    with training_folder(context) as folder:
+        context.step(0, "reading labels")
+        context.stint.on(device_of(context.settings.device))
+        task = _task(context, folder)
+        epochs = _learn(context, task, folder)
+        context.step(_LEARNT, "measuring")
+        store(context, Candidate(folder, task.skeleton, task.exam, task.videos, epochs, task.pedigree))
+
+
+def _task(context: Context, folder: Path) -> _Task:
+    params = context.held.params
+    with context.database.session(readonly=True) as session:
+        project_id = session.get_one(Job, context.held.job_id).project_id
+        number = params["base_checkpoint_id"]
+        base = session.get_one(Checkpoint, number) if number is not None else None
+        seen = Seen(session, base)
+        videos = {part["id"]: session.get_one(Video, part["id"]) for part in params["snapshot"]["videos"]}
+    labels = label_set.read(context.database, context.storage, project_id, params, context.listen)
+    learnt = subjects_of(context, labels.learnt, folder)
+    training, validation = _parted(learnt, params["config"]["seed"])
+    exam = []
+    for one, subject in zip(labels.held_out, subjects_of(context, labels.held_out, folder), strict=True):
+        unseen = ~seen.cover(one.video.id, one.poses.frames)
+        if unseen.any():
+            exam.append(subject.select(unseen))
+    return _Task(
+        skeleton=labels.skeleton,
+        training=training,
+        validation=validation,
+        exam=exam,
+        videos={video.slug: video.id for video in videos.values()},
+        base=weights_of(context.storage, base, context.listen) if base is not None else None,
+        pedigree=_pedigree(params, project_id, base, videos, labels),
+    )
+
+
+def _parted(subjects: list[Subject], seed: int) -> tuple[list[Subject], list[Subject]]:
+    from models.training.subjects import hold_out
+
+    if sum(subject.labels for subject in subjects) < _FEWEST_TO_PART:
+        return subjects, []
+    return hold_out(subjects, _ASIDE, seed)
+
+
+def _pedigree(
+    params: Mapping[str, Any],
+    project_id: int,
+    base: Checkpoint | None,
+    videos: Mapping[int, Video],
+    labels: LabelSet,
+) -> dict[str, Any]:
+    snapshot = params["snapshot"]
+    return {
+        "project_id": project_id,
+        "skeleton_version": snapshot["skeleton_version"],
+        "videos": [{**part, "sha256": videos[part["id"]].sha256} for part in snapshot["videos"]],
+        "include": params["include"],
+        "pseudo_weight": params["pseudo_weight"],
+        "held_out": params["held_out"],
+        "labels": labels.counts,
+        "runs_left_out": labels.runs_left_out,
+        "config": params["config"],
+        "seed": params["config"]["seed"],
+        "parent": None if base is None else {"id": base.id, "sha256": base.weights_sha256},
+        "code_version": VERSION,
+    }
+
+
+def _learn(context: Context, task: _Task, folder: Path) -> list[dict[str, Any]]:
+    """Train until the end; gives the loss curve. What it has so far stands on the job while it goes on."""
+    from models.training.train import TrainConfig, TrainingError
+    from models.training.train import train as learn
+
+    with context.database.session(readonly=True) as session:
+        result = session.scalars(select(Job.result).where(Job.id == context.held.job_id)).one() or {}
+    config = TrainConfig(**context.held.params["config"], device=context.settings.device)
+    # Where the state of an earlier attempt is on another machine, this one begins anew.
+    resumed = (folder / "state.safetensors").exists()
+    curve = {row["index"]: row for row in result.get("epochs", [])} if resumed else {}
+    result |= {"labels": task.pedigree["labels"]}
+    recipe = {"pedigree": task.pedigree}
+    try:
+        run = learn(config, task.skeleton, task.training, task.validation, folder, task.base, recipe)
+        with closing(run) as epochs:  # type: ignore[type-var]
+            context.step(_READ, "training")
+            for epoch in epochs:
+                curve[epoch.index] = _row(epoch)
+                _show(context, {**result, "epochs": list(curve.values())})
+                context.step(_READ + (_LEARNT - _READ) * epoch.progress, "training")
+    except TrainingError as error:
+        raise JobFailed(str(error)) from error
+    if not (folder / "best.safetensors").exists():
+        raise JobFailed("no epoch of the training gave an estimator that could be measured; a lower rate may help")
+    return list(curve.values())
+
+
+def _row(epoch: Epoch) -> dict[str, Any]:
+    row = {name: getattr(epoch, name) for name in ("index", "step", "loss", "seconds", "waiting", "best")}
+    made: dict[str, Any] = finite({**row, "losses": dict(epoch.losses), "validation": dict(epoch.validation)})
+    return made
+
+
+def _show(context: Context, result: dict[str, Any]) -> None:
+    with context.writing() as session:
+        session.execute(update(Job).where(Job.id == context.held.job_id).values(result=result))

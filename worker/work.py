@@ -1,0 +1,74 @@
+"""What a job that fills a run consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from app.tables import Run, Video
+from pose.segments import Segment
+from pose.track import Track
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """One segment to be computed, with all it depends on.
+
+    Attributes:
+        track: Its track.
+        segment: Its frames.
+        given: The poses that it is computed from.
+        input_sha256: Digest of all it depends on: equal digests mean equal poses.
+    """
+
+    track: int
+    segment: Segment
+    given: Track
+    input_sha256: str
+
+
+#: Poses on every frame of a piece.
+Compute = Callable[[Piece], Track]
+
+
+class Work(Protocol):
+    """What a job that fills a run consists of; every worker that takes part works it out for itself."""
+
+    @property
+    def run(self) -> Run:
+        """What is filled."""
+        ...
+
+    @property
+    def video(self) -> Video:
+        """What it is about."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What computes it."""
+        ...
+
+    @property
+    def weights(self) -> str | None:
+        """Digest of the weights that it computes with."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it computes."""
+        ...
+
+    @property
+    def pieces(self) -> Mapping[tuple[int, int], Piece]:
+        """The segments in the order in which they are computed, by track and first frame."""
+        ...
+
+    def learn(self, result: dict[str, Any] | None) -> None:
+        """Hear what the job's row says of what others found out."""
+        ...
+
+    def result(self) -> dict[str, Any]:
+        """What the job's row shall say."""
+        ...
