@@ -12,8 +12,7 @@ import numpy as np
 from models.crops import Crop, crop_around
 from models.training.subjects import Subject
 from models.training.views import ENLARGED, View, box_of
-from pose.frame_table import scan
-from pose.video import Video
+from pose.image_folder import open_frames
 
 _ROOM = 1.8  # times the enlarged box, for augmentation and for subjects that move between frames
 _LARGEST = 2.0  # times the input's size
@@ -85,8 +84,7 @@ def _cut(
 ) -> Iterator[tuple[int, int, Still]]:
     """The stills of one video's subjects, in order of frames: subject, frame, still."""
     first = subjects[0][1]
-    table = first.table if first.table is not None else scan(path)
-    with Video(path, table) as video:
+    with open_frames(path, first.table) as video:
         wanted: dict[int, list[int]] = defaultdict(list)
         for position, (_, subject) in enumerate(subjects):
             frames = subject.track.frames[(subject.weight > 0).any(axis=1)]

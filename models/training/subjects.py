@@ -23,8 +23,8 @@ class Subject:
     Attributes:
         name: Tells it from others.
         video: Which video it is in; subjects of one video share it.
-        path: The file that people labelled, a proxy.
-        table: Its frame table, where it is at hand.
+        path: What people labelled: a video file, a folder of numbered images, or an image.
+        table: The frame table of a video file, where it is at hand.
         track: Its labelled frames.
         weight: ``(F, K)`` float32, how much each point counts: 1 for a person's label, its probability of being right
             for a pseudo-label, 0 where nothing is known.
