@@ -27,14 +27,15 @@ def trained(
     learnt: Sequence[Subject],
     aside: Sequence[Subject],
     tested: Sequence[Subject],
+    base: Path | None = None,
 ) -> dict[str, float]:
-    """Train on ``learnt``, choose the epoch by ``aside``, and measure the best checkpoint on ``tested``."""
+    """Train on ``learnt``, from ``base`` on, choose the epoch by ``aside``, and measure the best on ``tested``."""
     torch.set_num_threads(1)
     result = place / "result.json"
     if result.exists():
         kept: dict[str, float] = json.loads(result.read_text())
         return kept
-    for epoch in train(config, skeleton, learnt, aside, place):
+    for epoch in train(config, skeleton, learnt, aside, place, base):
         figures = " ".join(f"{key} {value:.4f}" for key, value in epoch.validation.items())
         line = f"{place.name} {epoch.index + 1}/{epoch.epochs} loss {epoch.loss:.3f} {figures} {epoch.seconds:.0f} s"
         print(line, file=sys.stderr, flush=True)
