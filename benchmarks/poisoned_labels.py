@@ -1,9 +1,9 @@
 """Whether the promotion gate refuses an estimator that learnt from poisoned pseudo-labels.
 
 Run ``python -m benchmarks.poisoned_labels --folder DIR > benchmarks/results/poisoned_labels.md``. A checkpoint is
-trained on sparse labels of rendered people. It is then retrained on these with pseudo-labels that ``stdpose`` propagated, once
-as they are and once with one keypoint 15 pixels off, to one side, on 30 % of the frames. Both are held against the
-first checkpoint, and the poisoned against the clean one, on people that none has seen.
+trained on sparse labels of rendered people. It is then retrained on these with pseudo-labels that ``stdpose``
+propagated, once as they are and once with one keypoint 15 pixels off, to one side, on 30 % of the frames. Both are held
+against the first checkpoint, and the poisoned against the clean one, on people that none has seen.
 """
 
 from __future__ import annotations
