@@ -121,8 +121,9 @@ def _poses(session: Session, storage: Storage, job: Job, run: Run, video: Video,
             revision=run.label_revision,
             runs=job.params["runs"],
         ):
+            known: np.ndarray = np.any(found.poses.visibility > 0, axis=1)
             if found.number in parts:
-                parts[found.number].append(found.poses.select((found.poses.visibility > 0).any(axis=1)))
+                parts[found.number].append(found.poses.select(known))
     return {number: join(tracks) for number, tracks in parts.items() if tracks}
 
 

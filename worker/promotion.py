@@ -88,7 +88,8 @@ def _report(candidate: Candidate, judged: Sequence[Judged], said: Said | None) -
     with Frames(candidate.exam) as frames:
         folder = candidate.folder / "report"
         write_report(folder, evaluation, judged, candidate.skeleton, frames, candidate.epochs, said)
-    return evaluation.to_json()
+    metrics: dict[str, Any] = evaluation.to_json()
+    return metrics
 
 
 def _verdict(context: Context, candidate: Candidate, judged: Sequence[Judged]) -> tuple[Verdict, Said | None]:
@@ -175,8 +176,9 @@ def _kept(
             checkpoints.promote(session, checkpoint)
             project = session.get_one(Project, checkpoint.project_id)
             starter = _Starter(project.lab_id, **context.held.params["by"])
-            details = {"checkpoint_id": checkpoint.id, "gate": True}
-            audit.record(session, starter, "checkpoint.promote", project=project, **details)
+            audit.record(
+                session, starter, "checkpoint.promote", project=project, checkpoint_id=checkpoint.id, gate=True
+            )
         result = {
             "checkpoint_id": checkpoint.id,
             "labels": pedigree["labels"],

@@ -6,11 +6,11 @@ learns the same. The checkpoint, its report and its promotion are written in one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import select, update
 
@@ -107,7 +107,8 @@ def _parted(subjects: list[Subject], seed: int) -> tuple[list[Subject], list[Sub
 
     if sum(subject.labels for subject in subjects) < _FEWEST_TO_PART:
         return subjects, []
-    return hold_out(subjects, _ASIDE, seed)
+    training, validation = hold_out(subjects, _ASIDE, seed)
+    return training, validation
 
 
 def _pedigree(
@@ -149,7 +150,7 @@ def _learn(context: Context, task: _Task, folder: Path) -> list[dict[str, Any]]:
     recipe = {"pedigree": task.pedigree}
     try:
         run = learn(config, task.skeleton, task.training, task.validation, folder, task.base, recipe)
-        with closing(run) as epochs:  # type: ignore[type-var]
+        with closing(cast("Generator[Epoch, None, None]", run)) as epochs:
             context.step(_READ, "training")
             for epoch in epochs:
                 curve[epoch.index] = _row(epoch)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import select
@@ -20,7 +22,9 @@ from app.tables import Checkpoint, Project
 router = APIRouter(tags=["checkpoints"])
 
 _FOR_EVER = "private, max-age=31536000, immutable"
-_MOVED = {307: {"description": "Storage is S3: a presigned address there, for an hour"}}
+_MOVED: dict[int | str, dict[str, Any]] = {
+    307: {"description": "Storage is S3: a presigned address there, for an hour"}
+}
 _WEIGHTS = "application/octet-stream"
 
 

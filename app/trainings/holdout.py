@@ -27,9 +27,9 @@ SHARE, MOST = 0.2, 0.4
 #: Poses that are held out at least, and that are left to learn from at least.
 FEWEST_HELD_OUT, FEWEST_LEARNT = 2, 3
 
-#: What the gate can tell a difference by: so many frames in so many stretches of so many frames each, see
+#: What the gate can tell a difference by: so many poses in so many stretches of so many frames each, see
 #: ``models.evaluation.promotion``.
-GATE_FRAMES, GATE_STRETCHES, STRETCH = 10, 6, 15
+GATE_POSES, GATE_STRETCHES, STRETCH = 10, 6, 15
 
 _FEWEST_VIDEOS = 5
 _BLOCKS = 10  # of a video
@@ -63,8 +63,8 @@ def choose(labels: Mapping[int, Labels], lengths: Mapping[int, int], kept: Spans
             f" on; there {'is' if poses == 1 else 'are'} {poses}"
         )
     wanted = max(FEWEST_HELD_OUT, round(SHARE * poses))
-    judgeable = int(MOST * poses) >= GATE_FRAMES
-    target = max(wanted, GATE_FRAMES) if judgeable else wanted
+    judgeable = int(MOST * poses) >= GATE_POSES
+    target = max(wanted, GATE_POSES) if judgeable else wanted
     most = max(wanted, int(MOST * poses)) if judgeable else poses // 2
     held = sum(int(counted.held.sum()) for counted in known.values())
     left = np.sum([counted.points[~counted.held].sum(axis=0) for counted in known.values()], axis=0)

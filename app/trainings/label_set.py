@@ -135,7 +135,7 @@ class _Reader:
                 parts.setdefault(track.number, []).append(self._weighed(track))
         for number, rows in sorted(parts.items()):
             poses, weight = join([part for part, _ in rows]), np.concatenate([part for _, part in rows])
-            some = (weight > 0).any(axis=1)
+            some: np.ndarray = np.any(weight > 0, axis=1)
             if some.any():
                 yield Labelled(self.video, number, poses.select(some), weight[some])
 

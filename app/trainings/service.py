@@ -109,7 +109,8 @@ def _held_out(session: Session, project: Project) -> Spans:
 
 def _said(labels: Labels) -> Labels:
     """Without those that were taken back."""
-    return _select(labels, (labels.keypoints[..., 2] > 0).any(axis=1))
+    said: np.ndarray = np.any(labels.keypoints[..., 2] > 0, axis=1)
+    return _select(labels, said)
 
 
 def _select(labels: Labels, rows: np.ndarray) -> Labels:

@@ -47,7 +47,7 @@ def test_the_settings_of_a_training_are_those_of_the_trainer():
     assert {*get_args(Preset)} == {*presets.SIZES}
     assert trainer.FEWEST_LABELS == FEWEST_LEARNT
     bootstrap = pytest.importorskip("models.evaluation.bootstrap")
-    assert promotion.FEWEST_FRAMES == holdout.GATE_FRAMES
+    assert promotion.FEWEST_POSES == holdout.GATE_POSES
     assert bootstrap.fewest_blocks(0.95) == holdout.GATE_STRETCHES
     assert bootstrap.BLOCK_FRAMES == holdout.STRETCH
 

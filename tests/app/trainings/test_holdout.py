@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.labels.history import Labels
-from app.trainings.holdout import GATE_FRAMES, GATE_STRETCHES, STRETCH, TooFewLabels, choose
+from app.trainings.holdout import GATE_POSES, GATE_STRETCHES, STRETCH, TooFewLabels, choose
 from app.trainings.spans import Span, Spans
 
 NOTHING = Spans()
@@ -53,12 +53,12 @@ def test_a_block_reaches_from_the_label_before_it_to_the_one_after():
 def test_enough_is_held_out_for_the_gate_where_there_is_enough():
     dense = labels(range(300))
     chosen = dense.frames[held(dense, Spans(choose({1: dense}, {1: 300}, NOTHING, seed=0)))]
-    assert len(chosen) >= GATE_FRAMES
+    assert len(chosen) >= GATE_POSES
     assert stretches(chosen) >= GATE_STRETCHES
     assert len(chosen) <= 120
     few = labels(range(0, 600, 20))
     chosen = few.frames[held(few, Spans(choose({1: few}, {1: 600}, NOTHING, seed=0)))]
-    assert GATE_FRAMES <= len(chosen) <= 12
+    assert GATE_POSES <= len(chosen) <= 12
     assert stretches(chosen) >= GATE_STRETCHES
 
 
