@@ -209,7 +209,7 @@ def end_pauses(service):
 def test_an_ingest_without_room_is_done_when_there_is(cramped, small_disk, everything):
     data = noise(20)
     video = cramped.http.post("/projects/1/videos", content=data).json()
-    with full(small_disk, spare=len(data) // 3):
+    with full(small_disk, spare=len(data) // 2):
         for attempt, state in ((1, "queued"), (2, "queued"), (3, "failed")):
             cramped.work()
             job = cramped.http.get(f"/jobs/{video['ingest_job_id']}").json()

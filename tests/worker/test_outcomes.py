@@ -7,9 +7,11 @@ import threading
 import time
 
 import pytest
+from sqlalchemy import update
 
 from app.jobs import ledger
 from app.storage import open_storage
+from app.tables import Job
 from worker.metrics import Busy, WorkerMetrics
 from worker.run import KINDS, run_job
 
@@ -21,6 +23,7 @@ def do(plant, caplog):
 
     def once(stopping=None):
         with plant.database.session() as session:
+            session.execute(update(Job).where(Job.state == "queued").values(lease_until=None))  # no pause
             held = ledger.claim(session, "me", 60, list(KINDS))
         assert held is not None
         caplog.clear()
