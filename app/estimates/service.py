@@ -40,9 +40,9 @@ def start(session: Session, settings: Settings, video: Video, wanted: EstimateIn
     """Queue an estimate of a video.
 
     Raises:
-        Conflict: The video cannot be read (yet), the project has no promoted checkpoint, the checkpoint is of another
-            skeleton, or several tracks have no pose to look around.
-        Invalid: A field is wrong.
+        Conflict: The video cannot be read (yet), the project has no promoted checkpoint, or the checkpoint is of
+            another skeleton.
+        Invalid: A field is wrong, or there are several tracks of which one has no pose to look around.
         TooMany: The lab has as many jobs waiting as it may.
     """
     readable(video)

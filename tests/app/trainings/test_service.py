@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from app.storage import open_storage
@@ -102,6 +104,18 @@ def test_what_is_held_out_stays_so_for_later_trainings(project, walker):
         rows = session.query(HeldOut).all()
         assert sorted([row.video_id, row.start, row.stop] for row in rows) == later
         assert {session.get_one(Job, row.job_id).kind for row in rows} == {"train"}
+
+
+def test_trainings_that_are_asked_for_at_the_same_time_hold_out_the_same(labelled, database_url):
+    project = labelled(database_url=database_url)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda seed: project.train(seed=seed), range(4)))
+    assert {answer.status_code for answer in answers} == {202}
+    with project.database.session(readonly=True) as session:
+        held = [session.get_one(Job, answer.json()["id"]).params["held_out"] for answer in answers]
+        assert held[0]
+        assert all(spans == held[0] for spans in held)
+        assert session.query(HeldOut).count() == len(held[0])
 
 
 def test_a_training_that_is_refused_holds_nothing_out(labelled, refused):
