@@ -10,7 +10,7 @@ import torch
 
 from models.devices import pick
 from models.engines.confidence import score_of
-from models.engines.engine import FrameSource
+from models.engines.engine import FrameSource, Step, go_on
 from models.estimators.checkpoints import Loaded
 from models.estimators.estimator import Estimator, Features
 from models.estimators.reliability import radius90
@@ -52,6 +52,7 @@ def estimate(
     stop: int | None = None,
     batch: int = 16,
     device: str = "auto",
+    step: Step = go_on,
 ) -> Iterator[tuple[int, Segment, Track]]:
     """Find poses on every frame, window by window; nothing of earlier windows is kept.
 
@@ -64,6 +65,7 @@ def estimate(
         stop: The frame after the last wanted; the end of the video where ``None``.
         batch: Clips that are computed at a time.
         device: Where the network runs, see ``models.devices.pick``.
+        step: Called several times a second; what it raises ends this.
 
     Yields:
         Track id, window, and the poses on each of its frames.
@@ -88,8 +90,8 @@ def estimate(
             if tracks is not None:
                 around = boxes_on(tracks[track_id], window.frames)
             else:
-                around = _looked_for(video, estimator, window)
-            found = _seen(video, estimator, window, around, batch)
+                around = _looked_for(video, estimator, window, step)
+            found = _seen(video, estimator, window, around, batch, step)
             yield track_id, window, _track(window, found, around, table)
 
 
@@ -100,10 +102,11 @@ def boxes_on(track: Track, frames: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(frames, track.frames[known], box[:, side]) for side in range(4)], axis=-1)
 
 
-def _looked_for(video: FrameSource, estimator: Estimator, window: Segment) -> np.ndarray:
+def _looked_for(video: FrameSource, estimator: Estimator, window: Segment, step: Step) -> np.ndarray:
     marks, found = np.unique(np.append(np.arange(window.start, window.stop, _EVERY), window.stop - 1)), []
     last = None
     for mark in marks.tolist():
+        step()
         (image,) = video.frames(mark, mark + 1)
         last = search(estimator, image, last)
         found.append(last)
@@ -112,9 +115,12 @@ def _looked_for(video: FrameSource, estimator: Estimator, window: Segment) -> np
 
 
 @torch.inference_mode()
-def _seen(video: FrameSource, estimator: Estimator, window: Segment, around: np.ndarray, batch: int) -> Found:
+def _seen(
+    video: FrameSource, estimator: Estimator, window: Segment, around: np.ndarray, batch: int, step: Step
+) -> Found:
     xy, height = [], []
     for span, view in _views(around, estimator):
+        step()
         frames = window.start + span
         low, high = (int(end + estimator.config.deltas[side]) for end, side in ((frames[0], 0), (frames[-1], -1)))
         low, high = max(0, low), min(video.num_frames - 1, high)

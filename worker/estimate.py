@@ -153,7 +153,9 @@ def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compu
 
         def once(batch: int) -> Track:
             device = context.settings.device
-            found = look(frames, loaded, around, start=start, stop=stop, batch=batch, device=device)
+            found = look(
+                frames, loaded, around, start=start, stop=stop, batch=batch, device=device, step=context.listen
+            )
             return join([poses for _, _, poses in found])
 
         try:

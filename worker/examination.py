@@ -47,8 +47,9 @@ def examine(
         with Video(subject.path, subject.table) as video:
             frames = RecentFrames(video)
             for start, stop in _stretches(truth.frames):
-                step()
-                for _, _, poses in estimate(frames, loaded, {1: truth}, start=start, stop=stop, device=device):
+                for _, _, poses in estimate(
+                    frames, loaded, {1: truth}, start=start, stop=stop, device=device, step=step
+                ):
                     found.append(_with_keypoints(poses, truth.num_keypoints))
         judged.append(Judged(subject.name, truth, join(found)))
     return judged

@@ -149,7 +149,7 @@ def _learn(context: Context, task: _Task, folder: Path) -> list[dict[str, Any]]:
     result |= {"labels": task.pedigree["labels"]}
     recipe = {"pedigree": task.pedigree}
     try:
-        run = learn(config, task.skeleton, task.training, task.validation, folder, task.base, recipe)
+        run = learn(config, task.skeleton, task.training, task.validation, folder, task.base, recipe, context.listen)
         with closing(cast("Generator[Epoch, None, None]", run)) as epochs:
             context.step(_READ, "training")
             for epoch in epochs:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.engines.engine import Step, go_on
 from models.estimators.estimator import EstimatorConfig
 from models.estimators.losses import Truth
 from models.training.augmentation import Augmentation
@@ -50,13 +51,16 @@ class Clips:
         skeleton: Of their keypoints.
         config: Of the estimator that is to see them.
         store: A file for what was decoded; it is written anew.
+        step: Called for each frame that is decoded; what it raises ends this.
 
     Raises:
         ValueError: A subject has another number of keypoints.
         OSError: A video cannot be read, or the file cannot be written.
     """
 
-    def __init__(self, subjects: Sequence[Subject], skeleton: Skeleton, config: EstimatorConfig, store: Path) -> None:
+    def __init__(
+        self, subjects: Sequence[Subject], skeleton: Skeleton, config: EstimatorConfig, store: Path, step: Step = go_on
+    ) -> None:
         for subject in subjects:
             if subject.track.num_keypoints != skeleton.size:
                 raise ValueError(
@@ -65,7 +69,7 @@ class Clips:
         self.subjects, self.config = subjects, config
         self._mirror = skeleton.mirror()
         self._symmetric = bool(skeleton.swap)
-        self._stills = Stills(subjects, config.deltas, (config.height, config.width), store)
+        self._stills = Stills(subjects, config.deltas, (config.height, config.width), store, step)
         self._examples = [
             (number, int(row))
             for number, subject in enumerate(subjects)

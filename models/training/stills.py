@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from models.crops import Crop, crop_around
+from models.engines.engine import Step, go_on
 from models.training.subjects import Subject
 from models.training.views import ENLARGED, View, box_of
 from pose.image_folder import open_frames
@@ -45,12 +46,15 @@ class Stills:
         deltas: Frames of a clip relative to its centre frame.
         size: ``(H, W)`` that views have.
         path: The file, which is written anew.
+        step: Called for each still; what it raises ends this.
 
     Raises:
         OSError: A video cannot be read, or the file cannot be written.
     """
 
-    def __init__(self, subjects: Sequence[Subject], deltas: Sequence[int], size: tuple[int, int], path: Path) -> None:
+    def __init__(
+        self, subjects: Sequence[Subject], deltas: Sequence[int], size: tuple[int, int], path: Path, step: Step = go_on
+    ) -> None:
         self._places: dict[tuple[int, int], tuple[int, Crop]] = {}
         self._last: list[int] = [0] * len(subjects)
         by_video: dict[Path, list[int]] = defaultdict(list)
@@ -62,6 +66,7 @@ class Stills:
                 for number, frame, still in _cut(
                     video, [(number, subjects[number]) for number in numbers], deltas, size
                 ):
+                    step()
                     self._places[number, frame] = (length, still.crop)
                     self._last[number] = max(self._last[number], frame)
                     file.write(still.image.tobytes())

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from models import training_state
 from models.checkpoints import CheckpointError
 from models.devices import pick
+from models.engines.engine import Step, go_on
 from models.estimators.checkpoints import load, save
 from models.estimators.estimator import Estimator
 from models.estimators.losses import Truth, losses
@@ -145,6 +146,7 @@ def train(
     folder: Path,
     base: Path | None = None,
     recipe: Mapping[str, Any] = _EMPTY,
+    step: Step = go_on,
 ) -> Iterator[Epoch]:
     """Train an estimator, epoch by epoch.
 
@@ -160,6 +162,7 @@ def train(
         folder: Where the state, the checkpoint and decoded frames are kept.
         base: A checkpoint of the same estimator and skeleton to begin with.
         recipe: Goes into the checkpoint, for its pedigree.
+        step: Called several times a second; what it raises ends the training, which can go on from its last epoch.
 
     Yields:
         Each epoch, after it was saved.
@@ -168,7 +171,7 @@ def train(
         TrainingError: There are too few labels, no such estimator, preset or device, a video cannot be read, ``base``
             or the state does not fit, memory does not suffice for one clip, or the loss is no longer a number.
     """
-    run = _Run(config, skeleton, training, validation, folder, base, recipe)
+    run = _Run(config, skeleton, training, validation, folder, base, recipe, step)
     yield from run.epochs()
 
 
@@ -184,8 +187,9 @@ class _Run:
         folder: Path,
         base: Path | None,
         recipe: Mapping[str, Any],
+        step: Step,
     ) -> None:
-        self._config, self._skeleton, self._folder = config, skeleton, folder
+        self._config, self._skeleton, self._folder, self._on = config, skeleton, folder, step
         labels = sum(subject.labels for subject in training)
         if labels < FEWEST_LABELS:
             raise TrainingError(
@@ -201,7 +205,7 @@ class _Run:
         part = self._accelerator.process_index
         try:
             self._training, self._validation = (
-                Clips(subjects, skeleton, network.config, folder / f"{name}-{part}.stills")
+                Clips(subjects, skeleton, network.config, folder / f"{name}-{part}.stills", step)
                 for name, subjects in (("training", training), ("validation", validation))
             )
         except (OSError, ValueError) as error:
@@ -257,7 +261,7 @@ class _Run:
             with torch.random.fork_rng(devices=()):
                 torch.manual_seed(_seed_of(config.seed, self.at.epoch, self._accelerator.process_index))
                 parts, waited = self._learn(began)
-            measured = validate(self.average, self._validation, self._device)
+            measured = validate(self.average, self._validation, self._device, self._on)
             error = measured.figures.get("error", sum(parts.values()))
             best = error < self.at.best
             self.at.best, self.at.since_best = (error, 0) if best else (self.at.best, self.at.since_best + 1)
@@ -307,6 +311,7 @@ class _Run:
         self.network.train()
         steps = 0
         for batch in batches:
+            self._on()
             progress = self._progress(steps / len(batches), time.perf_counter() - began)
             if progress >= 1:
                 break

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from models.engines.engine import Step, go_on
 from models.estimators.estimator import Estimator
 from models.estimators.reliability import fit
 from models.estimators.targets import places
@@ -19,8 +20,16 @@ _BATCH = 32
 
 
 @torch.inference_mode()
-def predict(estimator: Estimator, clips: Clips, device: torch.device) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def predict(
+    estimator: Estimator, clips: Clips, device: torch.device, step: Step = go_on
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Where an estimator finds the keypoints of clips' centre frames.
+
+    Args:
+        estimator: What looks.
+        clips: At what.
+        device: Where.
+        step: Called for each batch; what it raises ends this.
 
     Returns:
         For each subject ``(F, K, 2)`` frame pixels on the frames of its track, NaN where there is no clip, and
@@ -32,6 +41,7 @@ def predict(estimator: Estimator, clips: Clips, device: torch.device) -> tuple[l
     training = estimator.training
     estimator.eval()
     for batch in Batches(clips, _BATCH):
+        step()
         found, peak = places(estimator(batch.frames.to(device).float()).heatmaps)
         for clip, points, heights in zip(batch.clips, found.double().cpu().numpy(), peak.cpu().numpy(), strict=True):
             xy[clip.subject][clip.row] = clip.view.to_frame(points)
@@ -54,9 +64,9 @@ class Measured:
     reliability: Sequence[tuple[float, float]]
 
 
-def validate(estimator: Estimator, clips: Clips, device: torch.device) -> Measured:
-    """Measure an estimator where the truth is known."""
-    found, heights = predict(estimator, clips, device)
+def validate(estimator: Estimator, clips: Clips, device: torch.device, step: Step = go_on) -> Measured:
+    """Measure an estimator where the truth is known, see ``predict``."""
+    found, heights = predict(estimator, clips, device, step)
     shares, surely = [np.zeros(0)], [np.zeros(0)]
     for subject, xy, height in zip(clips.subjects, found, heights, strict=True):
         known = subject.weight > 0

@@ -56,6 +56,24 @@ def test_going_on_is_as_if_never_stopped(fly, split, tmp_path: Path) -> None:  #
     assert all(torch.equal(once[name], twice[name]) for name in once)
 
 
+def test_a_training_that_is_called_off_goes_on_from_its_last_epoch(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    list(train(QUICK, fly[1], *split, tmp_path / "once"))
+    left = 60  # stills, batches and validations: somewhere in the second epoch
+
+    def step() -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            raise KeyError("called off")
+
+    with pytest.raises(KeyError):
+        list(train(QUICK, fly[1], *split, tmp_path / "twice", step=step))
+    rest = list(train(QUICK, fly[1], *split, tmp_path / "twice"))
+    assert 0 < len(rest) < 3
+    once, twice = (load_file(tmp_path / name / "state.safetensors") for name in ("once", "twice"))
+    assert all(torch.equal(once[name], twice[name]) for name in once)
+
+
 def test_a_finished_training_stays_finished(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     list(train(QUICK, fly[1], *split, tmp_path))
     assert list(train(QUICK, fly[1], *split, tmp_path)) == []
