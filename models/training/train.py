@@ -201,8 +201,10 @@ class _Run:
         self._accelerator = Accelerator(
             cpu=device.type == "cpu", kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
         )
-        self._device, self._micro = device, -(-config.batch // (config.accumulate * self._accelerator.num_processes))
-        part = self._accelerator.process_index
+        processes, part = self._accelerator.num_processes, self._accelerator.process_index
+        if processes > 1:  # each has its own
+            device = self._accelerator.device
+        self._device, self._micro = device, -(-config.batch // (config.accumulate * processes))
         try:
             self._training, self._validation = (
                 Clips(subjects, skeleton, network.config, folder / f"{name}-{part}.stills", step)
@@ -224,7 +226,7 @@ class _Run:
         self.at, self._state = _At(), folder / "state.safetensors"
         if self._state.exists():
             self._resume()
-        self._wrapped: nn.Module = self._accelerator.prepare(self.network)
+        self._wrapped: nn.Module = self._accelerator.prepare_model(self.network, device_placement=False)
 
     def _begin(self, base: Path | None) -> Estimator:
         config, points = self._config, self._skeleton.size
@@ -251,7 +253,9 @@ class _Run:
             raise TrainingError(str(error)) from error
 
     def _about(self) -> dict[str, Any]:
-        return {"config": _plain(self._config), "skeleton": list(self._skeleton.keypoints)}
+        """What a state must be of to go on from; where it is computed may change."""
+        config = {name: value for name, value in _plain(self._config).items() if name not in ("device", "workers")}
+        return {"config": config, "skeleton": list(self._skeleton.keypoints)}
 
     def epochs(self) -> Iterator[Epoch]:
         """Train until the end."""
