@@ -35,15 +35,18 @@ _BEARER = HTTPBearer(auto_error=False, description="An API key")
 _COOKIE = APIKeyCookie(name=SESSION_COOKIE, auto_error=False, description="A session opened with an API key")
 
 
-def _settings(request: Request) -> Settings:
+# These only look something up; were they plain functions, each would be sent to a thread and back.
+
+
+async def _settings(request: Request) -> Settings:
     return request.app.state.settings  # type: ignore[no-any-return]
 
 
-def _storage(request: Request) -> Storage:
+async def _storage(request: Request) -> Storage:
     return request.app.state.storage  # type: ignore[no-any-return]
 
 
-def _database(request: Request) -> Database:
+async def _database(request: Request) -> Database:
     return request.app.state.database  # type: ignore[no-any-return]
 
 
@@ -59,7 +62,7 @@ class Turns:
     writing: Semaphore
 
 
-def _turns(request: Request) -> Turns:
+async def _turns(request: Request) -> Turns:
     return request.app.state.turns  # type: ignore[no-any-return]
 
 
@@ -93,7 +96,7 @@ class Doorkeeper:
     rates: Rates
 
 
-def _doorkeeper(request: Request) -> Doorkeeper:
+async def _doorkeeper(request: Request) -> Doorkeeper:
     return request.app.state.doorkeeper  # type: ignore[no-any-return]
 
 
@@ -130,7 +133,7 @@ CallerDep = Annotated[Caller, Depends(_caller)]
 def require(role: Role) -> DependsParam:
     """A dependency that lets a caller in only with ``role`` or a higher one."""
 
-    def check(caller: CallerDep) -> None:
+    async def check(caller: CallerDep) -> None:
         if not caller.role.includes(role):
             raise Forbidden(f"this needs the role {role.value!r}, the key has {caller.role.value!r}")
 

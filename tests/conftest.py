@@ -167,7 +167,7 @@ def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "posetween")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secrets.token_hex(20))
     name = f"bucket-{secrets.token_hex(6)}"
-    httpx2.put(f"{s3_address}/{name}").raise_for_status()
+    httpx2.put(f"{s3_address}/{name}", timeout=60).raise_for_status()
     return f"s3://{name}/lab"
 
 
