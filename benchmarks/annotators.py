@@ -140,8 +140,7 @@ class Processor:
 
     def of_postgres(self) -> float:
         """Seconds that the database's processes have spent, those that ended left out."""
-        mine = psutil.Process().children(recursive=True)
-        return sum(_seconds(one) for one in mine if one.name().startswith("postgres"))
+        return sum(_seconds(one) for one in psutil.process_iter() if one.name().startswith("postgres"))
 
 
 def _seconds(process: psutil.Process) -> float:

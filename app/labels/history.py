@@ -65,15 +65,14 @@ def read(
     given = {"video_id": video_id, "start": start, "stop": stop, "revision": revision, "tracks": tracks}
     statement = _statement(until=stop is not None, past=revision is not None, some=tracks is not None)
     rows = session.execute(statement, {name: value for name, value in given.items() if value is not None}).all()
-    keypoints = np.zeros((len(rows), num_keypoints, 3), dtype=np.float32)
-    for row, (_, _, data, _) in zip(keypoints, rows, strict=True):
-        points = np.frombuffer(data, dtype=_POINT).reshape(-1, 3)
-        row[: len(points)] = points
+    frames, tracks_, points, revisions = zip(*rows, strict=True) if rows else ((), (), (), ())
+    room = num_keypoints * 3 * _POINT.itemsize
+    keypoints = np.frombuffer(b"".join(each.ljust(room, b"\0") for each in points), dtype=_POINT)
     return Labels(
-        frames=np.array([row[0] for row in rows], dtype=np.int64),
-        tracks=np.array([row[1] for row in rows], dtype=np.int64),
-        keypoints=keypoints,
-        revisions=np.array([row[3] for row in rows], dtype=np.int64),
+        frames=np.array(frames, dtype=np.int64),
+        tracks=np.array(tracks_, dtype=np.int64),
+        keypoints=keypoints.reshape(-1, num_keypoints, 3),
+        revisions=np.array(revisions, dtype=np.int64),
     )
 
 

@@ -179,7 +179,7 @@ def get_labels(
         start=start,
         stop=end,
         next_start=end if end < wanted else None,
-        labels=[windows.show(track, row) for track, row in windows.by_frame(tracks)],
+        labels=windows.show(tracks),
     )
     return Response(msgspec.json.encode(answer), media_type="application/json", headers={"ETag": f'"{video.revision}"'})
 
