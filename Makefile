@@ -20,7 +20,7 @@ up: .venv/.ready ## serve the API with a worker and print the address and the ke
 test: .venv/.ready ## run the tests
 	@$(bin)/python -m pytest
 
-chaos: .venv/.ready ## harm the real service at random moments and audit it (20 minutes)
+chaos: .venv/.ready ## harm the real service at random moments and audit it (twenty rounds)
 	@$(bin)/python -m benchmarks.chaos $(CHAOS)
 
 lint: .venv/.ready ## check style, types and import contracts

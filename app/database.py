@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import random
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, Float, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Float, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 _BUSY_SECONDS = 10
+_LOOK_SECONDS = 0.001, 0.003
 
 # A process that is stopped in the middle of a transaction holds its locks no longer than this.
 _IDLE_SECONDS = 30
@@ -27,6 +31,10 @@ _IDLE_SECONDS = 30
 # With this many transactions of requests under way, connections are left over for everything else.
 _CONNECTIONS = {"pool_size": 20, "max_overflow": 30}
 _TRANSACTIONS = 20
+
+# A connection that lay idle for so long is asked whether it still leads anywhere.
+_REST_SECONDS = 1.0
+_RESTS_SINCE = "rests since"
 
 _AFTER_COMMIT = "acts after the commit"
 
@@ -91,7 +99,7 @@ def connect(url: str) -> Database:
     """Open a database; nothing is created but the folder of a SQLite file."""
     address = make_url(url)
     engine = _sqlite(url, address.database) if address.get_backend_name() == "sqlite" else _postgres(url)
-    read = engine.execution_options(readonly=True)
+    read = engine.execution_options(readonly=True, **_reading(engine))
     write = sessionmaker(engine, expire_on_commit=False)
     event.listen(write, "after_commit", _act)
     return Database(engine=engine, write=write, read=sessionmaker(read, expire_on_commit=False))
@@ -113,8 +121,29 @@ def _act(session: Session) -> None:
         act()
 
 
+def _reading(engine: Engine) -> dict[str, Any]:
+    # What one statement of Postgres sees says nothing of what the next one sees, in a transaction or not, so readers
+    # are spared the two messages that make one. SQLite's readers need theirs: within it all see the same.
+    return {} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+
+
 def _postgres(url: str) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, **_DISCREET, **_CONNECTIONS)
+    engine = create_engine(url, **_DISCREET, **_CONNECTIONS)
+
+    @event.listens_for(engine, "checkin")
+    def rest(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info[_RESTS_SINCE] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def wake(connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
+        # To ask each time whether the server is still there would be one more message for every request.
+        since = record.info.get(_RESTS_SINCE)
+        if since is None or time.monotonic() - since < _REST_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error  # the pool tries once more, with a new connection
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
@@ -139,7 +168,33 @@ def _sqlite(url: str, file: str | None) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        readonly = connection.get_execution_options().get("readonly", False)
-        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+        if connection.get_execution_options().get("readonly", False):
+            connection.exec_driver_sql("BEGIN")
+        else:
+            _take_write_lock(connection)
 
     return engine
+
+
+def _take_write_lock(connection: Connection) -> None:
+    """Begin to write when nobody else does.
+
+    SQLite's own way of waiting sleeps up to a tenth of a second between looks; a transaction takes a tenth of that.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        deadline = time.monotonic() + _BUSY_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+            else:
+                return
+            time.sleep(random.uniform(*_LOOK_SECONDS))
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails as everything else that fails
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS}000")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from anyio import Semaphore
 from fastapi import Depends, Path, Request, Security
-from fastapi.concurrency import contextmanager_in_threadpool
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from fastapi.params import Depends as DependsParam
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import select
@@ -88,6 +88,37 @@ async def _session(request: Request, database: DatabaseDep, turns: TurnsDep) -> 
 SessionDep = Annotated[Session, Depends(_session, scope="function")]
 
 
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Transactions that write, for handlers that are called often: each takes one thread once.
+
+    With ``SessionDep`` every dependency and the commit wait for a thread of their own, while nobody else may write.
+    """
+
+    database: Database
+    turn: Semaphore
+
+    async def __call__(self, act: Callable[[Session], Answer]) -> Answer:
+        """Do something in a transaction, when it is our turn."""
+
+        def transaction() -> Answer:
+            with self.database.session() as session:
+                return act(session)
+
+        async with self.turn:
+            return await run_in_threadpool(transaction)
+
+
+async def _writing(database: DatabaseDep, turns: TurnsDep) -> Writing:
+    return Writing(database, turns.writing)
+
+
+WritingDep = Annotated[Writing, Depends(_writing)]
+
+
 @dataclass(frozen=True)
 class Doorkeeper:
     """What is remembered of callers from one request to the next."""
@@ -100,31 +131,56 @@ async def _doorkeeper(request: Request) -> Doorkeeper:
     return request.app.state.doorkeeper  # type: ignore[no-any-return]
 
 
-def _caller(
+@dataclass(frozen=True)
+class Visitor:
+    """A request before anybody knows whose it is, with what it shows of its sender."""
+
+    request: Request
+    doorkeeper: Doorkeeper
+    auth: bool
+    key: str | None
+    cookie: str | None
+
+    def caller(self, session: Session) -> Caller:
+        """Find out whose request it is, and count it.
+
+        Raises:
+            Unauthorized: It shows nothing that counts, or no longer.
+            Forbidden: It comes from another site's page.
+            TooMany: The key sent too many.
+        """
+        if not self.auth:
+            origin.check_loopback(self.request)
+            caller = keys.local_admin(session)
+        elif self.key is None and self.cookie is not None:
+            caller = sessions.authenticate(session, self.cookie)
+            origin.check_session(self.request)
+        else:
+            caller = keys.authenticate(session, self.key)
+        request_log.note_caller(self.request, caller.lab_id, caller.key_id)
+        if caller.key_id is not None:
+            self.doorkeeper.usage.note(caller.key_id)
+            answer_headers.add(self.request, self.doorkeeper.rates.take(caller.key_id))
+        return caller
+
+
+async def _visitor(
     request: Request,
     settings: SettingsDep,
-    database: DatabaseDep,
     doorkeeper: Annotated[Doorkeeper, Depends(_doorkeeper)],
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
     cookie: Annotated[str | None, Security(_COOKIE)],
-) -> Caller:
-    if not settings.auth:
-        origin.check_loopback(request)
-        with database.session(readonly=True) as session:
-            admin = keys.local_admin(session)
-        request_log.note_caller(request, admin.lab_id, None)
-        return admin
+) -> Visitor:
+    return Visitor(request, doorkeeper, settings.auth, credentials.credentials if credentials else None, cookie)
+
+
+#: For handlers that look up everything they need in one transaction.
+VisitorDep = Annotated[Visitor, Depends(_visitor)]
+
+
+def _caller(visitor: VisitorDep, database: DatabaseDep) -> Caller:
     with database.session(readonly=True) as session:
-        if credentials is None and cookie is not None:
-            caller = sessions.authenticate(session, cookie)
-            origin.check_session(request)
-        else:
-            caller = keys.authenticate(session, credentials.credentials if credentials else None)
-    assert caller.key_id is not None
-    request_log.note_caller(request, caller.lab_id, caller.key_id)
-    doorkeeper.usage.note(caller.key_id)
-    answer_headers.add(request, doorkeeper.rates.take(caller.key_id))
-    return caller
+        return visitor.caller(session)
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -29,7 +30,7 @@ from app.keys.router import router as keys
 from app.keys.usage import Usage
 from app.labels.router import router as labels
 from app.labs.router import router as labs
-from app.metrics import ApiMetrics, StorageMetrics, new_registry
+from app.metrics import ApiMetrics, StorageMetrics, new_registry, shared_by_processes
 from app.observed_storage import ObservedStorage
 from app.projects.router import router as projects
 from app.rates import Rates
@@ -46,6 +47,7 @@ from app.uploads.parts import Parts
 from app.uploads.router import router as uploads
 from app.uploads.sweeping import keep_swept
 from app.version import VERSION
+from app.videos.frame_cache import FrameCache
 from app.videos.frames import Frames
 from app.videos.router import router as videos
 
@@ -54,25 +56,37 @@ log = logging.getLogger(__name__)
 PREFIX = "/api/v1"
 
 
+def check_reach(settings: Settings) -> None:
+    """Refuse to serve everybody.
+
+    Raises:
+        ValueError: Others than this machine could reach a service that asks for no key.
+    """
+    if not settings.auth and not origin.is_loopback(settings.host):
+        raise ValueError(f"refusing to serve on {settings.host} without authentication; bind 127.0.0.1 or turn auth on")
+
+
 def create_app(settings: Settings) -> FastAPI:
     """Build the service.
 
     Raises:
         ValueError: The settings would serve everybody on the network without asking for a key.
     """
-    if not settings.auth and not origin.is_loopback(settings.host):
-        raise ValueError(f"refusing to serve on {settings.host} without authentication; bind 127.0.0.1 or turn auth on")
+    check_reach(settings)
     database = connect(settings.database)
     bell = Bell(settings.broker_url) if settings.broker_url else None
     if bell is not None:
         bell.attach(database)
     registry = new_registry(settings)
     registry.register(BacklogCollector(database))
-    metrics = ApiMetrics.on(registry)
-    storage = open_storage(settings, partial(ObservedStorage, StorageMetrics.on(registry)))
+    counting = shared_by_processes(registry)
+    metrics = ApiMetrics.on(counting)
+    storage = open_storage(settings, partial(ObservedStorage, StorageMetrics.on(counting)))
     turns = Turns(reading=Semaphore(database.readers), writing=Semaphore(database.writers))
     intake = Intake(settings, database, storage, turns, Parts(settings.scratch_dir / "uploads"))
-    frames = Frames(storage, open_videos=settings.open_videos, cache_bytes=settings.frame_cache_bytes)
+    cache = FrameCache(settings.frames_dir, settings.frame_cache_bytes)
+    makers = max(1, (os.cpu_count() or 1) // settings.processes)
+    frames = Frames(storage, cache, open_videos=settings.open_videos, makers=makers)
     usage = Usage()
 
     @asynccontextmanager

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
         broker_url: Redis that tells workers of new jobs; they look for themselves every ``poll_seconds`` where empty.
         host: Address to bind. Anything but loopback is refused while ``auth`` is off.
         port: Port to bind; 0 takes a free one.
+        processes: How many processes answer requests: about as many as there are cores for them.
         auth: Whether requests need an API key. Off, every request acts as the local admin.
         session_hours: How long a browser session lasts.
         requests_per_minute: Requests a minute of one key, counted in each API process; 0 for any number.
@@ -69,7 +70,7 @@ class Settings(BaseSettings):
         metrics_token: What Prometheus shows to read ``/metrics``; where empty, only this machine may read them.
         worker_metrics_port: Where a worker serves its metrics; 0 for nowhere.
         worker_metrics_host: Address that it binds for them.
-        frame_cache_bytes: What frames that were served, or will be soon, may take in the API's memory.
+        frame_cache_bytes: What frames that were served, or will be soon, may take in the scratch folder.
     """
 
     model_config = SettingsConfigDict(env_prefix="POSETWEEN_", extra="ignore")
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     broker_url: str = Field(default="", pattern=r"^$|^(redis|rediss|redis\+socket)://")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    processes: int = Field(default=1, ge=1, le=256)
     auth: bool = True
     session_hours: float = Field(default=12, gt=0, le=24 * 366)
     requests_per_minute: int = Field(default=30_000, ge=0)
@@ -105,7 +107,7 @@ class Settings(BaseSettings):
     public_storage_endpoint: str = ""
     redirect_downloads: bool = True
     open_videos: int = Field(default=16, gt=0)
-    frame_cache_bytes: int = Field(default=512 * MIB, ge=0)
+    frame_cache_bytes: int = Field(default=2048 * MIB, ge=0)
     alive_file: str = ""
     log_format: Literal["text", "json"] = "text"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
@@ -137,6 +139,11 @@ class Settings(BaseSettings):
     def scratch_dir(self) -> Path:
         """Folder of files that are not whole yet."""
         return self.data_dir / "scratch"
+
+    @property
+    def frames_dir(self) -> Path:
+        """Folder of the images of frames that the processes of a machine share."""
+        return self.scratch_dir / "frames"
 
     @property
     def admin_key_file(self) -> Path:

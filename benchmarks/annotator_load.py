@@ -1,11 +1,11 @@
 """The load that annotators make, from a process of its own: what ``benchmarks.annotators`` starts.
 
-Open loop: every request has a moment at which the annotator wants it, and its time counts from there, also while it
-waits for a connection. A slow server so gets no fewer requests, and its slowness is not left out.
+Each annotator is a page that does three things beside each other, each at a fixed pace: fetches frames, writes labels,
+reads the timeline. Nobody steps on from a frame that is not there yet: while an answer is missing the page asks for
+nothing more of that kind, and goes on at the first moment of its pace after it. Moments that passed meanwhile are
+counted, as are requests; a slow server gets fewer of them, and this tells how many.
 
-An annotator is a browser with six connections to the server, as browsers have; the page fetches frames over four of
-them, so that labels do not wait for pictures. Requests are written and read with as
-little work as Python allows, since real annotators bring computers of their own.
+Requests are written and read with as little work as Python allows, since real annotators bring computers of their own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from typing import Any
 
 import uvloop
 
-CONNECTIONS, FOR_FRAMES = 6, 4
 FRAME_SECONDS, LABEL_SECONDS, TIMELINE_SECONDS = 0.5, 3.0, 10.0
 #: Somebody who waits for so long reloads the page.
 PATIENCE_SECONDS = 60.0
@@ -63,47 +62,47 @@ class Outcome:
 
     Attributes:
         times: For each kind of request, when it was wanted (seconds since the start) and the milliseconds that it took.
+        missed: For each kind, when there would have been another request, had the one before been answered.
         errors: Sentences, the first few of each kind.
         failed: How many requests failed.
         processor: Processor seconds of this process.
     """
 
     times: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    missed: dict[str, list[float]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     failed: int = 0
     processor: float = 0.0
 
 
 class _Browser:
-    """Six kept connections, opened as they are needed."""
+    """Kept connections, opened as they are needed."""
 
     def __init__(self, port: int, key: str) -> None:
         self._port = port
         self._head = f"Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-        self._turns = {True: asyncio.Semaphore(FOR_FRAMES), False: asyncio.Semaphore(CONNECTIONS - FOR_FRAMES)}
 
     async def send(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Send a request; gives the status and the body of its answer."""
         kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
         request = f"{method} /api/v1{path} HTTP/1.1\r\n{self._head}{kind}\r\n".encode() + body
-        async with self._turns["/frames/" in path]:
-            while True:
-                kept = bool(self._free)
-                ends = self._free.pop() if kept else await asyncio.open_connection("127.0.0.1", self._port)
-                try:
-                    ends[1].write(request)
-                    head = await ends[0].readuntil(b"\r\n\r\n")
-                    length = head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0]
-                    answer = await ends[0].readexactly(int(length))
-                except BaseException as error:
-                    ends[1].close()
-                    # The server may close a connection that was idle for long just then; browsers open another.
-                    if kept and isinstance(error, ConnectionError | asyncio.IncompleteReadError):
-                        continue
-                    raise
-                self._free.append(ends)
-                return int(head[9:12]), answer
+        while True:
+            kept = bool(self._free)
+            ends = self._free.pop() if kept else await asyncio.open_connection("127.0.0.1", self._port)
+            try:
+                ends[1].write(request)
+                head = await ends[0].readuntil(b"\r\n\r\n")
+                length = head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0]
+                answer = await ends[0].readexactly(int(length))
+            except BaseException as error:
+                ends[1].close()
+                # The server may close a connection that was idle for long just then; browsers open another.
+                if kept and isinstance(error, ConnectionError | asyncio.IncompleteReadError):
+                    continue
+                raise
+            self._free.append(ends)
+            return int(head[9:12]), answer
 
     def close(self) -> None:
         for _, writer in self._free:
@@ -133,12 +132,13 @@ class _Annotator:
     ) -> None:
         loop = asyncio.get_running_loop()
         wanted = start + self._late + self._rng.random() * every
-        pending = []
         while wanted < start + self._load.seconds:
             await asyncio.sleep(wanted - loop.time())
-            pending.append(asyncio.create_task(self._one(kind, wanted, start, *request())))
+            await self._one(kind, wanted, start, *request())
             wanted += every
-        await asyncio.gather(*pending)
+            while wanted < loop.time():
+                self._outcome.missed.setdefault(kind, []).append(wanted - start)
+                wanted += every
 
     async def _one(self, kind: str, wanted: float, start: float, method: str, path: str, body: bytes) -> None:
         loop = asyncio.get_running_loop()

@@ -17,10 +17,10 @@ import numpy as np
 from app.database import connect
 from app.storage import Storage
 from app.tables import Video
-from app.videos.frames import encode
-from app.videos.readers import FrameReaders
+from app.videos.images import encode
 from benchmarks.live_server import LiveServer, Memory, heading, live_server, render, table
 from pose.frame_table import FrameTable
+from pose.video import Video as Reader
 
 FRAMES, WIDTH, HEIGHT = 300, 1280, 720
 READS = 200
@@ -54,15 +54,8 @@ def alone(server: LiveServer, video_id: int, indices: np.ndarray) -> np.ndarray:
     assert proxy is not None
     assert frames is not None
     storage = Storage(server.settings.storage, server.settings.scratch_dir)
-    readers, frame_table = FrameReaders(storage, 1), FrameTable.from_bytes(storage.get(frames))
-
-    def read(index: int) -> bytes:
-        with readers.open(proxy, frame_table) as reader:
-            return encode(reader.read(index), "jpeg")
-
-    times = timed(indices, read)
-    readers.close()
-    return times
+    with Reader(storage.file(proxy), FrameTable.from_bytes(storage.get(frames)), threads=1, recent_bytes=0) as reader:
+        return timed(indices, lambda index: encode(reader.read(index), "jpeg"))
 
 
 def row(name: str, times: np.ndarray, taken: float) -> list[str]:

@@ -35,6 +35,10 @@ MetricsPort = Annotated[
 ]
 Host = Annotated[str | None, typer.Option(envvar="POSETWEEN_HOST", help="Address to bind; default: loopback.")]
 Port = Annotated[int | None, typer.Option(envvar="POSETWEEN_PORT", help="Port to bind; 0 takes a free one.")]
+Processes = Annotated[
+    int | None,
+    typer.Option(envvar="POSETWEEN_PROCESSES", help="How many processes answer requests; default: one."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable lines.")]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -21,22 +21,24 @@ from app import logs
 from app.audit import service as audit
 from app.database import connect
 from app.keys.service import Caller, Role, ensure_admin_key
-from app.main import create_app
+from app.main import check_reach, create_app
+from app.metrics import SHARED_FOLDER
 from app.settings import Settings
-from cli.options import BrokerUrl, DatabaseUrl, DataDir, Host, Json, Port, StorageUrl, UsageError, settings
+from app.videos.frame_cache import FrameCache
+from cli import processes as several
+from cli.options import BrokerUrl, DatabaseUrl, DataDir, Host, Json, Port, Processes, StorageUrl, UsageError, settings
 from migrations.apply import upgrade
 
 log = logging.getLogger(__name__)
 
 _RESTART_SECONDS = 1.0
-#: Longer than a page's requests are apart, and than proxies before us keep a connection (60 s, most of them).
-_KEEP_ALIVE_SECONDS = 75
 
 
 def up(
     data_dir: DataDir = None,
     host: Host = None,
     port: Port = None,
+    processes: Processes = None,
     database_url: DatabaseUrl = None,
     storage_url: StorageUrl = None,
     broker_url: BrokerUrl = None,
@@ -47,21 +49,22 @@ def up(
         data_dir=data_dir,
         host=host,
         port=port,
+        processes=processes,
         database_url=database_url,
         storage_url=storage_url,
         broker_url=broker_url,
     )
     logs.configure(chosen)
-    server, listener = _open(chosen)
-    _stop_politely(server)
+    listener = _open(chosen)
     with _worker(chosen):
-        _run(chosen, server, listener, as_json=as_json)
+        _run(chosen, listener, as_json=as_json)
 
 
 def serve(
     data_dir: DataDir = None,
     host: Host = None,
     port: Port = None,
+    processes: Processes = None,
     database_url: DatabaseUrl = None,
     storage_url: StorageUrl = None,
     broker_url: BrokerUrl = None,
@@ -72,19 +75,20 @@ def serve(
         data_dir=data_dir,
         host=host,
         port=port,
+        processes=processes,
         database_url=database_url,
         storage_url=storage_url,
         broker_url=broker_url,
     )
     logs.configure(chosen)
-    server, listener = _open(chosen)
-    _stop_politely(server)
-    _run(chosen, server, listener, as_json=as_json, shows_key=False)
+    _run(chosen, _open(chosen), as_json=as_json, shows_key=False)
 
 
 def prepare(chosen: Settings) -> None:
     """Bring the database up to date, and make the admin key at the first start."""
     chosen.data_dir.mkdir(parents=True, exist_ok=True)
+    # Some may be of videos that nobody may see any more.
+    FrameCache(chosen.frames_dir, 0).clear()
     database = connect(chosen.database)
     try:
         upgrade(database)
@@ -97,25 +101,31 @@ def prepare(chosen: Settings) -> None:
         database.dispose()
 
 
-def _open(chosen: Settings) -> tuple[uvicorn.Server, socket.socket]:
+def _open(chosen: Settings) -> socket.socket:
     """Everything that can be refused, before anything is started."""
     try:
+        check_reach(chosen)
         prepare(chosen)
-        app = create_app(chosen)
-        listener = socket.create_server((chosen.host, chosen.port))
+        return socket.create_server((chosen.host, chosen.port))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot serve on {chosen.host}:{chosen.port}: {error}") from error
-    # Logs are ours: ``app.logs`` formats them, ``app.request_log`` tells of requests.
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, timeout_graceful_shutdown=5, timeout_keep_alive=_KEEP_ALIVE_SECONDS
-    )
-    return uvicorn.Server(config), listener
 
 
-def _run(
-    chosen: Settings, server: uvicorn.Server, listener: socket.socket, *, as_json: bool, shows_key: bool = True
-) -> None:
-    address = f"http://{chosen.host}:{listener.getsockname()[1]}"
+def _run(chosen: Settings, listener: socket.socket, *, as_json: bool, shows_key: bool = True) -> None:
+    _announce(chosen, f"http://{chosen.host}:{listener.getsockname()[1]}", as_json=as_json, shows_key=shows_key)
+    if chosen.processes > 1:
+        several.run(chosen, listener)
+        return
+    server = uvicorn.Server(several.configure(create_app(chosen)))
+    # uvicorn raises the signal that stopped it once more when it is done; by default that would kill us before the
+    # worker is stopped.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+    several.settle()
+    server.run([listener])
+
+
+def _announce(chosen: Settings, address: str, *, as_json: bool, shows_key: bool) -> None:
     log.info("serving at %s", address)
     key = chosen.admin_key_file.read_text().strip()
     if as_json:
@@ -126,18 +136,6 @@ def _run(
         typer.echo(f"Posetween serves at {address}\n  key   {shown}")
         typer.echo(f"  docs  {address}/docs\nCtrl-C stops it.")
     sys.stdout.flush()
-    # What was loaded stays for good, and a request for 20 000 labels makes a million objects: without this the
-    # collector looks through all of them again and again, a third of such a request's processor time.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    server.run([listener])
-
-
-def _stop_politely(server: uvicorn.Server) -> None:
-    # uvicorn raises the signal that stopped it once more when it is done; by default that would kill us before the
-    # worker is stopped.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
 
 
 @contextmanager
@@ -170,8 +168,10 @@ def _start(chosen: Settings) -> subprocess.Popen[bytes]:
     command += ["--data-dir", str(chosen.data_dir)]
     command += ["--database-url", chosen.database, "--storage-url", chosen.storage]
     command += ["--broker-url", chosen.broker_url] if chosen.broker_url else []
+    # It counts for itself.
+    environment = {name: value for name, value in os.environ.items() if name != SHARED_FOLDER}
     # A process group of its own: Ctrl-C reaches the worker through us, once. Its standard input closes when we die.
-    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, env=environment)
 
 
 def _stop(children: list[subprocess.Popen[bytes]]) -> None:

@@ -20,7 +20,7 @@ from app.snapshots import layer_of
 from app.storage import Storage
 from app.tables import Export, Project, Video
 from app.version import VERSION
-from app.videos.frames import encode
+from app.videos.images import encode
 from pose.formats.coco import Instance, VideoInfo, Written, write_coco
 from pose.frame_table import FrameTable
 from pose.skeleton import Skeleton

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import BindParameter, Select, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.tables import Label, LabelRevision, Video
@@ -61,19 +62,37 @@ def read(
         revision: The past to read; None for the present.
         tracks: Only these tracks; None for all.
     """
+    given = {"video_id": video_id, "start": start, "stop": stop, "revision": revision, "tracks": tracks}
+    statement = _statement(until=stop is not None, past=revision is not None, some=tracks is not None)
+    rows = session.execute(statement, {name: value for name, value in given.items() if value is not None}).all()
+    frames, tracks_, points, revisions = zip(*rows, strict=True) if rows else ((), (), (), ())
+    room = num_keypoints * 3 * _POINT.itemsize
+    keypoints = np.frombuffer(b"".join(each.ljust(room, b"\0") for each in points), dtype=_POINT)
+    return Labels(
+        frames=np.array(frames, dtype=np.int64),
+        tracks=np.array(tracks_, dtype=np.int64),
+        keypoints=keypoints.reshape(-1, num_keypoints, 3),
+        revisions=np.array(revisions, dtype=np.int64),
+    )
+
+
+@cache
+def _statement(*, until: bool, past: bool, some: bool) -> Select[int, int, bytes, int]:
+    """What reads labels; putting it together takes as long as reading one."""
+    video_id: BindParameter[int] = bindparam("video_id")
     latest = (
         select(Label.frame_index, Label.track_number, func.max(Label.revision).label("revision"))
-        .where(Label.video_id == video_id, Label.frame_index >= start)
+        .where(Label.video_id == video_id, Label.frame_index >= bindparam("start"))
         .group_by(Label.frame_index, Label.track_number)
     )
-    if stop is not None:
-        latest = latest.where(Label.frame_index < stop)
-    if revision is not None:
-        latest = latest.where(Label.revision <= revision)
-    if tracks is not None:
-        latest = latest.where(Label.track_number.in_(tracks))
+    if until:
+        latest = latest.where(Label.frame_index < bindparam("stop"))
+    if past:
+        latest = latest.where(Label.revision <= bindparam("revision"))
+    if some:
+        latest = latest.where(Label.track_number.in_(bindparam("tracks", expanding=True)))
     newest = latest.subquery()
-    rows = session.execute(
+    return (
         select(Label.frame_index, Label.track_number, Label.keypoints, Label.revision)
         .join(
             newest,
@@ -83,16 +102,6 @@ def read(
         )
         .where(Label.video_id == video_id)
         .order_by(Label.frame_index, Label.track_number)
-    ).all()
-    keypoints = np.zeros((len(rows), num_keypoints, 3), dtype=np.float32)
-    for row, (_, _, data, _) in zip(keypoints, rows, strict=True):
-        points = np.frombuffer(data, dtype=_POINT).reshape(-1, 3)
-        row[: len(points)] = points
-    return Labels(
-        frames=np.array([row[0] for row in rows], dtype=np.int64),
-        tracks=np.array([row[1] for row in rows], dtype=np.int64),
-        keypoints=keypoints,
-        revisions=np.array([row[3] for row in rows], dtype=np.int64),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ from app.dependencies import (
     SessionDep,
     StorageDep,
     VideoDep,
+    WritingDep,
     find_video,
     require,
 )
@@ -52,6 +54,9 @@ router = APIRouter(prefix="/videos/{video_id}/labels", tags=["labels"])
 #: Most frames one answer holds.
 MAX_WINDOW = 4096
 
+#: Bytes that are read in less time than it takes to send them to a thread.
+_SHORT_BODY = 16 * 1024
+
 
 async def _body(request: Request) -> bytes:
     return await request.body()
@@ -62,8 +67,10 @@ async def _body(request: Request) -> bytes:
 BodyDep = Annotated[bytes, Depends(_body)]
 
 
-def _labels(body: BodyDep) -> list[LabelIn]:
-    return read_body(body, LabelsIn).labels
+async def _labels(body: BodyDep) -> list[LabelIn]:
+    if len(body) <= _SHORT_BODY:
+        return read_body(body, LabelsIn).labels
+    return (await run_in_threadpool(read_body, body, LabelsIn)).labels
 
 
 def _coco(body: BodyDep, video_id: Id, database: DatabaseDep, caller: CallerDep) -> service.Sheet:
@@ -76,7 +83,7 @@ SheetDep = Annotated[service.Sheet, Depends(_coco)]
 Frame = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 
-def _if_match(if_match: Annotated[str | None, Header(max_length=100)] = None) -> int | None:
+async def _if_match(if_match: Annotated[str | None, Header(max_length=100)] = None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
     revision = if_match.strip().strip('"')
@@ -94,19 +101,25 @@ IfMatch = Annotated[int | None, Depends(_if_match)]
     responses=problem_responses(400, 409, 412),
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema(LabelsIn)}}}},
 )
-def put_labels(
+async def put_labels(
     labels: LabelsDep,
-    video: VideoDep,
-    session: SessionDep,
+    video_id: Id,
+    writing: WritingDep,
     caller: CallerDep,
     metrics: MetricsDep,
     if_match: IfMatch,
     response: Response,
 ) -> Written:
     """Write labels, all or none. A point with v = 0 says nothing: what was labelled there before stays."""
-    written = service.put(session, video, labels, key_id=caller.key_id, if_match=if_match)
-    audit.record(session, caller, "labels.write", video=video, **written.model_dump())
-    _count(session, metrics, "put", written.written)
+
+    def write(session: Session) -> Written:
+        video = find_video(video_id, session, caller)
+        written = service.put(session, video, labels, key_id=caller.key_id, if_match=if_match)
+        audit.record(session, caller, "labels.write", video=video, **written.model_dump())
+        _count(session, metrics, "put", written.written)
+        return written
+
+    written = await writing(write)
     response.headers["ETag"] = f'"{written.revision}"'
     return written
 
@@ -166,7 +179,7 @@ def get_labels(
         start=start,
         stop=end,
         next_start=end if end < wanted else None,
-        labels=[windows.show(track, row) for track, row in windows.by_frame(tracks)],
+        labels=windows.show(tracks),
     )
     return Response(msgspec.json.encode(answer), media_type="application/json", headers={"ETag": f'"{video.revision}"'})
 

@@ -155,7 +155,7 @@ def _write(
 def _check(session: Session, video: Video, labels: Sequence[LabelIn]) -> Labels:
     """Turn a request's labels into arrays, or say of each bad one what is wrong."""
     size = projects.skeleton(session, video.project_id).size
-    numbers = {track.number for track in tracks.of_video(session, video)}
+    numbers = tracks.numbers(session, video)
     assert video.num_frames is not None
     errors = []
     seen: dict[tuple[int, int], int] = {}

@@ -97,28 +97,48 @@ def by_frame(tracks: Sequence[Layered]) -> Iterator[tuple[Layered, int]]:
         yield tracks[owners[index]], int(rows[index])
 
 
-def show(track: Layered, row: int) -> LabelOut:
-    """A pose as the API shows it."""
-    poses_ = track.poses
-    visibility, scores = poses_.visibility[row], poses_.score[row]
-    xy = np.round(poses_.xy[row].astype(float), 4).tolist()
-    sources = track.sources(row)
-    made = {source for source in sources if source is not None}
-    by_hand = made <= {"human"} and not (track.runs[row] and not made)
-    label = LabelOut(
-        frame_index=int(poses_.frames[row]),
-        track_id=track.number,
-        keypoints=[(x, y, v) for (x, y), v in zip(xy, visibility.tolist(), strict=True)],
-        source="human" if by_hand else "pseudo",
-        revision=int(track.revisions[row]) or None,
-        run_id=int(track.runs[row]) or None,
+def show(tracks: Sequence[Layered]) -> list[LabelOut]:
+    """The poses of a window as the API shows them, in order of frame and track."""
+    shown = [label for track in tracks for label in _show(track)]
+    return sorted(shown, key=lambda label: (label.frame_index, label.track_id))
+
+
+def _show(track: Layered) -> list[LabelOut]:
+    # Rows become lists together: one by one that takes longer than reading them.
+    poses_, known = track.poses, track.poses.visibility > 0
+    by_hand = (track.human | ~known).all(axis=1) & ((track.runs == 0) | known.any(axis=1))
+    columns = (
+        poses_.frames.tolist(),
+        np.round(poses_.xy.astype(float), 4).tolist(),
+        poses_.visibility.tolist(),
+        by_hand.tolist(),
+        track.revisions.tolist(),
+        track.runs.tolist(),
     )
-    if not by_hand:
-        label.score = round(float(scores[visibility > 0].mean()), 4) if made else 0.0
-        label.keypoint_scores = np.round(scores.astype(float), 4).tolist()
-        label.keypoint_radius90 = np.round(poses_.radius90[row].astype(float), 2).tolist()
-        label.keypoint_sources = sources if "human" in made else None
-    return label
+    labels = [
+        LabelOut(
+            frame_index=frame,
+            track_id=track.number,
+            keypoints=[(x, y, v) for (x, y), v in zip(xy, visibility, strict=True)],
+            source="human" if human else "pseudo",
+            revision=revision or None,
+            run_id=run or None,
+        )
+        for frame, xy, visibility, human, revision, run in zip(*columns, strict=True)
+    ]
+    for row in np.flatnonzero(~by_hand).tolist():
+        _tell_of_machine(labels[row], track, row)
+    return labels
+
+
+def _tell_of_machine(label: LabelOut, track: Layered, row: int) -> None:
+    """Say of a pose that is not a person's alone how sure it is."""
+    poses_, sources = track.poses, track.sources(row)
+    scores, known = poses_.score[row], poses_.visibility[row] > 0
+    label.score = round(float(scores[known].mean()), 4) if known.any() else 0.0
+    label.keypoint_scores = np.round(scores.astype(float), 4).tolist()
+    label.keypoint_radius90 = np.round(poses_.radius90[row].astype(float), 2).tolist()
+    label.keypoint_sources = sources if "human" in sources else None
 
 
 def _track(labels: Labels, number: int) -> tuple[Track, np.ndarray]:

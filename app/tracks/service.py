@@ -38,6 +38,11 @@ def of_video(session: Session, video: Video) -> list[TrackRow]:
     return list(session.scalars(select(TrackRow).where(TrackRow.video_id == video.id).order_by(TrackRow.number)))
 
 
+def numbers(session: Session, video: Video) -> set[int]:
+    """The numbers of a video's tracks."""
+    return set(session.scalars(select(TrackRow.number).where(TrackRow.video_id == video.id)))
+
+
 def show(track: TrackRow) -> TrackOut:
     """A track as the API shows it."""
     return TrackOut(id=track.number, name=track.name, created_at=track.created_at)

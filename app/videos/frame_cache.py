@@ -1,41 +1,96 @@
-"""Frames as images, kept in memory for those who ask next: the ones used last, up to a number of bytes."""
+"""Frames as images, kept in files for those who ask next: the ones used last, up to a number of bytes.
+
+The processes of a machine share them; the kernel keeps in memory what is read often. Losing them costs nothing but
+time, so nothing here waits for the disk, and a disk without room only means that less is kept.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
-from collections import OrderedDict
-from collections.abc import Hashable
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+#: Using a file within this time of its last use is not written down.
+_USED_SECONDS = 30.0
+#: Of the most that may be kept: what may be written before somebody looks how much is there, and what is made room for.
+_LOOK_SHARE, _SPARE_SHARE = 1 / 32, 1 / 8
 
 
 class FrameCache:
-    """Bytes by key, forgotten in the order in which they were used last.
+    """Bytes by name, forgotten in the order in which they were used last.
 
     Args:
-        max_bytes: What they may take together; 0 keeps nothing.
+        folder: Where they are; each part of a name but the last is a folder.
+        max_bytes: What they may take together, give or take a sixteenth for each process; 0 keeps nothing.
     """
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self.folder = folder
+        self.max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
-        self.size = 0
+        self._written = max_bytes  # before the first is written somebody looks
 
-    def __contains__(self, key: Hashable) -> bool:
-        with self._lock:
-            return key in self._kept
+    def __contains__(self, name: str) -> bool:
+        return (self.folder / name).exists()
 
-    def get(self, key: Hashable) -> bytes | None:
-        """What was kept under a key, used as of now."""
-        with self._lock:
-            data = self._kept.get(key)
-            if data is not None:
-                self._kept.move_to_end(key)
-            return data
+    def get(self, name: str) -> bytes | None:
+        """What was kept under a name, used as of now."""
+        try:
+            descriptor = os.open(f"{self.folder}/{name}", os.O_RDONLY)
+        except OSError:
+            return None
+        with open(descriptor, "rb", buffering=0) as file:
+            if time.time() - os.fstat(descriptor).st_mtime > _USED_SECONDS:
+                with suppress(OSError):  # of another user, who may have set it up
+                    os.utime(descriptor)
+            return file.readall()
 
-    def put(self, key: Hashable, data: bytes) -> None:
-        """Keep something, and forget what was not used for longest where there is no room."""
+    def put(self, name: str, data: bytes) -> None:
+        """Keep something, where there is room; what was not used for longest is forgotten for it."""
+        if len(data) > self.max_bytes:
+            return
+        path = self.folder / name
+        part = path.with_name(f".{uuid.uuid4().hex}")
+        with suppress(OSError):
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part.write_bytes(data)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
         with self._lock:
-            self.size += len(data) - len(self._kept.pop(key, b""))
-            self._kept[key] = data
-            while self.size > self._max_bytes:
-                self.size -= len(self._kept.popitem(last=False)[1])
+            self._written += len(data)
+            if self._written < self.max_bytes * _LOOK_SHARE:
+                return
+            self._written = 0
+        self._forget()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for folder, _, names in os.walk(self.folder, topdown=False):
+            for name in names:
+                (Path(folder) / name).unlink(missing_ok=True)
+            with suppress(OSError):  # somebody keeps something there just now
+                Path(folder).rmdir()
+
+    def _forget(self) -> None:
+        """Make room, unless there is enough."""
+        kept = []
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                path = os.path.join(folder, name)
+                with suppress(FileNotFoundError):
+                    status = os.stat(path)
+                    kept.append((status.st_mtime, status.st_size, path))
+        size = sum(each for _, each, _ in kept)
+        if size <= self.max_bytes:
+            return
+        for _, each, path in sorted(kept):
+            if size <= self.max_bytes * (1 - _SPARE_SHARE):
+                return
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+            size -= each

@@ -8,50 +8,20 @@ same video follow. Who asks for a frame of a group that is being decoded waits f
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Literal
 
-import cv2
-import numpy as np
-
+from app.errors import Busy
 from app.storage import Storage
 from app.videos.frame_cache import FrameCache
-from app.videos.readers import FrameReaders
+from app.videos.frame_maker import FrameMaker, Task, View
 from pose.frame_table import FrameTable
 
-Format = Literal["jpeg", "png", "webp"]
-
-_ENCODERS: dict[str, tuple[str, list[int]]] = {
-    "jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 90]),
-    "png": (".png", [cv2.IMWRITE_PNG_COMPRESSION, 3]),
-    "webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 90]),
-}
-#: What takes no longer to make than to decode, and is made of frames that nobody asked for yet.
-_QUICK = ("jpeg",)
-
-_POLITE = 10  # of 19
-
-
-@dataclass(frozen=True)
-class View:
-    """A video in the form in which somebody wants its frames.
-
-    Attributes:
-        proxy_sha256: The video.
-        table_sha256: Its frame table.
-        image_format: Kind of image.
-        width: Pixels to shrink to, fewer than the frame has, keeping the aspect; None for as it is.
-    """
-
-    proxy_sha256: str
-    table_sha256: str
-    image_format: Format
-    width: int | None
+#: Groups that may wait to be decoded: whoever came after so many would wait until the page is gone.
+_MOST_GROUPS = 256
 
 
 @dataclass
@@ -67,59 +37,56 @@ class _Group:
     """The frames from a keyframe up to the next, in one view, while somebody waits for some of them."""
 
     view: View
-    table: FrameTable
     start: int
     stop: int
     wanted: dict[int, _Wish] = field(default_factory=dict)
     under_way: bool = False
 
-    def size(self) -> tuple[int, int] | None:
-        """Width and height of the images; None for those of the frames."""
-        width = self.view.width
-        return None if width is None else (width, max(1, round(self.table.height * width / self.table.width)))
-
 
 class Frames:
-    """Serves frames. Its threads begin with the first frame that somebody asks for.
+    """Serves frames. Its makers begin with the first frame that somebody asks for.
 
     Args:
         storage: Where proxies are.
-        open_videos: How many proxies stay open while nobody reads them.
-        cache_bytes: What images may take in memory.
-        threads: How many groups are decoded at a time; None for as many as there are cores.
+        cache: What keeps images.
+        open_videos: How many proxies stay open, in each maker, while nobody reads them.
+        makers: How many groups are decoded at a time; None for as many as there are cores.
     """
 
-    def __init__(self, storage: Storage, *, open_videos: int, cache_bytes: int, threads: int | None = None) -> None:
+    def __init__(self, storage: Storage, cache: FrameCache, *, open_videos: int, makers: int | None = None) -> None:
         self._storage = storage
-        self._readers = FrameReaders(storage, open_videos)
-        self._cache = FrameCache(cache_bytes)
-        self._looks_ahead = cache_bytes > 0
+        self._cache = cache
+        self._open_videos = open_videos
         self._tables: OrderedDict[str, FrameTable] = OrderedDict()
         self._most_tables = open_videos
         self._changed = threading.Condition()
         self._groups: dict[tuple[View, int], _Group] = {}  # by when somebody first asked
         self._threads: list[threading.Thread] = []
-        self._wanted_threads = threads or os.cpu_count() or 1
+        self._makers = makers or os.cpu_count() or 1
         self._ended = False
 
     def get(self, view: View, index: int) -> bytes | Future[bytes]:
         """A frame that the video has, or a promise of it, which is broken with whatever reading the file raises.
 
         Others may have been given the same promise: who waits no longer calls ``forget`` and does not cancel it.
+
+        Raises:
+            Busy: Too many wait already.
         """
-        image = self._cache.get((view, index))
+        image = self._cache.get(view.name(index))
         if image is not None:
             return image
-        table = self._table(view.table_sha256)
-        start, stop = table.group(index)
+        start, stop = self._table(view.table_sha256).group(index)
         with self._changed:
             if self._ended:
                 raise RuntimeError("the service is being stopped")
             # It may have been made since; from here on it cannot be made without keeping our promise.
-            image = self._cache.get((view, index))
+            image = self._cache.get(view.name(index))
             if image is not None:
                 return image
-            group = self._groups.setdefault((view, start), _Group(view, table, start, stop))
+            if (view, start) not in self._groups and len(self._groups) >= _MOST_GROUPS:
+                raise Busy("too many frames are being waited for; ask again in a moment")
+            group = self._groups.setdefault((view, start), _Group(view, start, stop))
             self._changed.notify()
             self._begin()
             wish = group.wanted.setdefault(index, _Wish())
@@ -141,7 +108,7 @@ class Frames:
                 del self._groups[view, start]
 
     def close(self) -> None:
-        """Break the promises that are left, end the threads and close the files."""
+        """Break the promises that are left, and end the makers."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -149,7 +116,6 @@ class Frames:
             thread.join()
         for group in self._groups.values():
             _break(group, RuntimeError("the service is being stopped"))
-        self._readers.close()
 
     def _table(self, sha256: str) -> FrameTable:
         with self._changed:
@@ -164,20 +130,21 @@ class Frames:
         return table
 
     def _begin(self) -> None:
-        while len(self._threads) < self._wanted_threads and not self._ended:
+        while len(self._threads) < self._makers and not self._ended:
             thread = threading.Thread(target=self._run, name=f"frames-{len(self._threads)}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
     def _run(self) -> None:
-        _give_way()
+        maker = FrameMaker(self._cache, self._open_videos)
         while (group := self._next()) is not None:
             try:
-                self._decode(group)
+                self._decode(group, maker)
             except Exception as error:
                 with self._changed:
                     del self._groups[group.view, group.start]
                 _break(group, error)
+        maker.close()
 
     def _next(self) -> _Group | None:
         with self._changed:
@@ -189,40 +156,32 @@ class Frames:
                 self._changed.wait()
         return None
 
-    def _decode(self, group: _Group) -> None:
-        size, quick = group.size(), self._looks_ahead and group.view.image_format in _QUICK
-        with self._readers.open(group.view.proxy_sha256, group.table) as video:
-            for index in range(group.start, group.stop):
-                if (index in group.wanted or quick) and (group.view, index) not in self._cache:
-                    self._answer(group, index, encode(video.read(index, size), group.view.image_format))
+    def _decode(self, group: _Group, maker: FrameMaker) -> None:
+        proxy, table = (self._storage.file(one) for one in (group.view.proxy_sha256, group.view.table_sha256))
+        with self._changed:
+            wanted = frozenset(group.wanted)
+        task = Task(group.view, proxy, table, group.start, group.stop, wanted)
+        with closing(maker.make(task)) as images:
+            for index, image in images:
+                self._answer(group, index, image)
                 if self._ended:
-                    break
+                    return
         with self._changed:
             # Who asked too late for a frame that was passed by, or that there was no room to keep, is next.
             group.under_way = False
             if not group.wanted:
                 del self._groups[group.view, group.start]
 
-    def _answer(self, group: _Group, index: int, image: bytes) -> None:
+    def _answer(self, group: _Group, index: int, image: bytes | None) -> None:
+        if index not in group.wanted:
+            return
+        made = image if image is not None else self._cache.get(group.view.name(index))
+        if made is None:
+            return  # forgotten just now: it is made the next time round
         with self._changed:
-            self._cache.put((group.view, index), image)
             wish = group.wanted.pop(index, None)
         if wish is not None:
-            wish.promise.set_result(image)
-
-
-def encode(frame: np.ndarray, image_format: Format) -> bytes:
-    """A frame, ``(H, W, 3)`` uint8 RGB, as an image file."""
-    suffix, options = _ENCODERS[image_format]
-    _, data = cv2.imencode(suffix, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)
-    return data.tobytes()
-
-
-def _give_way() -> None:
-    """Let this thread run when the processor has nothing better to do: answering others comes first."""
-    if sys.platform == "linux":  # where threads have priorities of their own
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _POLITE)
+            wish.promise.set_result(made)
 
 
 def _break(group: _Group, error: Exception) -> None:

@@ -28,6 +28,7 @@ from app.dependencies import (
     StorageDep,
     TurnsDep,
     VideoDep,
+    VisitorDep,
     find_project,
     find_video,
     require,
@@ -41,7 +42,9 @@ from app.settings import Settings
 from app.storage import Incoming, Storage
 from app.tables import Video
 from app.videos import service, upload
-from app.videos.frames import Format, Frames, View
+from app.videos.frame_maker import View
+from app.videos.frames import Frames
+from app.videos.images import Format
 from app.videos.probe import probe
 from app.videos.schemas import VideoOut
 
@@ -168,7 +171,7 @@ async def get_frame(
     video_id: Id,
     index: Annotated[int, Path(ge=0, le=MAX_ID)],
     request: Request,
-    caller: CallerDep,
+    visitor: VisitorDep,
     database: DatabaseDep,
     image_format: Annotated[Format, Query(alias="format")] = "jpeg",
     width: Annotated[int | None, Query(ge=1, le=16384)] = None,
@@ -177,9 +180,11 @@ async def get_frame(
     """The exact frame as an image."""
     frames: Frames = request.app.state.frames
 
+    # Fetched more often than everything else together: one thread and one transaction for all that it asks of the
+    # database.
     def look() -> Response | tuple[View, Future[bytes]]:
         with database.session(readonly=True) as session:
-            video = service.readable(find_video(video_id, session, caller))
+            video = service.readable(find_video(video_id, session, visitor.caller(session)))
         service.check_frame(video, index)
         assert video.proxy_sha256 is not None
         assert video.proxy_table_sha256 is not None

@@ -1,239 +1,21 @@
-"""A full disk refuses what it has no room for, keeps nothing of it, and works again once there is room."""
+"""Objects are kept whole or not at all, in a folder and in a bucket."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import sqlite3
-import subprocess
 import time
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import httpx2
 import numpy as np
 import obstore
 import pytest
 from obstore.store import from_url
-from sqlalchemy import update
 
-from app.database import connect
-from app.errors import NoSpace, Unreachable
+from app.errors import Unreachable
 from app.settings import Settings
 from app.storage import DamagedObject, Storage
-from app.tables import Job
-from pose.skeleton import Skeleton
-from pose.video_writer import VideoWriter
 from tests.services import free_port
-
-SIZE = 12 * 2**20
-COUNT = 17
-
-
-def runs(*command: str | Path) -> bool:
-    try:
-        return subprocess.run(command, capture_output=True).returncode == 0
-    except FileNotFoundError:
-        return False
-
-
-def mount(folder: Path, image: Path) -> bool:
-    """Put a small file system of its own at a folder; tells whether this machine lets us."""
-    folder.mkdir()
-    if (
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", folder], capture_output=True).returncode
-        == 0
-    ):
-        return True
-    with image.open("wb") as file:
-        file.truncate(SIZE)
-    with suppress(FileNotFoundError):
-        made = subprocess.run(["mkfs.ext4", "-q", image], capture_output=True)
-        return (
-            not made.returncode
-            and not subprocess.run(["mount", "-o", "loop", image, folder], capture_output=True).returncode
-        )
-    return False
-
-
-@pytest.fixture(scope="module")
-def small_disk(tmp_path_factory):
-    root = tmp_path_factory.mktemp("disk")
-    folder = root / "mounted"
-    if not mount(folder, root / "image"):
-        message = "no small file system could be mounted here: what a full disk does was NOT tested"
-        if os.environ.get("REQUIRE_SERVICES") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-@contextmanager
-def full(folder, spare=0):
-    """Fill the disk but for some bytes, for the length of a block."""
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    os.truncate(ballast, max(0, ballast.stat().st_size - spare))
-    try:
-        yield
-    finally:
-        ballast.unlink()
-
-
-@pytest.fixture(scope="module")
-def cramped(serving, small_disk, tmp_path_factory):
-    """A service on the small disk with a ready video of one track."""
-    path = tmp_path_factory.mktemp("video") / "black.mp4"
-    with VideoWriter(path, 25, 64, 48) as writer:
-        for _ in range(400):
-            writer.write(np.zeros((48, 64, 3), dtype=np.uint8))
-    service = serving(Settings(data_dir=small_disk / "data", port=0))
-    project = service.project(Skeleton(name="many", keypoints=tuple(f"k{index}" for index in range(COUNT))))
-    video = service.upload(project, path)
-    assert video["status"] == "ready"
-    service.track(video)
-    return service
-
-
-def shrink_log(service):
-    """Give back the room that SQLite's write-ahead log has set aside."""
-    with closing(sqlite3.connect(service.settings.data_dir / "posetween.db")) as connection:
-        assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
-
-
-def put(service, frames, x=1.0):
-    labels = [{"frame_index": frame, "track_id": 1, "keypoints": [[x, 2.5, 2]] * COUNT} for frame in frames]
-    return service.http.put("/videos/1/labels", json={"labels": labels})
-
-
-def noise(frames=12):
-    """A video of a few hundred KiB that does not compress."""
-    rng = np.random.default_rng(frames)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "noise.mp4"
-        with VideoWriter(path, 25, 160, 120) as writer:
-            for _ in range(frames):
-                writer.write(rng.integers(0, 255, (120, 160, 3), dtype=np.uint8))
-        return path.read_bytes()
-
-
-def test_an_upload_that_does_not_fit(cramped, small_disk, everything, refused):
-    data = noise()
-    pieces = [data[start : start + 9999] for start in range(0, len(data), 9999)]
-    before = everything(cramped)
-    with full(small_disk, spare=len(data) // 2):
-        refused(cramped.http.post("/projects/1/videos", content=data), 507)
-        refused(
-            cramped.http.post("/projects/1/videos", content=iter(pieces)),
-            507,
-        )
-        assert everything(cramped) == before
-        assert cramped.http.get("/videos/1").json()["status"] == "ready"
-    assert cramped.http.post("/projects/1/videos", content=data).status_code == 201
-    cramped.work()
-
-
-def test_a_file_for_which_the_database_has_no_room_is_not_kept(cramped, small_disk, everything, refused):
-    data = noise(13)
-    before = everything(cramped)
-    shrink_log(cramped)
-    with full(small_disk, spare=len(data) + 12_288):
-        refused(cramped.http.post("/projects/1/videos", content=data), 507)
-        assert everything(cramped) == before
-    assert cramped.http.post("/projects/1/videos", content=data).status_code == 201
-    cramped.work()
-
-
-def tus(service, method, url, content=None, **headers):
-    named = {name.replace("_", "-"): str(value) for name, value in headers.items()}
-    root = str(service.http.base_url).partition("/api/")[0]
-    return service.http.request(method, root + url, content=content, headers={"Tus-Resumable": "1.0.0", **named})
-
-
-def test_an_upload_goes_on_where_the_disk_was_full(cramped, small_disk, refused):
-    data = noise(14)
-    begun = tus(cramped, "POST", "/api/v1/uploads", Upload_Length=len(data), Upload_Metadata="project_id MQ==")
-    assert begun.status_code == 201
-    url, kind = begun.headers["location"], "application/offset+octet-stream"
-    with full(small_disk, spare=len(data) // 2):
-        refused(tus(cramped, "PATCH", url, data, Upload_Offset=0, Content_Type=kind), 507)
-        metadata = {"Upload-Length": len(data), "Upload-Metadata": "project_id MQ=="}
-        refused(tus(cramped, "POST", "/api/v1/uploads", **metadata), 507)
-        offset = int(tus(cramped, "HEAD", url).headers["upload-offset"])
-        assert len(data) // 4 < offset < len(data)
-    assert tus(cramped, "PATCH", url, data[:0], Upload_Offset=offset, Content_Type=kind).status_code == 204
-    shrink_log(cramped)
-    with full(small_disk, spare=len(data) - offset + 12_288):
-        refused(tus(cramped, "PATCH", url, data[offset:], Upload_Offset=offset, Content_Type=kind), 507)
-        assert tus(cramped, "HEAD", url).status_code == 507
-    number = tus(cramped, "HEAD", url).headers["posetween-video"]
-    assert cramped.http.get(f"/videos/{number}/content", params={"original": 1}).content == data
-    cramped.work()
-
-
-def test_labels_that_do_not_fit(cramped, small_disk, everything, refused):
-    assert put(cramped, range(5)).status_code == 200
-    before, shown = everything(cramped), cramped.http.get("/videos/1/labels").content
-    with full(small_disk):
-        answers = [put(cramped, range(400), x) for x in range(8)]
-        assert answers[-1].status_code == 507
-        for answer in answers:
-            refused(answer, 507)
-        assert everything(cramped) == before
-        assert cramped.http.get("/videos/1/labels").content == shown
-        assert cramped.http.get("/videos/1/frames/3").status_code == 200
-    assert put(cramped, range(400), 9).json()["written"] == 400
-
-
-def test_other_writes_on_a_full_disk(cramped, small_disk, everything, refused):
-    before = everything(cramped)
-    with full(small_disk):
-        codes = {cramped.http.post("/videos/1/tracks", json={"name": "x" * 200}).status_code for _ in range(60)}
-        assert codes <= {201, 507}
-        assert 507 in codes
-    assert cramped.http.post("/videos/1/tracks", json={"name": "room"}).status_code == 201
-    assert everything(cramped)["label"] == before["label"]
-
-
-def end_pauses(service):
-    database = connect(service.settings.database)
-    with database.session() as session:
-        session.execute(update(Job).values(lease_until=None))
-    database.dispose()
-
-
-def test_an_ingest_without_room_is_done_when_there_is(cramped, small_disk, everything):
-    data = noise(20)
-    video = cramped.http.post("/projects/1/videos", content=data).json()
-    with full(small_disk, spare=len(data) // 2):
-        for attempt, state in ((1, "queued"), (2, "queued"), (3, "failed")):
-            cramped.work()
-            job = cramped.http.get(f"/jobs/{video['ingest_job_id']}").json()
-            assert (job["attempt"], job["state"]) == (attempt, state)
-            assert "full" in job["error"]
-            end_pauses(cramped)
-        shown = cramped.http.get(f"/videos/{video['id']}").json()
-        assert "again" in shown["reason"]
-        kept = everything(cramped)["files"]
-        assert not [name for name, _ in kept if name.startswith("scratch")]
-    again = cramped.http.post("/projects/1/videos", content=data)
-    assert (again.status_code, again.json()["id"]) == (200, video["id"])
-    cramped.work()
-    assert cramped.http.get(f"/videos/{video['id']}").json()["status"] == "ready"
-
-
-def test_a_worker_waits_out_a_database_that_is_full(cramped, small_disk):
-    assert put(cramped, [0, 399]).status_code == 200
-    job = cramped.http.post("/videos/1/propagations", json={"engine": "linear"}).json()
-    shrink_log(cramped)
-    with full(small_disk):
-        cramped.work()
-        assert cramped.http.get(f"/jobs/{job['id']}").json()["state"] == "queued"
-    assert cramped.finished(job)["state"] == "succeeded"
 
 
 @pytest.fixture
@@ -266,25 +48,6 @@ def test_what_is_not_kept_leaves_nothing(storage):
     with pytest.raises(RuntimeError), storage.receive() as incoming:
         raise RuntimeError
     assert files(storage) == []
-
-
-def test_no_room_is_an_error_of_its_own(small_disk, tmp_path):
-    storage = Storage((small_disk / "objects").as_uri(), small_disk / "scratch")
-    before = len(files(storage))
-    with full(small_disk), pytest.raises(NoSpace):
-        storage.put(bytes(2**20))
-    assert len(files(storage)) == before
-
-
-def test_what_a_full_disk_still_took_is_counted(small_disk):
-    storage = Storage((small_disk / "objects").as_uri(), small_disk / "scratch")
-    data = os.urandom(2**20)
-    with full(small_disk, spare=2**19), storage.receive() as incoming:
-        with pytest.raises(NoSpace):
-            incoming.write(data)
-        kept = incoming.path.read_bytes()
-        assert 0 < len(kept) == incoming.size < len(data)
-        assert incoming.digest() == hashlib.sha256(kept).digest()
 
 
 def test_what_a_killed_process_left_is_swept_a_day_later(tmp_path):

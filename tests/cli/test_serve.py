@@ -5,12 +5,15 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import httpx2
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 
 def command(*words):
@@ -30,14 +33,23 @@ def up(tmp_path):
     process.stdout.close()
 
 
-def workers(process):
+def children(process, word):
+    """The processes that one began, by a word of their command lines."""
     found = []
     for child in psutil.Process(process.pid).children():
         # One that was just killed is gone, or has no command line any more.
         with suppress(psutil.NoSuchProcess):
-            if "worker" in child.cmdline():
+            if word in " ".join(child.cmdline()):
                 found.append(child)
     return found
+
+
+def workers(process):
+    return children(process, "worker --supervised")
+
+
+def answering(process):
+    return children(process, "spawn_main")
 
 
 def wait_until(holds, seconds=20):
@@ -110,6 +122,74 @@ def test_a_service_on_its_own_keeps_its_key_out_of_logs_and_ends_well(tmp_path):
     assert str(tmp_path / "data" / "admin.key") in said
     assert key not in said
     assert process.returncode == 0
+
+
+@pytest.fixture
+def several(tmp_path):
+    """`posetween serve` with three processes, and where they answer."""
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command("serve", "--json", "--port", 0, "--data-dir", tmp_path / "data", "--processes", 3),
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+    about = json.loads(process.stdout.readline())
+    wait_until(lambda: _answers(about["address"]), 60)
+    wait_until(lambda: len(answering(process)) == 3, 60)
+    yield process, about
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def counted(about):
+    """Requests for who one is, as the metrics have it, whichever process is asked for them."""
+    for family in text_string_to_metric_families(httpx2.get(f"{about['address']}/metrics").text):
+        for sample in family.samples:
+            if sample.name == "posetween_request_seconds_count" and sample.labels["route"] == "/api/v1/me":
+                return sample.value
+    return 0
+
+
+def test_several_processes_answer_and_count_as_one(several):
+    process, about = several
+    headers = {"Authorization": f"Bearer {about['key']}"}
+    wait_until(lambda: len(set(counted_by(process))) == 3, 60)
+    for _ in range(60):
+        assert httpx2.get(f"{about['address']}/api/v1/me", headers=headers).status_code == 200
+    assert [counted(about) for _ in range(9)] == [60] * 9
+    text = httpx2.get(f"{about['address']}/metrics").text
+    assert len(re.findall("^posetween_build_info{", text, re.MULTILINE)) == 1
+    assert re.search("^posetween_requests_in_flight 1.0$", text, re.MULTILINE)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 0
+
+
+def counted_by(process):
+    """The processes that began to count."""
+    (folder,) = Path(tempfile.gettempdir()).glob(f"posetween-metrics-{process.pid}-*")
+    return [file.stem.rpartition("_")[2] for file in folder.glob("gauge_*.db")]
+
+
+def test_a_process_that_ends_is_replaced_and_what_it_counted_stays(several):
+    process, about = several
+    headers = {"Authorization": f"Bearer {about['key']}"}
+    for _ in range(30):
+        httpx2.get(f"{about['address']}/api/v1/me", headers=headers)
+    first = answering(process)
+    os.kill(first[0].pid, signal.SIGKILL)
+    wait_until(lambda: len([child for child in answering(process) if child != first[0]]) == 3, 60)
+    assert httpx2.get(f"{about['address']}/api/v1/me", headers=headers).status_code == 200
+    assert counted(about) == 31
+
+
+def test_processes_do_not_outlive_the_one_that_began_them(several):
+    process, about = several
+    left = answering(process)
+    process.kill()
+    wait_until(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in left))
+    with pytest.raises(httpx2.TransportError):
+        httpx2.get(f"{about['address']}/readyz")
 
 
 def _answers(address):

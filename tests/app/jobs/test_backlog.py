@@ -8,25 +8,11 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.database import connect
 from app.jobs import backlog, ledger
 from app.jobs.backlog import BacklogCollector
-from app.tables import Job, Lab, Project, Upload
-from migrations import apply as migrate
+from app.tables import Job, Project, Upload
 
 FINISHED = 20_000
-
-
-@pytest.fixture
-def database(database_url):
-    database = connect(database_url)
-    migrate.upgrade(database)
-    with database.session() as session:
-        session.add(Lab(id=1, name="lab"))
-        session.flush()
-        session.add(Project(id=1, lab_id=1, name="project"))
-    yield database
-    database.dispose()
 
 
 def enqueue(session, **options):

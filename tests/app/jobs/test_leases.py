@@ -15,18 +15,6 @@ HOUR = 3600.0
 
 
 @pytest.fixture
-def database(database_url):
-    database = connect(database_url)
-    migrate.upgrade(database)
-    with database.session() as session:
-        session.add(Lab(id=1, name="lab"))
-        session.flush()
-        session.add(Project(id=1, lab_id=1, name="project"))
-    yield database
-    database.dispose()
-
-
-@pytest.fixture
 def running(database):
     """A job and a segment of it that a worker took while the clock showed an hour more."""
     with database.session() as session:

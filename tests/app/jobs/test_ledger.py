@@ -11,23 +11,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, select
 
-from app.database import connect
 from app.jobs import ledger
 from app.jobs.ledger import Fenced
 from app.tables import Job, Lab, Project
-from migrations import apply as migrate
-
-
-@pytest.fixture
-def database(database_url):
-    database = connect(database_url)
-    migrate.upgrade(database)
-    with database.session() as session:
-        session.add(Lab(id=1, name="lab"))
-        session.flush()
-        session.add(Project(id=1, lab_id=1, name="project"))
-    yield database
-    database.dispose()
 
 
 @pytest.fixture

@@ -11,8 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from app.errors import Busy
 from app.storage import Storage
-from app.videos.frames import Frames, View
+from app.videos.frame_cache import FrameCache
+from app.videos.frame_maker import View
+from app.videos.frames import Frames
 from pose.frame_table import FrameTable
 from pose.video import Video
 
@@ -99,8 +102,13 @@ def stored(tmp_path, proxy, house):
 
 
 @pytest.fixture
-def frames(stored):
-    served = Frames(stored[0], open_videos=2, cache_bytes=2**20, threads=2)
+def cache(tmp_path):
+    return FrameCache(tmp_path / "frames", 2**20)
+
+
+@pytest.fixture
+def frames(stored, cache):
+    served = Frames(stored[0], cache, open_videos=2, makers=2)
     yield served
     served.close()
 
@@ -136,9 +144,9 @@ def test_who_asks_for_the_same_frame_gets_the_same_image(frames, stored):
     assert len(set(images)) == 5
 
 
-def test_a_frame_is_made_as_long_as_one_of_those_who_asked_waits(stored):
+def test_a_frame_is_made_as_long_as_one_of_those_who_asked_waits(stored, cache):
     storage, view, _ = stored
-    served = Frames(storage, open_videos=2, cache_bytes=2**20, threads=1)
+    served = Frames(storage, cache, open_videos=2, makers=1)
     busy = [served.get(replace(view, width=width), 29) for width in range(100, 110)]
     mine, yours, alone = served.get(view, 3), served.get(view, 3), served.get(view, 44)
     assert mine is yours
@@ -174,17 +182,17 @@ def test_a_frame_that_cannot_be_read_fails_alone(frames, stored):
     assert image(frames.get(view, 5))[:2] == b"\xff\xd8"
 
 
-def test_without_room_each_frame_is_still_served(stored):
-    served = Frames(stored[0], open_videos=1, cache_bytes=0, threads=1)
+def test_without_room_each_frame_is_still_served(stored, tmp_path):
+    served = Frames(stored[0], FrameCache(tmp_path / "none", 0), open_videos=1, makers=1)
     images = {index: image(served.get(stored[1], index)) for index in (3, 12, 40)}
     again = {index: image(served.get(stored[1], index)) for index in (40, 3, 12)}
     served.close()
     assert images == again
 
 
-def test_promises_do_not_outlive_the_service(stored):
+def test_promises_do_not_outlive_the_service(stored, cache):
     storage, view, _ = stored
-    served = Frames(storage, open_videos=1, cache_bytes=2**20, threads=1)
+    served = Frames(storage, cache, open_videos=1, makers=1)
     promises = [served.get(replace(view, width=width), 29) for width in range(100, 140)]
     served.close()
     for promise in promises:
@@ -192,3 +200,25 @@ def test_promises_do_not_outlive_the_service(stored):
             assert promise.done()
     with pytest.raises(RuntimeError, match="stopped"):
         served.get(replace(view, width=99), 29)
+
+
+def test_two_services_share_what_is_made(stored, cache):
+    storage, view, _ = stored
+    one, other = (Frames(storage, cache, open_videos=1, makers=1) for _ in range(2))
+    made = image(one.get(view, 10))
+    assert other.get(view, 10) == made
+    one.close()
+    other.close()
+
+
+def test_who_would_wait_too_long_is_told_so(stored, cache):
+    storage, view, _ = stored
+    served = Frames(storage, cache, open_videos=1, makers=1)
+
+    def ask_for_too_many():
+        for width in range(1, 2000):  # far faster than they are decoded
+            served.get(replace(view, width=width), 29)
+
+    with pytest.raises(Busy, match="ask again"):
+        ask_for_too_many()
+    served.close()

@@ -1,0 +1,25 @@
+"""Frames as image files."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+
+Format = Literal["jpeg", "png", "webp"]
+
+_ENCODERS: dict[str, tuple[str, list[int]]] = {
+    "jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 90]),
+    "png": (".png", [cv2.IMWRITE_PNG_COMPRESSION, 3]),
+    "webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 90]),
+}
+#: What takes no longer to make than to decode.
+QUICK = ("jpeg",)
+
+
+def encode(frame: np.ndarray, image_format: Format) -> bytes:
+    """A frame, ``(H, W, 3)`` uint8 RGB, as an image file."""
+    suffix, options = _ENCODERS[image_format]
+    _, data = cv2.imencode(suffix, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)
+    return data.tobytes()

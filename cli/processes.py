@@ -1,0 +1,81 @@
+"""Several processes that answer requests on one socket: Python computes on one core in each."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import socket
+import tempfile
+import threading
+from functools import partial
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from app import logs
+from app.main import create_app
+from app.metrics import SHARED_FOLDER
+from app.settings import Settings
+
+#: Longer than a page's requests are apart, and than proxies before us keep a connection (60 s, most of them).
+_KEEP_ALIVE_SECONDS = 75
+#: A process that does not say that it lives for so long is replaced.
+_SILENCE_SECONDS = 30
+
+
+def run(chosen: Settings, listener: socket.socket) -> None:
+    """Answer on a socket until SIGTERM or SIGINT, replacing processes that end."""
+    with tempfile.TemporaryDirectory(prefix=f"posetween-metrics-{os.getpid()}-") as folder:
+        os.environ[SHARED_FOLDER] = folder
+        config = configure(
+            partial(_application, chosen),
+            factory=True,
+            workers=chosen.processes,
+            timeout_worker_healthcheck=_SILENCE_SECONDS,
+        )
+        try:
+            Multiprocess(config, [listener]).run()
+        finally:
+            del os.environ[SHARED_FOLDER]
+
+
+def configure(app: Any, **more: Any) -> uvicorn.Config:
+    """How requests are taken in. Logs are ours: ``app.logs`` formats them, ``app.request_log`` tells of requests."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        **more,
+    )
+
+
+def settle() -> None:
+    """Have the garbage collector leave alone what was loaded: that stays for good.
+
+    A request for 20 000 labels makes a million objects; looking through all others again and again would take a third
+    of its processor time.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def _application(chosen: Settings) -> FastAPI:
+    logs.configure(chosen)
+    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    app = create_app(chosen)
+    settle()
+    return app
+
+
+def _end_with_parent() -> None:
+    # A parent that was killed cannot tell; those it leaves would keep the port.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
