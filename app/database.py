@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from app.write_turn import WriteTurn
+
 _BUSY_SECONDS = 10
 
 # A process that is stopped in the middle of a transaction holds its locks no longer than this.
@@ -33,6 +36,9 @@ _TRANSACTIONS = 20
 # A connection that lay idle for so long is asked whether it still leads anywhere.
 _REST_SECONDS = 1.0
 _RESTS_SINCE = "rests since"
+
+# Of a connection that writes to SQLite.
+_TURN = "its turn to write"
 
 _AFTER_COMMIT = "acts after the commit"
 
@@ -143,10 +149,10 @@ def _postgres(url: str) -> Engine:
         except engine.dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError from error  # the pool tries once more, with a new connection
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        if not connection.get_execution_options().get("readonly", False):
-            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
+    @event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        connection.cursor().execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
+        connection.commit()
 
     return engine
 
@@ -164,9 +170,20 @@ def _sqlite(url: str, file: str | None) -> Engine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+    turn = WriteTurn(Path(f"{file}-turn")) if file else None
+
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         readonly = connection.get_execution_options().get("readonly", False)
+        if turn is not None and not readonly:
+            connection.info[_TURN] = turn.take(_BUSY_SECONDS)
         connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "checkin")
+    @event.listens_for(engine, "invalidate")
+    def end(connection: DBAPIConnection | None, record: ConnectionPoolEntry, *_: object) -> None:
+        descriptor = record.info.pop(_TURN, None)
+        if descriptor is not None:
+            os.close(descriptor)
 
     return engine
