@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-import sqlite3
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Float, create_engine, event, make_url
+from sqlalchemy import Engine, Float, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InterfaceError, InternalError, InvalidatePoolError, OperationalError
@@ -22,19 +21,24 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from app.write_turn import WriteTurn
+
 _BUSY_SECONDS = 10
-_LOOK_SECONDS = 0.001, 0.003
 
 # A process that is stopped in the middle of a transaction holds its locks no longer than this.
 _IDLE_SECONDS = 30
 
-# With this many transactions of requests under way, connections are left over for everything else.
-_CONNECTIONS = {"pool_size": 20, "max_overflow": 30}
+# With this many transactions of requests under way, connections are left over for everything else. None is closed while
+# others wait: opening one costs more than most requests. The ones used last are used next; the others may rest.
+_CONNECTIONS = {"pool_size": 50, "max_overflow": 0, "pool_use_lifo": True}
 _TRANSACTIONS = 20
 
 # A connection that lay idle for so long is asked whether it still leads anywhere.
 _REST_SECONDS = 1.0
 _RESTS_SINCE = "rests since"
+
+# Of a connection that writes to SQLite.
+_TURN = "its turn to write"
 
 _AFTER_COMMIT = "acts after the commit"
 
@@ -145,10 +149,10 @@ def _postgres(url: str) -> Engine:
         except engine.dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError from error  # the pool tries once more, with a new connection
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        if not connection.get_execution_options().get("readonly", False):
-            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
+    @event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        connection.cursor().execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
+        connection.commit()
 
     return engine
 
@@ -166,35 +170,20 @@ def _sqlite(url: str, file: str | None) -> Engine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+    turn = WriteTurn(Path(f"{file}-turn")) if file else None
+
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        if connection.get_execution_options().get("readonly", False):
-            connection.exec_driver_sql("BEGIN")
-        else:
-            _take_write_lock(connection)
+        readonly = connection.get_execution_options().get("readonly", False)
+        if turn is not None and not readonly:
+            connection.info[_TURN] = turn.take(_BUSY_SECONDS)
+        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "checkin")
+    @event.listens_for(engine, "invalidate")
+    def end(connection: DBAPIConnection | None, record: ConnectionPoolEntry, *_: object) -> None:
+        descriptor = record.info.pop(_TURN, None)
+        if descriptor is not None:
+            os.close(descriptor)
 
     return engine
-
-
-def _take_write_lock(connection: Connection) -> None:
-    """Begin to write when nobody else does.
-
-    SQLite's own way of waiting sleeps up to a tenth of a second between looks; a transaction takes a tenth of that.
-    """
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    driver.execute("PRAGMA busy_timeout=0")
-    try:
-        deadline = time.monotonic() + _BUSY_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                driver.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    break
-            else:
-                return
-            time.sleep(random.uniform(*_LOOK_SECONDS))
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails as everything else that fails
-    finally:
-        driver.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS}000")

@@ -35,7 +35,8 @@ _BEARER = HTTPBearer(auto_error=False, description="An API key")
 _COOKIE = APIKeyCookie(name=SESSION_COOKIE, auto_error=False, description="A session opened with an API key")
 
 
-# These only look something up; were they plain functions, each would be sent to a thread and back.
+# These only look something up; were they plain functions, each would be sent to a thread and back. What every request
+# needs does without them: each dependency of a dependency is one more step.
 
 
 async def _settings(request: Request) -> Settings:
@@ -77,7 +78,9 @@ TurnsDep = Annotated[Turns, Depends(_turns)]
 MetricsDep = Annotated[ApiMetrics, Depends(_metrics)]
 
 
-async def _session(request: Request, database: DatabaseDep, turns: TurnsDep) -> AsyncIterator[Session]:
+async def _session(request: Request) -> AsyncIterator[Session]:
+    database: Database = request.app.state.database
+    turns: Turns = request.app.state.turns
     readonly = request.method in origin.SAFE
     turn = turns.reading if readonly else turns.writing
     async with turn, contextmanager_in_threadpool(database.session(readonly=readonly)) as session:
@@ -92,31 +95,40 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Writing:
-    """Transactions that write, for handlers that are called often: each takes one thread once.
+class Transactions:
+    """Transactions for handlers that are called often: each takes one thread, once.
 
-    With ``SessionDep`` every dependency and the commit wait for a thread of their own, while nobody else may write.
+    With ``SessionDep`` every dependency and the commit wait for a thread of their own, and on SQLite nobody else may
+    write meanwhile.
     """
 
     database: Database
     turn: Semaphore
+    readonly: bool
 
     async def __call__(self, act: Callable[[Session], Answer]) -> Answer:
         """Do something in a transaction, when it is our turn."""
 
         def transaction() -> Answer:
-            with self.database.session() as session:
+            with self.database.session(readonly=self.readonly) as session:
                 return act(session)
 
         async with self.turn:
             return await run_in_threadpool(transaction)
 
 
-async def _writing(database: DatabaseDep, turns: TurnsDep) -> Writing:
-    return Writing(database, turns.writing)
+async def _reading(request: Request) -> Transactions:
+    state = request.app.state
+    return Transactions(state.database, state.turns.reading, readonly=True)
 
 
-WritingDep = Annotated[Writing, Depends(_writing)]
+async def _writing(request: Request) -> Transactions:
+    state = request.app.state
+    return Transactions(state.database, state.turns.writing, readonly=False)
+
+
+ReadingDep = Annotated[Transactions, Depends(_reading)]
+WritingDep = Annotated[Transactions, Depends(_writing)]
 
 
 @dataclass(frozen=True)
@@ -125,10 +137,6 @@ class Doorkeeper:
 
     usage: Usage
     rates: Rates
-
-
-async def _doorkeeper(request: Request) -> Doorkeeper:
-    return request.app.state.doorkeeper  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -166,19 +174,20 @@ class Visitor:
 
 async def _visitor(
     request: Request,
-    settings: SettingsDep,
-    doorkeeper: Annotated[Doorkeeper, Depends(_doorkeeper)],
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
     cookie: Annotated[str | None, Security(_COOKIE)],
 ) -> Visitor:
-    return Visitor(request, doorkeeper, settings.auth, credentials.credentials if credentials else None, cookie)
+    state = request.app.state
+    key = credentials.credentials if credentials else None
+    return Visitor(request, state.doorkeeper, state.settings.auth, key, cookie)
 
 
 #: For handlers that look up everything they need in one transaction.
 VisitorDep = Annotated[Visitor, Depends(_visitor)]
 
 
-def _caller(visitor: VisitorDep, database: DatabaseDep) -> Caller:
+def _caller(visitor: VisitorDep) -> Caller:
+    database: Database = visitor.request.app.state.database
     with database.session(readonly=True) as session:
         return visitor.caller(session)
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from anyio import CapacityLimiter, Semaphore, create_task_group
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from app import errors, health, home, origin, scraping
@@ -125,12 +125,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_bytes=settings.max_json_bytes)
     app.add_middleware(TusManners, path=f"{PREFIX}/uploads")
     errors.install(app)
-    api = APIRouter(prefix=PREFIX, responses=problem_responses(400, 401, 403, 404, 422, 429))
-    for router in (keys, sessions, labs, audit, projects, uploads, videos, tracks, labels, runs, jobs, exports):
-        api.include_router(router)
-    for router in (trainings, checkpoints, estimates):
-        api.include_router(router)
-    app.include_router(api)
+    # Routes are looked through in turn: what pages ask for all the time comes first.
+    asked_often = (videos, labels, tracks, jobs, runs)
+    others = (keys, sessions, labs, audit, projects, uploads, exports, trainings, checkpoints, estimates)
+    for router in asked_often + others:
+        app.include_router(router, prefix=PREFIX, responses=problem_responses(400, 401, 403, 404, 422, 429))
     for router in (home.router, health.router, scraping.router):
         app.include_router(router)
     # Outside of what Starlette puts around everything else: the answer to a mistake of ours is logged and has these

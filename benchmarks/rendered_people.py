@@ -33,14 +33,14 @@ def spec(number: int) -> SceneSpec:
         num_frames=FRAMES,
         width=288,
         height=216,
-        size=float(rng.uniform(0.6, 0.9)),
-        speed=float(rng.uniform(0.4, 0.8)),
-        occlusion=float(rng.uniform(0.0, 0.4)),
-        motion_blur=float(rng.uniform(0.3, 1.0)),
-        defocus=float(rng.uniform(0.0, 0.3)),
-        camera_motion=float(rng.uniform(0.0, 0.5)),
-        compression=float(rng.uniform(0.0, 0.5)),
-        clutter=float(rng.uniform(0.2, 0.8)),
+        size=float(rng.uniform(0.75, 0.95)),
+        speed=float(rng.uniform(0.3, 0.7)),
+        occlusion=0.0,  # what stands in front hides the same on all frames
+        motion_blur=float(rng.uniform(0.2, 0.6)),
+        defocus=0.0,
+        camera_motion=float(rng.uniform(0.0, 0.3)),
+        compression=float(rng.uniform(0.0, 0.3)),
+        clutter=float(rng.uniform(0.0, 0.4)),
     )
 
 
@@ -68,7 +68,7 @@ def swept(rng: np.random.Generator, frames: np.ndarray, track: Track) -> tuple[n
     start = -int(rng.integers(0, 6))
     while start < count:
         lasts, angle = int(rng.integers(3, 11)), rng.uniform(0, 2 * np.pi)
-        thick, colour = rng.uniform(0.12, 0.3) * height, rng.integers(0, 256, 3)
+        thick, colour = rng.uniform(0.06, 0.16) * height, rng.integers(0, 256, 3)
         along = (columns - width / 2) * np.cos(angle) + (rows - height / 2) * np.sin(angle)
         reach = np.abs(along).max() + thick
         stripes = 1 + 0.2 * np.sin(along / rng.uniform(2, 9))

@@ -19,9 +19,11 @@ from app.dependencies import (
     DatabaseDep,
     Id,
     MetricsDep,
+    ReadingDep,
     SessionDep,
     StorageDep,
     VideoDep,
+    VisitorDep,
     WritingDep,
     find_video,
     require,
@@ -157,9 +159,10 @@ def delete_label(
     response_class=Response,
     responses={200: {"content": {"application/json": {"schema": schema(LabelsOut)}}}, **problem_responses(409)},
 )
-def get_labels(
-    video: VideoDep,
-    session: SessionDep,
+async def get_labels(
+    video_id: Id,
+    visitor: VisitorDep,
+    reading: ReadingDep,
     storage: StorageDep,
     start: Frame = 0,
     stop: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None,
@@ -167,21 +170,27 @@ def get_labels(
     revision: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None,
 ) -> Response:
     """Read a window of frames, at most 4096 at a time. ``revision`` reads the human labels as they were."""
-    num_frames = readable(video).num_frames
-    assert num_frames is not None
-    wanted = num_frames if stop is None else min(stop, num_frames)
-    end = max(min(wanted, start + MAX_WINDOW), start)
-    size = projects.skeleton(session, video.project_id).size
-    tracks = windows.read(session, storage, video, size, start=start, stop=end, layer=layer, revision=revision)
-    answer = LabelsOut(
-        revision=video.revision if revision is None else min(revision, video.revision),
-        layer=layer,
-        start=start,
-        stop=end,
-        next_start=end if end < wanted else None,
-        labels=windows.show(tracks),
-    )
-    return Response(msgspec.json.encode(answer), media_type="application/json", headers={"ETag": f'"{video.revision}"'})
+
+    def read(session: Session) -> Response:
+        video = readable(find_video(video_id, session, visitor.caller(session)))
+        num_frames = video.num_frames
+        assert num_frames is not None
+        wanted = num_frames if stop is None else min(stop, num_frames)
+        end = max(min(wanted, start + MAX_WINDOW), start)
+        size = projects.skeleton(session, video.project_id).size
+        tracks = windows.read(session, storage, video, size, start=start, stop=end, layer=layer, revision=revision)
+        answer = LabelsOut(
+            revision=video.revision if revision is None else min(revision, video.revision),
+            layer=layer,
+            start=start,
+            stop=end,
+            next_start=end if end < wanted else None,
+            labels=windows.show(tracks),
+        )
+        body = msgspec.json.encode(answer)
+        return Response(body, media_type="application/json", headers={"ETag": f'"{video.revision}"'})
+
+    return await reading(read)
 
 
 @router.get("/revisions")

@@ -145,7 +145,8 @@ def _write(
     key_id: int | None,
     if_match: int | None,
 ) -> Written:
-    _check_fresh(session, video, labels, history.lock(session, video), if_match)
+    if if_match is not None:
+        _check_fresh(session, video, labels, history.lock(session, video), if_match)
     revision = history.begin(session, video, kind, key_id)
     corrects = {index: label.corrects_run_id for index, label in enumerate(asked) if label.corrects_run_id is not None}
     history.append(session, video.id, revision, labels, said=labels.keypoints[..., 2] > 0, corrects=corrects)

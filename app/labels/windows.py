@@ -17,6 +17,9 @@ from app.storage import Storage
 from app.tables import Video
 from pose.track import Track
 
+#: A row of them becomes a list of ``(x, y, v)``.
+_POINT = np.dtype([("x", np.float64), ("y", np.float64), ("v", np.int64)])
+
 
 @dataclass(frozen=True, eq=False)
 class Layered:
@@ -81,9 +84,10 @@ def read(
         chosen = poses.visible_runs(session, video.id) if runs is None else runs
         pseudo = poses.read(session, storage, chosen, num_keypoints, start=start, stop=stop)
     nobody = Track.empty(num_keypoints), np.zeros(0, dtype=np.int64)
-    nothing = PseudoLabels(*nobody)
     return [
-        _merge(number, *human.get(number, nobody), pseudo.get(number, nothing))
+        _merge(number, *human.get(number, nobody), pseudo[number])
+        if number in pseudo
+        else _alone(number, *human[number])
         for number in sorted(human.keys() | pseudo.keys())
     ]
 
@@ -107,24 +111,21 @@ def _show(track: Layered) -> list[LabelOut]:
     # Rows become lists together: one by one that takes longer than reading them.
     poses_, known = track.poses, track.poses.visibility > 0
     by_hand = (track.human | ~known).all(axis=1) & ((track.runs == 0) | known.any(axis=1))
-    columns = (
-        poses_.frames.tolist(),
-        np.round(poses_.xy.astype(float), 4).tolist(),
-        poses_.visibility.tolist(),
-        by_hand.tolist(),
-        track.revisions.tolist(),
-        track.runs.tolist(),
-    )
+    points = np.empty(known.shape, _POINT)
+    points["x"], points["y"] = np.moveaxis(np.round(poses_.xy.astype(float), 4), -1, 0)
+    points["v"] = poses_.visibility
     labels = [
         LabelOut(
             frame_index=frame,
             track_id=track.number,
-            keypoints=[(x, y, v) for (x, y), v in zip(xy, visibility, strict=True)],
+            keypoints=keypoints,
             source="human" if human else "pseudo",
             revision=revision or None,
             run_id=run or None,
         )
-        for frame, xy, visibility, human, revision, run in zip(*columns, strict=True)
+        for frame, keypoints, human, revision, run in zip(
+            *(column.tolist() for column in (poses_.frames, points, by_hand, track.revisions, track.runs)), strict=True
+        )
     ]
     for row in np.flatnonzero(~by_hand).tolist():
         _tell_of_machine(labels[row], track, row)
@@ -145,6 +146,10 @@ def _track(labels: Labels, number: int) -> tuple[Track, np.ndarray]:
     track = labels.track(number)
     mine = labels.tracks == number
     return track, labels.revisions[mine][np.isin(labels.frames[mine], track.frames)]
+
+
+def _alone(number: int, poses_: Track, revisions: np.ndarray) -> Layered:
+    return Layered(number, poses_, poses_.visibility > 0, revisions, np.zeros(len(poses_), dtype=np.int64))
 
 
 def _merge(number: int, above: Track, revisions: np.ndarray, below: PseudoLabels) -> Layered:

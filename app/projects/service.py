@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import invalid
@@ -32,11 +33,10 @@ def show(session: Session, project: Project) -> ProjectOut:
 
 def skeleton(session: Session, project_id: int, version: int | None = None) -> Skeleton:
     """A project's skeleton, as it is or as it was."""
-    if version is None:
-        project = session.get(Project, project_id)
-        assert project is not None
-        version = project.skeleton_version
-    return _schema(session, project_id, version).skeleton()
+    wanted = Project.skeleton_version if version is None else version
+    query = select(SkeletonVersion.definition).join(Project, Project.id == SkeletonVersion.project_id)
+    definition = session.scalars(query.where(Project.id == project_id, SkeletonVersion.version == wanted)).one()
+    return SkeletonSchema.model_validate(definition).skeleton()
 
 
 def change_skeleton(session: Session, project: Project, wanted: SkeletonSchema) -> None:

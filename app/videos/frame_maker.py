@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cv2
 
+from app.errors import Busy
 from app.videos.frame_cache import FrameCache
 from app.videos.images import QUICK, Format, encode
 from pose.frame_table import FrameTable
@@ -69,8 +70,11 @@ class Task:
     wanted: frozenset[int]
 
 
-class MakerDied(Exception):
-    """The process ended over a task."""
+@dataclass(frozen=True)
+class _End:
+    """What the process says when it is done with a task."""
+
+    error: Exception | None = None
 
 
 class FrameMaker:
@@ -90,23 +94,22 @@ class FrameMaker:
 
         Raises:
             Exception: Whatever reading the video raises.
-            MakerDied: The process ended.
+            Busy: The process ended over it.
         """
         connection = self._connection or self._begin()
+        end: _End | None = None
         try:
             connection.send(task)
-            while (said := connection.recv()) is not None:
-                if isinstance(said, BaseException):
-                    raise said
+            while not isinstance(said := connection.recv(), _End):
                 yield said
-        except (EOFError, OSError) as error:
-            if isinstance(error, OSError) and not isinstance(error, ConnectionError):
-                raise  # the video's, not the connection's
-            self.close()
-            raise MakerDied("the process that decodes this video ended over it") from error
-        except GeneratorExit:
-            self.close()  # in the middle of a task
-            raise
+            end = said
+        except (EOFError, ConnectionError) as error:
+            raise Busy("the process that decodes this video ended over it; ask again") from error
+        finally:
+            if end is None:
+                self.close()  # it is gone, or in the middle of a task that nobody waits for
+        if end.error is not None:
+            raise end.error
 
     def close(self) -> None:
         """End the process."""
@@ -133,12 +136,14 @@ def _serve(connection: Connection, folder: Path, max_bytes: int, open_videos: in
     with suppress(EOFError, ConnectionError):
         while True:
             task: Task = connection.recv()
+            end = _End()
             try:
                 _make(task, cache, readers, connection)
             except (EOFError, ConnectionError):
                 raise
             except Exception as error:
-                connection.send(error)
+                end = _End(error)
+            connection.send(end)
 
 
 def _make(task: Task, cache: FrameCache, readers: _Readers, connection: Connection) -> None:
@@ -154,7 +159,6 @@ def _make(task: Task, cache: FrameCache, readers: _Readers, connection: Connecti
             image = encode(video.read(index, size), view.image_format)
             cache.put(view.name(index), image)
         connection.send((index, image))
-    connection.send(None)
 
 
 class _Readers:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from starlette.requests import ClientDisconnect
 
 from app import blobs
@@ -23,6 +24,7 @@ from app.dependencies import (
     DatabaseDep,
     Id,
     ProjectDep,
+    ReadingDep,
     SessionDep,
     SettingsDep,
     StorageDep,
@@ -172,7 +174,7 @@ async def get_frame(
     index: Annotated[int, Path(ge=0, le=MAX_ID)],
     request: Request,
     visitor: VisitorDep,
-    database: DatabaseDep,
+    reading: ReadingDep,
     image_format: Annotated[Format, Query(alias="format")] = "jpeg",
     width: Annotated[int | None, Query(ge=1, le=16384)] = None,
     if_none_match: Annotated[str | None, Header(max_length=1000)] = None,
@@ -180,11 +182,8 @@ async def get_frame(
     """The exact frame as an image."""
     frames: Frames = request.app.state.frames
 
-    # Fetched more often than everything else together: one thread and one transaction for all that it asks of the
-    # database.
-    def look() -> Response | tuple[View, Future[bytes]]:
-        with database.session(readonly=True) as session:
-            video = service.readable(find_video(video_id, session, visitor.caller(session)))
+    def look(session: Session) -> Response | tuple[View, Future[bytes]]:
+        video = service.readable(find_video(video_id, session, visitor.caller(session)))
         service.check_frame(video, index)
         assert video.proxy_sha256 is not None
         assert video.proxy_table_sha256 is not None
@@ -202,7 +201,7 @@ async def get_frame(
 
     headers = {"Cache-Control": _FOR_EVER}
     # No transaction and no thread is held while a frame is decoded: labels are written meanwhile.
-    found = await run_in_threadpool(look)
+    found = await reading(look)
     if isinstance(found, Response):
         return found
     view, promise = found

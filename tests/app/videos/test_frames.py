@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -209,6 +210,22 @@ def test_two_services_share_what_is_made(stored, cache):
     assert other.get(view, 10) == made
     one.close()
     other.close()
+
+
+def test_a_maker_that_dies_takes_only_its_task_with_it(stored, cache):
+    storage, view, _ = stored
+    before = set(multiprocessing.active_children())
+    served = Frames(storage, cache, open_videos=1, makers=1)
+    assert image(served.get(view, 3))[:2] == b"\xff\xd8"
+    until(lambda: isinstance(served.get(view, 29), bytes) and not served._groups)
+    (maker,) = set(multiprocessing.active_children()) - before
+    maker.kill()
+    maker.join()
+    with pytest.raises(Busy, match="ask again"):
+        image(served.get(view, 44))
+    assert image(served.get(view, 44))[:2] == b"\xff\xd8"
+    served.close()
+    assert set(multiprocessing.active_children()) <= before
 
 
 def test_who_would_wait_too_long_is_told_so(stored, cache):
