@@ -175,7 +175,7 @@ def _sqlite(url: str, file: str | None) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         readonly = connection.get_execution_options().get("readonly", False)
-        if turn is not None and not readonly:
+        if turn is not None and not readonly and connection.info.get(_TURN) is None:
             connection.info[_TURN] = turn.take(_BUSY_SECONDS)
         connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
 

@@ -56,23 +56,14 @@ log = logging.getLogger(__name__)
 PREFIX = "/api/v1"
 
 
-def check_reach(settings: Settings) -> None:
-    """Refuse to serve everybody.
-
-    Raises:
-        ValueError: Others than this machine could reach a service that asks for no key.
-    """
-    if not settings.auth and not origin.is_loopback(settings.host):
-        raise ValueError(f"refusing to serve on {settings.host} without authentication; bind 127.0.0.1 or turn auth on")
-
-
 def create_app(settings: Settings) -> FastAPI:
     """Build the service.
 
     Raises:
         ValueError: The settings would serve everybody on the network without asking for a key.
     """
-    check_reach(settings)
+    if not settings.auth and not origin.is_loopback(settings.host):
+        raise ValueError(f"refusing to serve on {settings.host} without authentication; bind 127.0.0.1 or turn auth on")
     database = connect(settings.database)
     bell = Bell(settings.broker_url) if settings.broker_url else None
     if bell is not None:

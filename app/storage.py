@@ -310,7 +310,10 @@ def open_storage(settings: Settings, kind: Callable[..., Storage] = Storage) -> 
 
 
 def _remote(url: str) -> ObjectStore:
-    return from_url(url, retry_config={"max_retries": _RETRIES, "retry_timeout": _RETRIED_FOR})
+    try:
+        return from_url(url, retry_config={"max_retries": _RETRIES, "retry_timeout": _RETRIED_FOR})
+    except BaseError as error:
+        raise ValueError(f"{url} is no storage that this service knows; write file:// or s3://") from error
 
 
 def _check(wanted: str, found: str) -> None:

@@ -1,4 +1,4 @@
-"""Several processes that answer requests on one socket: Python computes on one core in each."""
+"""The processes that answer requests: this one, or several on one socket, since Python computes on one core in each."""
 
 from __future__ import annotations
 
@@ -29,11 +29,28 @@ _SILENCE_SECONDS = 30
 _TURN_SECONDS = 0.0005
 
 
-def run(chosen: Settings, listener: socket.socket) -> None:
-    """Answer on a socket until SIGTERM or SIGINT, replacing processes that end."""
+def run(chosen: Settings, app: FastAPI, listener: socket.socket) -> None:
+    """Answer on a socket until SIGTERM or SIGINT; of several processes, each makes an application of its own."""
+    if chosen.processes == 1:
+        _alone(app, listener)
+    else:
+        _together(chosen, listener)
+
+
+def _alone(app: FastAPI, listener: socket.socket) -> None:
+    server = uvicorn.Server(_configure(app))
+    # uvicorn raises the signal that stopped it once more when it is done; by default that would kill us before the
+    # worker is stopped.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+    _settle()
+    server.run([listener])
+
+
+def _together(chosen: Settings, listener: socket.socket) -> None:
     with tempfile.TemporaryDirectory(prefix=f"posetween-metrics-{os.getpid()}-") as folder:
         os.environ[SHARED_FOLDER] = folder
-        config = configure(
+        config = _configure(
             partial(_application, chosen),
             factory=True,
             workers=chosen.processes,
@@ -45,8 +62,8 @@ def run(chosen: Settings, listener: socket.socket) -> None:
             del os.environ[SHARED_FOLDER]
 
 
-def configure(app: Any, **more: Any) -> uvicorn.Config:
-    """How requests are taken in. Logs are ours: ``app.logs`` formats them, ``app.request_log`` tells of requests."""
+def _configure(app: Any, **more: Any) -> uvicorn.Config:
+    # Logs are ours: ``app.logs`` formats them, ``app.request_log`` tells of requests.
     return uvicorn.Config(
         app,
         log_config=None,
@@ -57,7 +74,7 @@ def configure(app: Any, **more: Any) -> uvicorn.Config:
     )
 
 
-def settle() -> None:
+def _settle() -> None:
     """Set Python up for a service.
 
     The garbage collector leaves alone what was loaded: that stays for good, and a request for 20 000 labels makes a
@@ -75,7 +92,7 @@ def _application(chosen: Settings) -> FastAPI:
     logs.configure(chosen)
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     app = create_app(chosen)
-    settle()
+    _settle()
     return app
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,17 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-import uvicorn
+from fastapi import FastAPI
 
 from app import logs
 from app.audit import service as audit
 from app.database import connect
 from app.keys.service import Caller, Role, ensure_admin_key
-from app.main import check_reach, create_app
+from app.main import create_app
 from app.metrics import SHARED_FOLDER
 from app.settings import Settings
 from app.videos.frame_cache import FrameCache
-from cli import processes as several
+from cli import processes as processes_
 from cli.options import BrokerUrl, DatabaseUrl, DataDir, Host, Json, Port, Processes, StorageUrl, UsageError, settings
 from migrations.apply import upgrade
 
@@ -55,9 +54,10 @@ def up(
         broker_url=broker_url,
     )
     logs.configure(chosen)
-    listener = _open(chosen)
+    app, listener = _open(chosen)
     with _worker(chosen):
-        _run(chosen, listener, as_json=as_json)
+        _announce(chosen, listener, as_json=as_json)
+        processes_.run(chosen, app, listener)
 
 
 def serve(
@@ -81,7 +81,9 @@ def serve(
         broker_url=broker_url,
     )
     logs.configure(chosen)
-    _run(chosen, _open(chosen), as_json=as_json, shows_key=False)
+    app, listener = _open(chosen)
+    _announce(chosen, listener, as_json=as_json, shows_key=False)
+    processes_.run(chosen, app, listener)
 
 
 def prepare(chosen: Settings) -> None:
@@ -101,31 +103,17 @@ def prepare(chosen: Settings) -> None:
         database.dispose()
 
 
-def _open(chosen: Settings) -> socket.socket:
+def _open(chosen: Settings) -> tuple[FastAPI, socket.socket]:
     """Everything that can be refused, before anything is started."""
     try:
-        check_reach(chosen)
         prepare(chosen)
-        return socket.create_server((chosen.host, chosen.port))
+        return create_app(chosen), socket.create_server((chosen.host, chosen.port))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot serve on {chosen.host}:{chosen.port}: {error}") from error
 
 
-def _run(chosen: Settings, listener: socket.socket, *, as_json: bool, shows_key: bool = True) -> None:
-    _announce(chosen, f"http://{chosen.host}:{listener.getsockname()[1]}", as_json=as_json, shows_key=shows_key)
-    if chosen.processes > 1:
-        several.run(chosen, listener)
-        return
-    server = uvicorn.Server(several.configure(create_app(chosen)))
-    # uvicorn raises the signal that stopped it once more when it is done; by default that would kill us before the
-    # worker is stopped.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
-    several.settle()
-    server.run([listener])
-
-
-def _announce(chosen: Settings, address: str, *, as_json: bool, shows_key: bool) -> None:
+def _announce(chosen: Settings, listener: socket.socket, *, as_json: bool, shows_key: bool = True) -> None:
+    address = f"http://{chosen.host}:{listener.getsockname()[1]}"
     log.info("serving at %s", address)
     key = chosen.admin_key_file.read_text().strip()
     if as_json:

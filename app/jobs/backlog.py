@@ -109,6 +109,7 @@ class BacklogCollector(Collector):
     def _ask(self) -> Backlog:
         with self._database.session(readonly=True) as session:
             if session.get_bind().dialect.name == "postgresql":
+                # What is set locally is set for a transaction, which readers have none of otherwise.
                 session.connection(execution_options={"isolation_level": "READ COMMITTED"})
                 session.execute(text(f"SET LOCAL statement_timeout = '{_PATIENCE_SECONDS:g}s'"))
             return look(session)

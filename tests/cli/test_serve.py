@@ -204,6 +204,8 @@ def _answers(address):
         (["serve", "--host", "0.0.0.0", "--port", "0"], {"POSETWEEN_AUTH": "0"}, "without authentication"),
         (["up", "--port", "0"], {"POSETWEEN_AUTH": "0", "POSETWEEN_HOST": "::"}, "without authentication"),
         (["serve", "--host", "203.0.113.9", "--port", "0"], {}, "cannot serve"),
+        (["serve", "--port", "0", "--storage-url", "nowhere://x"], {}, "cannot serve"),
+        (["serve", "--port", "0", "--storage-url", "nowhere://x", "--processes", "2"], {}, "cannot serve"),
     ],
 )
 def test_what_cannot_be_served_is_said(tmp_path, words, environment, sentence):

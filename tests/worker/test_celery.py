@@ -16,8 +16,8 @@ from app.database import connect
 from app.jobs import ledger
 from app.jobs.bell import TASK, Bell
 from app.settings import Settings
-from app.tables import Job, Lab, Project
-from migrations import apply as migrate
+from app.tables import Job, Project
+from tests.ledgers import ledger as with_project
 from tests.services import free_port, redis_binary, run_redis
 from worker.caretaker import Caretaker
 from worker.loop import work
@@ -37,14 +37,8 @@ def queues(broker_url):
 
 @pytest.fixture
 def database(new_postgres):
-    database = connect(new_postgres())
-    migrate.upgrade(database)
-    with database.session() as session:
-        session.add(Lab(id=1, name="lab"))
-        session.flush()
-        session.add(Project(id=1, lab_id=1, name="project"))
-    yield database
-    database.dispose()
+    with with_project(new_postgres()) as database:
+        yield database
 
 
 @pytest.fixture
