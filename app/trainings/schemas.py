@@ -19,7 +19,8 @@ class TrainingIn(BaseModel):
     Args:
         estimator: Which network; that of the base checkpoint where left out, else ``stdpose``.
         preset: Its size; that of the base checkpoint where left out, else ``tiny``.
-        base_checkpoint_id: Checkpoint to go on from; the weights of the package or of its backbone where left out.
+        base_checkpoint_id: Checkpoint to go on from, or, where it is of another estimator, whose backbone and head to
+            begin with; the weights of the package or of its backbone where left out.
         epochs: Passes over the labels at most; a training that no longer gets better ends earlier.
         batch: Clips of a step.
         rate: Peak learning rate.

@@ -91,10 +91,9 @@ def _base(session: Session, project: Project, wanted: TrainingIn) -> Checkpoint 
     base = session.get(Checkpoint, wanted.base_checkpoint_id)
     if base is None or session.get_one(Project, base.project_id).lab_id != project.lab_id:
         raise invalid(field, f"there is no checkpoint {wanted.base_checkpoint_id}")
-    for name in ("estimator", "preset"):
-        asked, has = getattr(wanted, name), getattr(base, name)
-        if asked is not None and asked != has:
-            raise invalid(f"/{name}", f"checkpoint {base.id} is of the {name} {has}; leave {name} out to go on from it")
+    if wanted.preset is not None and wanted.preset != base.preset:
+        sentence = f"checkpoint {base.id} is of the preset {base.preset}; leave preset out to go on from it"
+        raise invalid("/preset", sentence)
     version = project.skeleton_version
     theirs = projects.skeleton(session, base.project_id, base.skeleton_version).keypoints
     if theirs != projects.skeleton(session, project.id, version).keypoints:

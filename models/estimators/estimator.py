@@ -21,6 +21,8 @@ from models.estimators.heads import HeatmapHead
 #: Input pixels per cell of heat maps and fine features, and per token.
 HEATMAP_STRIDE, TOKEN_STRIDE = STRIDES[0], STRIDES[-1]
 
+_COMMON = frozenset({"backbone", "embed", "embed_finer", "position", "head"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class EstimatorConfig:
@@ -198,6 +200,20 @@ class Estimator(nn.Module):
             rows: ``(B, T)`` which of them each clip is made of.
             labelled: See ``forward``.
         """
+
+    def take_over(self, other: Estimator) -> None:
+        """Begin with what all estimators have in common, of one that was trained: backbone, tokens and head.
+
+        Raises:
+            ValueError: It is of another size.
+        """
+        theirs, own = other._common(), self._common()
+        if theirs.keys() != own.keys() or any(theirs[name].shape != own[name].shape for name in own):
+            raise ValueError("the two estimators are of different sizes")
+        self.load_state_dict(theirs, strict=False)
+
+    def _common(self) -> dict[str, Tensor]:
+        return {name: weight for name, weight in self.state_dict().items() if name.split(".")[0] in _COMMON}
 
     def advance(self, progress: float) -> None:
         """Hear which share of the training is done, 0 to 1; estimators that learn in stages change theirs by it."""

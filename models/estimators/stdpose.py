@@ -34,7 +34,7 @@ class StdPoseEstimatorConfig(EstimatorConfig):
         dynamics: Whether there is a branch of motion; for ablations.
     """
 
-    layers: int = 2
+    layers: int = 1
     mask: bool = True
     synthesis: bool = True
     dynamics: bool = True

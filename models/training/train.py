@@ -80,7 +80,7 @@ def train(
         training: What is learnt from.
         validation: What is kept aside, to choose the best epoch by.
         folder: Where the state, the checkpoint and decoded frames are kept.
-        base: A checkpoint of the same estimator and skeleton to begin with.
+        base: A checkpoint of the same skeleton and size to begin with; of another estimator, what all have in common.
         recipe: Goes into the checkpoint, for its pedigree.
         step: Called several times a second; what it raises ends the training, which can go on from its last epoch.
 
@@ -152,16 +152,24 @@ class _Run:
         config, points = self._config, self._skeleton.size
         try:
             size = configure(config.estimator, config.preset, points, **config.changes)
+            network = build(config.estimator, size, seed=config.seed, pretrained="shipped" if base is None else None)
             if base is None:
-                return build(config.estimator, size, seed=config.seed)
+                return network
             loaded = load(base, self._skeleton)
         except (ValueError, ImportError) as error:  # CheckpointError is a ValueError
             raise TrainingError(str(error)) from error
-        if loaded.name != config.estimator or loaded.estimator.config != size:
-            raise TrainingError(
-                f"{base.name} holds a {loaded.name} of another kind or size than {config.estimator}, {config.preset}"
-            )
-        return loaded.estimator
+        refusal = TrainingError(
+            f"{base.name} holds a {loaded.name} of another size than {config.estimator}, {config.preset}"
+        )
+        if loaded.name == config.estimator:
+            if loaded.estimator.config != size:
+                raise refusal
+            return loaded.estimator
+        try:
+            network.take_over(loaded.estimator)
+        except ValueError as error:
+            raise refusal from error
+        return network
 
     def _resume(self) -> None:
         try:

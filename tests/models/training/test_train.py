@@ -105,6 +105,21 @@ def test_a_training_begins_with_a_checkpoint(fly, split, tmp_path: Path) -> None
     assert all(torch.equal(old[name], new[name]) for name in old)
 
 
+def test_another_estimator_begins_with_what_all_have_in_common(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    list(train(QUICK, fly[1], *split, tmp_path / "first"))
+    base = tmp_path / "first" / "best.safetensors"
+    still = replace(QUICK, estimator="stdpose", epochs=1, rate=0.0)
+    list(train(still, fly[1], *split, tmp_path / "second", base=base))
+    old, new = load_file(base), load_file(tmp_path / "second" / "best.safetensors")
+    common = [name for name in old if name.split(".")[0] in ("backbone", "embed", "embed_finer", "position", "head")]
+    assert len(common) < len(old)
+    assert all(torch.equal(old[name], new[name]) for name in common)
+    for estimator in ("stdpose", QUICK.estimator):
+        wider = replace(still, estimator=estimator, changes={**QUICK.changes, "head_channels": 40})
+        with pytest.raises(TrainingError, match=f"holds a {QUICK.estimator} of another size"):
+            list(train(wider, fly[1], *split, tmp_path / "third", base=base))
+
+
 def test_accumulated_parts_learn_the_same(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     whole = next(train(replace(QUICK, accumulate=1), fly[1], *split, tmp_path / "whole"))
     parts = next(train(replace(QUICK, accumulate=4), fly[1], *split, tmp_path / "parts"))
