@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from anyio import CapacityLimiter, Semaphore, create_task_group
+from anyio import CapacityLimiter, create_task_group
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
@@ -70,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     counting = shared_by_processes(registry)
     metrics = ApiMetrics.on(counting)
     storage = open_storage(settings, partial(ObservedStorage, StorageMetrics.on(counting)))
-    turns = Turns(reading=Semaphore(database.readers), writing=Semaphore(database.writers))
+    turns = Turns.of(database)
     intake = Intake(settings, database, storage, turns, Parts(settings.scratch_dir / "uploads"))
     cache = FrameCache(settings.frames_dir, settings.frame_cache_bytes)
     makers = max(1, (os.cpu_count() or 1) // settings.processes)

@@ -22,9 +22,9 @@ from app.dependencies import (
     MAX_ID,
     CallerDep,
     DatabaseDep,
+    GlancingDep,
     Id,
     ProjectDep,
-    ReadingDep,
     SessionDep,
     SettingsDep,
     StorageDep,
@@ -174,7 +174,7 @@ async def get_frame(
     index: Annotated[int, Path(ge=0, le=MAX_ID)],
     request: Request,
     visitor: VisitorDep,
-    reading: ReadingDep,
+    glancing: GlancingDep,
     image_format: Annotated[Format, Query(alias="format")] = "jpeg",
     width: Annotated[int | None, Query(ge=1, le=16384)] = None,
     if_none_match: Annotated[str | None, Header(max_length=1000)] = None,
@@ -201,7 +201,7 @@ async def get_frame(
 
     headers = {"Cache-Control": _FOR_EVER}
     # No transaction and no thread is held while a frame is decoded: labels are written meanwhile.
-    found = await reading(look)
+    found = await glancing(look)
     if isinstance(found, Response):
         return found
     view, promise = found
