@@ -176,18 +176,29 @@ class Visitor:
             TooMany: The key sent too many.
         """
         if not self.auth:
-            origin.check_loopback(self.request)
             caller = keys.local_admin(session)
         elif self.key is None and self.cookie is not None:
             caller = sessions.authenticate(session, self.cookie)
-            origin.check_session(self.request)
         else:
             caller = keys.authenticate(session, self.key)
+        self.let_in(caller)
+        return caller
+
+    def let_in(self, caller: Caller) -> None:
+        """Count one more request of somebody who is known.
+
+        Raises:
+            Forbidden: It comes from another site's page.
+            TooMany: The key sent too many.
+        """
+        if not self.auth:
+            origin.check_loopback(self.request)
+        elif caller.session_id is not None:
+            origin.check_session(self.request)
         request_log.note_caller(self.request, caller.lab_id, caller.key_id)
         if caller.key_id is not None:
             self.doorkeeper.usage.note(caller.key_id)
             answer_headers.add(self.request, self.doorkeeper.rates.take(caller.key_id))
-        return caller
 
 
 async def _visitor(

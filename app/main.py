@@ -47,6 +47,7 @@ from app.version import VERSION
 from app.videos.frame_cache import FrameCache
 from app.videos.frames import Frames
 from app.videos.router import router as videos
+from app.videos.sights import new_sights
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.storage = storage
     app.state.intake = intake
     app.state.frames = frames
+    app.state.sights = new_sights()
     app.state.readiness = Readiness(database, storage, bell)
     app.state.registry = registry
     app.state.metrics = metrics
