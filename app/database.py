@@ -28,10 +28,14 @@ _BUSY_SECONDS = 10
 # A process that is stopped in the middle of a transaction holds its locks no longer than this.
 _IDLE_SECONDS = 30
 
-# With this many transactions of requests under way, connections are left over for everything else. None is closed while
-# others wait: opening one costs more than most requests. The ones used last are used next; the others may rest.
+# More than requests use at a time. None is closed while others wait: opening one costs more than most requests. Those
+# used last are used next; the others may rest.
 _CONNECTIONS = {"pool_size": 50, "max_overflow": 0, "pool_use_lifo": True}
-_TRANSACTIONS = 20
+
+_READERS = 20
+# Postgres would let more write; but in one process they only take turns computing, while others wait for the rows that
+# they hold.
+_WRITERS = 3
 
 # A connection that lay idle for so long is asked whether it still leads anywhere.
 _REST_SECONDS = 1.0
@@ -81,12 +85,12 @@ class Database:
     @property
     def readers(self) -> int:
         """Reading transactions that requests may hold at a time."""
-        return _TRANSACTIONS
+        return _READERS
 
     @property
     def writers(self) -> int:
         """Writing transactions that requests may hold at a time."""
-        return 1 if self.engine.dialect.name == "sqlite" else _TRANSACTIONS
+        return 1 if self.engine.dialect.name == "sqlite" else _WRITERS
 
     @contextmanager
     def session(self, *, readonly: bool = False) -> Iterator[Session]:

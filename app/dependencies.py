@@ -51,16 +51,28 @@ async def _database(request: Request) -> Database:
     return request.app.state.database  # type: ignore[no-any-return]
 
 
+_GLANCES = 3  # at a time
+
+
 @dataclass(frozen=True)
 class Turns:
     """Who may hold a transaction: everybody else waits on the event loop.
 
     A request keeps its connection while it waits for a thread. Were there more such requests than connections, or two
     writers on SQLite, the threads would all be taken by requests that wait for a connection or the write lock.
+
+    Those that look up a thing or two and wait for no storage hardly do anything but compute. Each more at a time would
+    only take turns with the others on the one core that Python has, and with the thread that reads all requests.
     """
 
     reading: Semaphore
+    glancing: Semaphore
     writing: Semaphore
+
+    @classmethod
+    def of(cls, database: Database) -> Turns:
+        """Turns in as many transactions as a database has room for."""
+        return cls(Semaphore(database.readers), Semaphore(_GLANCES), Semaphore(database.writers))
 
 
 async def _turns(request: Request) -> Turns:
@@ -122,12 +134,18 @@ async def _reading(request: Request) -> Transactions:
     return Transactions(state.database, state.turns.reading, readonly=True)
 
 
+async def _glancing(request: Request) -> Transactions:
+    state = request.app.state
+    return Transactions(state.database, state.turns.glancing, readonly=True)
+
+
 async def _writing(request: Request) -> Transactions:
     state = request.app.state
     return Transactions(state.database, state.turns.writing, readonly=False)
 
 
 ReadingDep = Annotated[Transactions, Depends(_reading)]
+GlancingDep = Annotated[Transactions, Depends(_glancing)]
 WritingDep = Annotated[Transactions, Depends(_writing)]
 
 
@@ -158,18 +176,29 @@ class Visitor:
             TooMany: The key sent too many.
         """
         if not self.auth:
-            origin.check_loopback(self.request)
             caller = keys.local_admin(session)
         elif self.key is None and self.cookie is not None:
             caller = sessions.authenticate(session, self.cookie)
-            origin.check_session(self.request)
         else:
             caller = keys.authenticate(session, self.key)
+        self.let_in(caller)
+        return caller
+
+    def let_in(self, caller: Caller) -> None:
+        """Count one more request of somebody who is known.
+
+        Raises:
+            Forbidden: It comes from another site's page.
+            TooMany: The key sent too many.
+        """
+        if not self.auth:
+            origin.check_loopback(self.request)
+        elif caller.session_id is not None:
+            origin.check_session(self.request)
         request_log.note_caller(self.request, caller.lab_id, caller.key_id)
         if caller.key_id is not None:
             self.doorkeeper.usage.note(caller.key_id)
             answer_headers.add(self.request, self.doorkeeper.rates.take(caller.key_id))
-        return caller
 
 
 async def _visitor(
@@ -186,10 +215,8 @@ async def _visitor(
 VisitorDep = Annotated[Visitor, Depends(_visitor)]
 
 
-def _caller(visitor: VisitorDep) -> Caller:
-    database: Database = visitor.request.app.state.database
-    with database.session(readonly=True) as session:
-        return visitor.caller(session)
+async def _caller(visitor: VisitorDep, glancing: GlancingDep) -> Caller:
+    return await glancing(visitor.caller)
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]

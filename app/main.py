@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from anyio import CapacityLimiter, Semaphore, create_task_group
+from anyio import CapacityLimiter, create_task_group
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
@@ -50,6 +50,7 @@ from app.version import VERSION
 from app.videos.frame_cache import FrameCache
 from app.videos.frames import Frames
 from app.videos.router import router as videos
+from app.videos.sights import new_sights
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
     counting = shared_by_processes(registry)
     metrics = ApiMetrics.on(counting)
     storage = open_storage(settings, partial(ObservedStorage, StorageMetrics.on(counting)))
-    turns = Turns(reading=Semaphore(database.readers), writing=Semaphore(database.writers))
+    turns = Turns.of(database)
     intake = Intake(settings, database, storage, turns, Parts(settings.scratch_dir / "uploads"))
     cache = FrameCache(settings.frames_dir, settings.frame_cache_bytes)
     makers = max(1, (os.cpu_count() or 1) // settings.processes)
@@ -109,6 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.storage = storage
     app.state.intake = intake
     app.state.frames = frames
+    app.state.sights = new_sights()
     app.state.readiness = Readiness(database, storage, bell)
     app.state.registry = registry
     app.state.metrics = metrics

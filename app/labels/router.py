@@ -17,6 +17,7 @@ from app.dependencies import (
     MAX_ID,
     CallerDep,
     DatabaseDep,
+    GlancingDep,
     Id,
     MetricsDep,
     ReadingDep,
@@ -162,6 +163,7 @@ def delete_label(
 async def get_labels(
     video_id: Id,
     visitor: VisitorDep,
+    glancing: GlancingDep,
     reading: ReadingDep,
     storage: StorageDep,
     start: Frame = 0,
@@ -190,7 +192,8 @@ async def get_labels(
         body = msgspec.json.encode(answer)
         return Response(body, media_type="application/json", headers={"ETag": f'"{video.revision}"'})
 
-    return await reading(read)
+    # Only what machines say is in storage.
+    return await (glancing if layer == "human" else reading)(read)
 
 
 @router.get("/revisions")

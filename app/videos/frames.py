@@ -65,6 +65,10 @@ class Frames:
         self._makers = makers or os.cpu_count() or 1
         self._ended = False
 
+    def kept(self, view: View, index: int) -> bytes | None:
+        """A frame that the video has, where it was made already."""
+        return self._cache.get(view.name(index))
+
     def get(self, view: View, index: int) -> bytes | Future[bytes]:
         """A frame that the video has, or a promise of it, which is broken with whatever reading the file raises.
 

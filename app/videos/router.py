@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -22,9 +21,9 @@ from app.dependencies import (
     MAX_ID,
     CallerDep,
     DatabaseDep,
+    GlancingDep,
     Id,
     ProjectDep,
-    ReadingDep,
     SessionDep,
     SettingsDep,
     StorageDep,
@@ -49,6 +48,7 @@ from app.videos.frames import Frames
 from app.videos.images import Format
 from app.videos.probe import probe
 from app.videos.schemas import VideoOut
+from app.videos.sights import Sight, Sights
 
 router = APIRouter(tags=["videos"])
 
@@ -174,44 +174,49 @@ async def get_frame(
     index: Annotated[int, Path(ge=0, le=MAX_ID)],
     request: Request,
     visitor: VisitorDep,
-    reading: ReadingDep,
+    glancing: GlancingDep,
     image_format: Annotated[Format, Query(alias="format")] = "jpeg",
     width: Annotated[int | None, Query(ge=1, le=16384)] = None,
     if_none_match: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> Response:
     """The exact frame as an image."""
     frames: Frames = request.app.state.frames
+    sights: Sights = request.app.state.sights
 
-    def look(session: Session) -> Response | tuple[View, Future[bytes]]:
-        video = service.readable(find_video(video_id, session, visitor.caller(session)))
-        service.check_frame(video, index)
-        assert video.proxy_sha256 is not None
-        assert video.proxy_table_sha256 is not None
-        assert video.width is not None
-        smaller = width if width is not None and width < video.width else None
-        headers["ETag"] = etag = f'"{video.proxy_sha256[:32]}-{index}-{image_format}-{smaller or "full"}"'
-        if if_none_match is not None and (etag in if_none_match or if_none_match.strip() == "*"):
-            return Response(status_code=304, headers=headers)
-        view = View(video.proxy_sha256, video.proxy_table_sha256, image_format, smaller)
-        found = frames.get(view, index)
-        return (view, found) if isinstance(found, Future) else show(found)
+    def look(session: Session) -> Sight:
+        caller = visitor.caller(session)
+        return Sight.of(service.readable(find_video(video_id, session, caller)), caller)
 
-    def show(image: bytes) -> Response:
-        return Response(image, media_type=f"image/{image_format}", headers=headers)
+    place = (visitor.key, visitor.cookie, video_id)
+    sight = sights.get(place)
+    if sight is None:
+        sights[place] = sight = await glancing(look)
+    else:
+        visitor.let_in(sight.caller)
+    service.check_frame(sight.num_frames, index)
+    smaller = width if width is not None and width < sight.width else None
+    etag = f'"{sight.proxy_sha256[:32]}-{index}-{image_format}-{smaller or "full"}"'
+    headers = {"Cache-Control": _FOR_EVER, "ETag": etag}
+    if if_none_match is not None and (etag in if_none_match or if_none_match.strip() == "*"):
+        return Response(status_code=304, headers=headers)
+    view = View(sight.proxy_sha256, sight.table_sha256, image_format, smaller)
+    # Reading what is kept takes less time than sending it to a thread.
+    image = frames.kept(view, index) or await _made(request, frames, view, index)
+    return Response(image, media_type=f"image/{image_format}", headers=headers)
 
-    headers = {"Cache-Control": _FOR_EVER}
-    # No transaction and no thread is held while a frame is decoded: labels are written meanwhile.
-    found = await reading(look)
-    if isinstance(found, Response):
+
+async def _made(request: Request, frames: Frames, view: View, index: int) -> bytes:
+    """A frame that has to be made. No transaction and no thread is held meanwhile: labels are written."""
+    found = await run_in_threadpool(frames.get, view, index)
+    if isinstance(found, bytes):
         return found
-    view, promise = found
-    made = asyncio.wrap_future(promise)
+    made = asyncio.wrap_future(found)
     while not (await asyncio.wait({made}, timeout=_LOOK_SECONDS))[0]:
         if await request.is_disconnected():
             # A page that jumps on calls off what it asked for.
             await run_in_threadpool(frames.forget, view, index)
             raise ClientDisconnect
-    return show(made.result())
+    return made.result()
 
 
 @router.get(

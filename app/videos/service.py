@@ -81,15 +81,14 @@ def readable(video: Video) -> Video:
     return video
 
 
-def check_frame(video: Video, index: int) -> None:
-    """Refuse a frame that a readable video does not have.
+def check_frame(num_frames: int, index: int) -> None:
+    """Refuse a frame that a video does not have.
 
     Raises:
         NotFound: There is no such frame.
     """
-    assert video.num_frames is not None
-    if index >= video.num_frames:
-        detail = f"there is no frame {index}: the video has the frames 0 to {video.num_frames - 1}"
+    if index >= num_frames:
+        detail = f"there is no frame {index}: the video has the frames 0 to {num_frames - 1}"
         raise NotFound(detail, [FieldProblem(pointer="/index", detail=detail, location="path")])
 
 

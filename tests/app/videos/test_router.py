@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime, timedelta
+
+import httpx2
 import pytest
+
+from app.videos import sights
 
 
 def content(house, span=None, **query):
@@ -77,3 +83,39 @@ def test_a_video_that_is_still_read_has_no_frames_yet(house, everything, refused
     problem = refused(house.http.request(method, f"/videos/{ingesting['id']}/{path}", json=body), 409)
     assert "ingest" in problem["detail"]
     assert everything(house.service) == before
+
+
+@pytest.fixture
+def guest(house):
+    """Somebody with a key of their own, and how to take it away."""
+    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    made = house.http.post("/keys", json={"name": "guest", "role": "reader", "expires_at": soon}).json()
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    with httpx2.Client(base_url=house.http.base_url, headers=headers) as http:
+        http.revoke = lambda: house.http.delete(f"/keys/{made['id']}")
+        yield http
+
+
+def test_a_key_that_was_revoked_sees_frames_of_the_same_video_for_a_moment_and_no_others(house, guest, refused):
+    frame = f"{house.url}/frames/0"
+    assert guest.get(frame).status_code == 200
+    began = time.monotonic()
+    assert guest.revoke().status_code == 204
+    refused(guest.get(house.url), 401)
+    refused(guest.get("/videos/9999/frames/0"), 401)
+    while (status := guest.get(frame).status_code) == 200:
+        assert time.monotonic() - began < 2 * sights.SECONDS
+        time.sleep(0.1)
+    assert status == 401
+
+
+def test_what_is_known_of_a_video_does_not_let_in_who_may_not_see_it(house, refused):
+    frame = f"{house.url}/frames/0"
+    assert house.http.get(frame).status_code == 200
+    for shown in ({}, {"Authorization": "Bearer pt_1_x"}, {"Cookie": "posetween_session=ps_1_x"}):
+        refused(httpx2.get(f"{house.http.base_url}{frame.removeprefix('/')}", headers=shown), 401)
+    refused(house.http.get(f"{house.url}/frames/99999"), 404)
+
+
+def test_frames_that_come_without_a_look_at_the_database_count_too(house, guest):
+    assert all("RateLimit" in guest.get(f"{house.url}/frames/0").headers for _ in range(3))
