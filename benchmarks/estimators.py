@@ -170,10 +170,10 @@ def main() -> None:
     asked = f"--minutes {wish.minutes:g} --start-minutes {wish.start_minutes:g} --seeds {wish.seeds}"
     print(f"Command: `python -m benchmarks.estimators --folder DIR {asked}{' --ablations' * wish.ablations}`\n")
     print(
-        f"{TRAINED} videos of {FRAMES} frames to learn from, every third frame labelled, {VALIDATED} to choose the epoch "
-        f"by, {TESTED} to test on. Preset `tiny`, one thread each; every network got the steps that fit into "
-        f"{wish.minutes:g} minutes, and began with the baseline after {wish.start_minutes:g}. Errors are per cent of the "
-        "box diagonal, PCK per cent of points.\n"
+        f"{TRAINED} videos of {FRAMES} frames to learn from, every third frame labelled, {VALIDATED} to choose the "
+        f"epoch by, {TESTED} to test on. Preset `tiny`, one thread each; every network got the steps that fit into "
+        f"{wish.minutes:g} minutes, and began with the baseline after {wish.start_minutes:g}. Errors are per cent of "
+        "the box diagonal, PCK per cent of points.\n"
     )
     table(MAIN, results, steps)
     if wish.ablations:

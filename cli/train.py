@@ -30,7 +30,10 @@ def train(
     preset: Annotated[
         str, typer.Option(help="Size: tiny, small, base, large, huge; all but tiny want a GPU.")
     ] = "tiny",
-    base: Annotated[Path | None, typer.Option(help="Checkpoint to go on from, or to begin another estimator with.", show_default=False)] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint to go on from, or to begin another estimator with.", show_default=False),
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the labels at most.")] = 20,
     minutes: Annotated[float, typer.Option(min=0, help="End by the clock instead, where positive.")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Clips of a step.")] = 16,
