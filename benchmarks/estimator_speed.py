@@ -1,7 +1,8 @@
 """How fast the estimators learn and estimate, beside the backbone alone, which is the limit for that backbone.
 
 Run ``python -m benchmarks.estimator_speed > benchmarks/results/estimator_speed.md``; ``--device cuda --presets
-small,base`` measures on a GPU. What is compared is measured by turns; each figure is the median of the rounds.
+small,base`` measures on a GPU. What is compared is measured by turns; each figure is the median of the rounds. Then one
+estimator with switches that are off in training and estimating: weights in channels-last order, ``torch.compile``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ ROUNDS = 7
 BATCH = 16
 FRAMES = 64  # of a video, in inference
 EDGES = torch.tensor([[0, 1], [1, 2]])
+SWITCHES = ("as shipped", "channels-last", "`torch.compile`")
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:
@@ -91,6 +93,30 @@ def estimating(network: Estimator, device: torch.device, *, half: bool, alone: b
     return go
 
 
+def switched(name: str, preset: str, device: torch.device) -> None:
+    """Print how much faster an estimator gets by each switch, in bfloat16 as it is used."""
+    config = configure(name, preset, POINTS)
+    works = {}
+    for switch in SWITCHES:
+        network = build(name, config, pretrained=None).to(device)
+        if switch == "channels-last":
+            network = network.to(memory_format=torch.channels_last)
+        if switch == "`torch.compile`":  # encode and relate are called by themselves, and not always with equal shapes
+            for part in ("forward", "encode", "relate"):
+                setattr(network, part, torch.compile(getattr(network, part)))
+        works[f"learn {switch}"] = learning(network, device, half=True)
+        works[f"all {switch}"] = estimating(network, device, half=True, alone=False)
+    taken = by_turns(works, device)
+    print(f"### `{name}` in bfloat16 with switches\n")
+    print(f"| switch | clips/s learnt | frames/s estimated | times as fast, learnt / estimated |\n|{'---|' * 4}")
+    for switch in SWITCHES:
+        spent = [taken[f"{what} {switch}"] for what in ("learn", "all")]
+        gains = [taken[f"{what} {SWITCHES[0]}"] / own for what, own in zip(("learn", "all"), spent, strict=True)]
+        cells = f"{BATCH / spent[0]:.0f} | {FRAMES / spent[1]:.0f} | {gains[0]:.2f} / {gains[1]:.2f}"
+        print(f"| {switch} | {cells} |", flush=True)
+    print()
+
+
 def main() -> None:
     """Measure and print a Markdown page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -127,6 +153,7 @@ def main() -> None:
             cells = [" / ".join(f"{value:.0f}" for value in pair) for pair in (learnt, whole, alone)]
             print(f"| `{name}` | {count:.1f} M | {' | '.join(cells)} | {share[0]:.2f} / {share[1]:.2f} |", flush=True)
         print()
+        switched("stdpose", preset, device)
     if device.type == "cuda":
         print(f"Peak GPU memory {torch.cuda.max_memory_allocated() / 2**20:.0f} MB.")
     print(f"Peak memory of the process {peak_mb():.0f} MB.")

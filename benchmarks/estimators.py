@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.kept_training import trained
+from benchmarks.kept_training import longest_wait, trained
 from benchmarks.rendered_people import FRAMES, people
 from models.estimators.losses import Truth, losses
 from models.estimators.presets import build, configure
@@ -176,6 +176,9 @@ def main() -> None:
         "the box diagonal, PCK per cent of points.\n"
     )
     table(MAIN, results, steps)
+    places = [wish.folder / "runs" / one.name(seed, steps[one.title]) for one, seed in wanted]
+    waited = max(longest_wait(place) for place in places)
+    print(f"\nNo epoch spent more than {100 * waited:.1f} % of its time waiting for clips.")
     if wish.ablations:
         print("\n## Ablations, one seed\n")
         table(MAIN + ABLATIONS, {key: result for key, result in results.items() if key[1] == 0}, steps)

@@ -47,6 +47,12 @@ def trained(
     return figures_of_test
 
 
+def longest_wait(place: Path) -> float:
+    """Largest share of an epoch that a training spent waiting for clips, up to its best epoch."""
+    recipe = json.loads((place / "best.json").read_text())["recipe"]
+    return max(float(epoch["waiting"]) for epoch in recipe["curve"])
+
+
 def test(estimator: Estimator, clips: Clips) -> dict[str, float]:
     """Mean errors in per cent of the box diagonal on all, on visible and on hidden points, and PCK in per cent."""
     found, _ = predict(estimator, clips, torch.device("cpu"))
