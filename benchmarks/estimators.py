@@ -4,8 +4,8 @@ Run ``python -m benchmarks.estimators --folder DIR > benchmarks/results/estimato
 kept in DIR when it ends, and goes on where it stopped when the command is given again; ``--at-once 2`` trains two side
 by side. Time is made equal by steps: how long a step of each network takes is measured first, by turns in one process,
 and each gets as many steps as ``--minutes`` hold. As in the papers, whose networks all begin with one that was trained
-to find poses in single pictures, all begin with the same one here: the baseline, trained for ``--start-minutes``. The
-baseline itself goes on with all of its layers, the others with backbone, tokens and head.
+to find poses in single pictures, all begin with the same one here: backbone, tokens and head, trained for
+``--start-minutes``. What each adds to them begins anew, the layers of the baseline too.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Variant:
         return "-".join([self.estimator, *(f"{key}={value}" for key, value in self.changes), f"{steps}", f"{seed}"])
 
 
+START = Variant("start", "single_frame", (("layers", 0),))
 MAIN = (
     Variant("single frame (baseline)", "single_frame"),
     Variant("STDPose", "stdpose"),
@@ -102,8 +103,8 @@ def step_seconds(variants: tuple[Variant, ...], points: int) -> dict[str, float]
 
 def begin(folder: Path, steps: int) -> Path:
     """The checkpoint that all networks begin with, trained unless it is there."""
-    run(folder, MAIN[0], _START_SEED, steps)
-    return folder / "runs" / MAIN[0].name(_START_SEED, steps) / "best.safetensors"
+    run(folder, START, _START_SEED, steps)
+    return folder / "runs" / START.name(_START_SEED, steps) / "best.safetensors"
 
 
 def run(folder: Path, variant: Variant, seed: int, steps: int, base: Path | None = None) -> dict[str, float]:
@@ -156,10 +157,10 @@ def main() -> None:
     skeleton, _ = people(wish.folder / "videos", 0, TRAINED + VALIDATED + TESTED)
     kept = wish.folder / "step-seconds.json"
     if not kept.exists():
-        kept.write_text(json.dumps(step_seconds(MAIN + ABLATIONS, skeleton.size)))
+        kept.write_text(json.dumps(step_seconds((START, *MAIN, *ABLATIONS), skeleton.size)))
     seconds: dict[str, float] = json.loads(kept.read_text())
     steps = {title: round(60 * wish.minutes / each) for title, each in seconds.items()}
-    start = begin(wish.folder, round(60 * wish.start_minutes / seconds[MAIN[0].title]))
+    start = begin(wish.folder, round(60 * wish.start_minutes / seconds[START.title]))
     wanted = [(one, seed) for seed in range(wish.seeds) for one in variants if one in MAIN or seed == 0]
     with ProcessPoolExecutor(wish.at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
         runs = {
@@ -172,8 +173,8 @@ def main() -> None:
     print(
         f"{TRAINED} videos of {FRAMES} frames to learn from, every third frame labelled, {VALIDATED} to choose the "
         f"epoch by, {TESTED} to test on. Preset `tiny`, one thread each; every network got the steps that fit into "
-        f"{wish.minutes:g} minutes, and began with the baseline after {wish.start_minutes:g}. Errors are per cent of "
-        "the box diagonal, PCK per cent of points.\n"
+        f"{wish.minutes:g} minutes, and began with a backbone and head that had been trained for "
+        f"{wish.start_minutes:g} on single frames. Errors are per cent of the box diagonal, PCK per cent of points.\n"
     )
     table(MAIN, results, steps)
     places = [wish.folder / "runs" / one.name(seed, steps[one.title]) for one, seed in wanted]

@@ -65,7 +65,7 @@ class FeedForward(nn.Module):
             nn.LayerNorm(channels),
             nn.Linear(channels, _EXPANSION * channels),
             nn.GELU(),
-            nn.Linear(_EXPANSION * channels, channels),
+            quiet(nn.Linear(_EXPANSION * channels, channels)),
             nn.Dropout(drop),
         )
 
@@ -83,7 +83,7 @@ class Attention(nn.Module):
         self.heads = heads
         self.query = nn.Linear(channels, channels)
         self.source = nn.Linear(channels, 2 * channels)
-        self.leaving = nn.Linear(channels, channels)
+        self.leaving = quiet(nn.Linear(channels, channels))
 
     def forward(self, tokens: Tensor, source: Tensor, bias: Tensor | None = None) -> Tensor:
         """Mix; ``bias`` ``(B, M)`` is added to the scores of the source."""
@@ -93,3 +93,13 @@ class Attention(nn.Module):
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=added)
         left: Tensor = self.leaving(mixed.transpose(1, 2).flatten(2))
         return left
+
+
+def quiet(layer: nn.Linear) -> nn.Linear:
+    """The last layer of a residual branch, which hardly says anything at first.
+
+    So a network begins as what it was built upon, which may be trained already (after Goyal et al., arXiv 1706.02677).
+    """
+    nn.init.normal_(layer.weight, std=0.001)
+    nn.init.zeros_(layer.bias)
+    return layer

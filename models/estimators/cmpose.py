@@ -132,7 +132,8 @@ class CmPose(Estimator):
         for layer in self.fine:
             mixed = layer(mixed)
         if merged.shape[1]:
-            others = others + mixed[:, kept:].gather(1, member[..., None].expand(-1, -1, channels))
+            learnt = mixed[:, kept:] - merged
+            others = others + learnt.gather(1, member[..., None].expand(-1, -1, channels))
         return torch.cat([mixed[:, :kept], others], dim=1).gather(1, order.argsort(dim=-1)[..., None].expand_as(tokens))
 
 

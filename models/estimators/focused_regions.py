@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from models.estimators.attention import CrossLayer, EncoderLayer
+from models.estimators.attention import CrossLayer, EncoderLayer, quiet
 from models.estimators.deformable import DeformableCrossAttention
 from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
 
@@ -65,7 +65,7 @@ class FocusedRegions(Estimator):
         )
         self.time = nn.Parameter(0.02 * torch.randn(config.frames, 1, channels))
         self.join = nn.Sequential(nn.LayerNorm(5 * channels), nn.Linear(5 * channels, channels), nn.GELU())
-        self.leaving = nn.Linear(channels, channels)
+        self.leaving = quiet(nn.Linear(channels, channels))
 
     def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
         """See ``Estimator.relate``; labels are not looked at."""

@@ -18,9 +18,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.backbones import GROUPS
-from models.estimators.attention import CrossLayer, EncoderLayer
+from models.estimators.attention import CrossLayer, EncoderLayer, quiet
 from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
 from models.heatmaps import DynamicAwareMask
+
+_OPEN = 3.0  # the gate's logit at first: nearly all of the representation, hardly any motion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,8 @@ class StdPoseEstimator(Estimator):
             self.joining = CrossLayer(channels, config.heads, config.drop)
         if config.dynamics:
             self.dynamics = MotionDynamics(config)
-            self.gate = nn.Linear(2 * channels, channels)
+            self.gate = quiet(nn.Linear(2 * channels, channels))
+            nn.init.constant_(self.gate.bias, _OPEN)
 
     def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
         """See ``Estimator.relate``; heat maps of labels replace initial ones."""

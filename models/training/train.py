@@ -80,7 +80,8 @@ def train(
         training: What is learnt from.
         validation: What is kept aside, to choose the best epoch by.
         folder: Where the state, the checkpoint and decoded frames are kept.
-        base: A checkpoint of the same skeleton and size to begin with; of another estimator, what all have in common.
+        base: A checkpoint of the same skeleton and size to begin with; where the network is another one, with what all
+                have in common.
         recipe: Goes into the checkpoint, for its pedigree.
         step: Called several times a second; what it raises ends the training, which can go on from its last epoch.
 
@@ -158,17 +159,14 @@ class _Run:
             loaded = load(base, self._skeleton)
         except (ValueError, ImportError) as error:  # CheckpointError is a ValueError
             raise TrainingError(str(error)) from error
-        refusal = TrainingError(
-            f"{base.name} holds a {loaded.name} of another size than {config.estimator}, {config.preset}"
-        )
-        if loaded.name == config.estimator:
-            if loaded.estimator.config != size:
-                raise refusal
+        if loaded.estimator.config == size:
             return loaded.estimator
         try:
             network.take_over(loaded.estimator)
         except ValueError as error:
-            raise refusal from error
+            raise TrainingError(
+                f"{base.name} holds a {loaded.name} of another size than {config.estimator}, {config.preset}"
+            ) from error
         return network
 
     def _resume(self) -> None:
