@@ -147,7 +147,9 @@ class MotionDynamics(nn.Module):
         changes = (tokens[:, 1:] - tokens[:, :-1]).transpose(2, 3).flatten(1, 2)
         motion = self.entering(changes.unflatten(2, self.grid))
         if self.mask is not None:
-            moving = self.mask(heatmaps[:, 1:] - heatmaps[:, :-1]).amax(dim=(1, 2))
+            # The mask rises with a residual: that of the largest is the largest mask, and takes a fraction of the time.
+            largest = (heatmaps[:, 1:] - heatmaps[:, :-1]).abs().flatten(1, 2).amax(dim=1)
+            moving = self.mask(largest)
             motion = motion * F.adaptive_avg_pool2d(moving, self.grid)[:, None]
         motion = motion + self.mixing(motion)
         dynamics: Tensor = motion.flatten(2).transpose(1, 2)
