@@ -133,6 +133,22 @@ def test_the_other_frames_matter(name: str) -> None:
         assert not torch.allclose(estimator(frames).heatmaps, estimator(changed).heatmaps, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_begins_as_what_it_is_built_upon(name: str) -> None:
+    plain = network("single_frame", layers=0).eval()
+    torch.manual_seed(0)
+    for module in plain.head.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.normal_(module.weight, std=0.1)
+    estimator = network(name).eval()
+    estimator.take_over(plain)
+    frames = clip(estimator)
+    with torch.inference_mode():
+        known = plain(frames[:, [estimator.config.centre]]).heatmaps
+        apart = (estimator(frames).heatmaps - known).square().mean().sqrt()
+    assert apart < 0.1 * known.std()
+
+
 @pytest.mark.parametrize("preset", [preset for preset in SIZES if preset != "tiny"])
 @pytest.mark.parametrize("name", NAMES)
 def test_presets_on_vitpose(name: str, preset: str) -> None:
