@@ -2,52 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-#: Input pixels per cell of each level, finest first.
-STRIDES = (4, 8, 16)
-
-#: Of group normalisation; widths of convolutional layers are multiples of it.
-GROUPS = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class BackboneConfig:
-    """Size of a :class:`Backbone`; the defaults are those of the preset ``tiny``.
-
-    Args:
-        widths: Channels after the stem and at strides 4, 8 and 16.
-        channels: ``C``, length of a descriptor.
-    """
-
-    widths: tuple[int, int, int, int] = (24, 48, 80, 128)
-    channels: int = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class VitPyramidConfig:
-    """Size of a :class:`models.vitpose.VitPyramid`; the defaults are ViTPose-B's.
-
-    Args:
-        width: Of a token.
-        depth: Transformer layers.
-        heads: Of their attention.
-        grid: Rows and columns of the learned position embedding, which is resized to the tokens of a crop.
-        detail: Channels of the convolutional stream after its stem and at strides 4 and 8.
-        channels: ``C``, length of a descriptor.
-    """
-
-    width: int = 768
-    depth: int = 12
-    heads: int = 12
-    grid: tuple[int, int] = (16, 12)
-    detail: tuple[int, int, int] = (32, 64, 96)
-    channels: int = 128
+from models.backbone_config import STRIDES, BackboneConfig, VitPyramidConfig
+from models.layers import GROUPS, Residual, enlarge
 
 
 def build_backbone(config: BackboneConfig | VitPyramidConfig) -> nn.Module:
@@ -114,26 +75,3 @@ class Backbone(nn.Module):
         middle = self.smooth[1](middle + enlarge(coarse, middle))
         fine = self.smooth[0](fine + enlarge(middle, fine))
         return tuple(F.normalize(level.float(), dim=1).permute(0, 2, 3, 1) for level in (fine, middle, coarse))
-
-
-class Residual(nn.Module):
-    """Two convolutions and a shortcut (He et al., *Deep residual learning*, CVPR 2016), with group normalisation."""
-
-    def __init__(self, before: int, after: int, stride: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(before, after, 3, stride, 1, bias=False)
-        self.first_norm = nn.GroupNorm(GROUPS, after)
-        self.second = nn.Conv2d(after, after, 3, 1, 1, bias=False)
-        self.second_norm = nn.GroupNorm(GROUPS, after)
-        same = before == after and stride == 1
-        self.skip = nn.Identity() if same else nn.Conv2d(before, after, 1, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(N, before, h, w)`` to ``(N, after, h / stride, w / stride)``."""
-        y = F.relu(self.first_norm(self.first(x)), inplace=True)
-        return F.relu(self.second_norm(self.second(y)) + self.skip(x), inplace=True)
-
-
-def enlarge(coarse: Tensor, fine: Tensor) -> Tensor:
-    """Bring a coarse map to the size of a fine one."""
-    return F.interpolate(coarse, size=fine.shape[-2:], mode="bilinear", align_corners=False)

@@ -14,7 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models.backbones import BackboneConfig, VitPyramidConfig
+from models.backbone_config import BackboneConfig, VitPyramidConfig
+from models.errors import CheckpointError
 from models.stdpose import StdPose, StdPoseConfig
 
 _Config = TypeVar("_Config")
@@ -23,10 +24,6 @@ _BACKBONES: dict[str, type[BackboneConfig] | type[VitPyramidConfig]] = {
     "convolutional": BackboneConfig,
     "vitpose": VitPyramidConfig,
 }
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used."""
 
 
 def save(path: Path, weights: Mapping[str, Tensor], config: StdPoseConfig, recipe: Mapping[str, Any]) -> None:

@@ -28,9 +28,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from models.backbones import STRIDES, Backbone, BackboneConfig, Residual
-from models.checkpoints import CheckpointError, digest
+from models.backbone_config import STRIDES, BackboneConfig
+from models.backbones import Backbone
+from models.checkpoints import digest
 from models.correlation import descriptors, offsets
+from models.errors import CheckpointError
+from models.layers import Residual
 
 #: Of the offset and deformable convolutions, in cells.
 DILATIONS = (3, 6, 12, 18, 24)

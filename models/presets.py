@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 import torch
 
-from models.backbones import BackboneConfig, VitPyramidConfig
-from models.checkpoints import CheckpointError
+from models.backbone_config import BackboneConfig, VitPyramidConfig
+from models.errors import CheckpointError
 from models.stdpose import StdPose, StdPoseConfig
 
 #: Size by name: ``tiny`` for machines without a GPU, the others on the ViTPose of the same name. Millions of

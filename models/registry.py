@@ -61,8 +61,8 @@ def adaptable(engine: Engine) -> TypeGuard[StdPoseEngine]:
 def _stdpose(checkpoint: Path, device: str) -> Engine:
     if find_spec("torch") is None:
         raise PropagationError("the engine stdpose needs PyTorch: pip install 'posetween[worker]'")
-    from models.checkpoints import CheckpointError
     from models.engines.stdpose import StdPoseEngine
+    from models.errors import CheckpointError
 
     try:
         return StdPoseEngine.from_checkpoint(checkpoint, device=device)

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from models.backbones import STRIDES, BackboneConfig, VitPyramidConfig, build_backbone
+from models.backbone_config import STRIDES, BackboneConfig, VitPyramidConfig
+from models.backbones import build_backbone
 from models.correlation import correlate, descriptors, offsets, peaks
 from models.heatmaps import DynamicAwareMask, KeypointSynthesis, residuals
 from models.temporal import FusionBlock, PositionEmbedding

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.checkpoints import CheckpointError
+from models.errors import CheckpointError
 
 
 def save(

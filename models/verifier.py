@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from models.backbones import STRIDES
+from models.backbone_config import STRIDES
 from models.correlation import correlate
 from models.temporal import Attention, FusionBlock
 from models.windows import WindowBatch

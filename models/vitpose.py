@@ -12,8 +12,9 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, VitPoseBackbone, VitPoseBackboneConfig, VitPoseForPoseEstimation
 
-from models.backbones import GROUPS, STRIDES, Residual, VitPyramidConfig, enlarge
-from models.checkpoints import CheckpointError
+from models.backbone_config import STRIDES, VitPyramidConfig
+from models.errors import CheckpointError
+from models.layers import GROUPS, Residual, enlarge
 
 # ImageNet's, as ViTPose was trained with.
 _MEAN = (0.485, 0.456, 0.406)

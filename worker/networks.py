@@ -39,7 +39,7 @@ def load(storage: Storage, checkpoint: Checkpoint, step: Step) -> Loaded:
         Missing: Its file is not in the storage.
         JobFailed: It cannot be used here.
     """
-    from models.checkpoints import CheckpointError
+    from models.errors import CheckpointError
 
     path = weights_of(storage, checkpoint, step)
     try:

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.adaptation.patches import Patch
-from models.backbones import GROUPS, STRIDES
+from models.backbone_config import STRIDES
+from models.layers import GROUPS
 from models.stdpose import StdPose
 
 #: Input pixels per cell of a heat map.

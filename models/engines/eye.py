@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from models.backbones import STRIDES, pad
+from models.backbone_config import STRIDES
+from models.backbones import pad
 from models.candidates import Looks
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from models.checkpoints import CheckpointError, digest, from_entries, to_entries
+from models.checkpoints import digest, from_entries, to_entries
+from models.errors import CheckpointError
 from models.estimators.estimator import Estimator
 from models.estimators.presets import ESTIMATORS
 from pose.skeleton import Skeleton, SkeletonError

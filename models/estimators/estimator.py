@@ -15,7 +15,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from models.backbones import STRIDES, BackboneConfig, VitPyramidConfig, build_backbone
+from models.backbone_config import STRIDES, BackboneConfig, VitPyramidConfig
+from models.backbones import build_backbone
 from models.estimators.heads import HeatmapHead
 
 #: Input pixels per cell of heat maps and fine features, and per token.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from models.backbones import GROUPS
+from models.layers import GROUPS
 
 
 class HeatmapHead(nn.Module):

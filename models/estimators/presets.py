@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from models import checkpoints
-from models.backbones import VitPyramidConfig
-from models.checkpoints import CheckpointError
+from models.backbone_config import VitPyramidConfig
+from models.errors import CheckpointError
 from models.estimators.cmpose import CmPose, CmPoseConfig
 from models.estimators.estimator import Estimator, EstimatorConfig
 from models.estimators.focused_regions import FocusedRegions, FocusedRegionsConfig

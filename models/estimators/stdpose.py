@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones import GROUPS
 from models.estimators.attention import CrossLayer, EncoderLayer, quiet
 from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
 from models.heatmaps import DynamicAwareMask
+from models.layers import GROUPS
 
 _OPEN = 3.0  # the gate's logit at first: nearly all of the representation, hardly any motion
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.backbones import STRIDES
+from models.backbone_config import STRIDES
 from models.engines.confidence import SHAPE
 from models.stdpose import Estimate
 from models.verifier import Candidates

@@ -17,9 +17,9 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from models import training_state
-from models.checkpoints import CheckpointError
 from models.devices import pick
 from models.engines.engine import Step, go_on
+from models.errors import CheckpointError
 from models.estimators.checkpoints import load, save
 from models.estimators.estimator import Estimator
 from models.estimators.losses import Truth, losses

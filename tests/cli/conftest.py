@@ -11,7 +11,7 @@ def small_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from models import checkpoints
-    from models.backbones import BackboneConfig
+    from models.backbone_config import BackboneConfig
     from models.stdpose import StdPose, StdPoseConfig
 
     backbone = BackboneConfig(widths=(16, 16, 24, 24), channels=16)

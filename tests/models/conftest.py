@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.backbones import BackboneConfig
+from models.backbone_config import BackboneConfig
 from models.engines.stdpose import StdPoseEngine
 from models.stdpose import StdPose, StdPoseConfig
 from models.windows import Window

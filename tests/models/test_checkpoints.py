@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from models import checkpoints
-from models.backbones import VitPyramidConfig
+from models.backbone_config import VitPyramidConfig
+from models.errors import CheckpointError
 from models.stdpose import StdPose, StdPoseConfig
 from models.vitpose import VitPyramid
 
@@ -66,13 +67,13 @@ def test_a_checkpoint_that_names_no_backbone_is_convolutional(
 
 def test_an_unknown_backbone_is_refused(vitpose: Path) -> None:
     change(vitpose, kind="hourglass")
-    with pytest.raises(checkpoints.CheckpointError, match="of the kind 'hourglass'; known are convolutional, vitpose"):
+    with pytest.raises(CheckpointError, match="of the kind 'hourglass'; known are convolutional, vitpose"):
         checkpoints.load(vitpose)
 
 
 def test_weights_of_another_size_are_refused(vitpose: Path) -> None:
     change(vitpose, depth=2)
-    with pytest.raises(checkpoints.CheckpointError, match="is not a checkpoint of stdpose"):
+    with pytest.raises(CheckpointError, match="is not a checkpoint of stdpose"):
         checkpoints.load(vitpose)
 
 
@@ -81,12 +82,12 @@ def test_a_part_of_another_shape_is_refused(vitpose: Path) -> None:
     about = json.loads(recipe.read_text())
     about["config"]["verifier"] = 3
     recipe.write_text(json.dumps(about))
-    with pytest.raises(checkpoints.CheckpointError, match="is not a checkpoint of stdpose"):
+    with pytest.raises(CheckpointError, match="is not a checkpoint of stdpose"):
         checkpoints.load(vitpose)
 
 
 def test_without_transformers_a_checkpoint_says_so(vitpose: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     monkeypatch.delitem(sys.modules, "models.vitpose")
-    with pytest.raises(checkpoints.CheckpointError, match=r"vitpose\.safetensors cannot be used here: .* transformers"):
+    with pytest.raises(CheckpointError, match=r"vitpose\.safetensors cannot be used here: .* transformers"):
         checkpoints.load(vitpose)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from models import checkpoints
-from models.backbones import BackboneConfig
+from models.backbone_config import BackboneConfig
 from models.engines.posewarper import PoseWarperEngine
+from models.errors import CheckpointError
 from models.posewarper import PoseWarper, PoseWarperConfig, backbone_of, decode, gaussians, heatmap_loss, load, save
 from models.pretraining.footage import Footage
 from models.propagate import plan_tracks, propagate
@@ -185,15 +186,15 @@ def test_stdposes_backbone_is_taken_over(tmp_path: Path, network: StdPose, small
     backbone = backbone_of(path)
     for name, tensor in network.backbone.state_dict().items():
         torch.testing.assert_close(backbone.state_dict()[name], tensor, atol=1e-3, rtol=1e-3)
-    with pytest.raises(checkpoints.CheckpointError, match="not a checkpoint of posewarper"):
+    with pytest.raises(CheckpointError, match="not a checkpoint of posewarper"):
         load(path)
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, restless: PoseWarper) -> None:
     path = tmp_path / "warper.safetensors"
-    with pytest.raises(checkpoints.CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match="cannot be read"):
         load(path)
     save(path, restless, {})
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(checkpoints.CheckpointError, match="is not a checkpoint"):
+    with pytest.raises(CheckpointError, match="is not a checkpoint"):
         backbone_of(path)

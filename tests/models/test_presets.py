@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from models import presets
-from models.backbones import VitPyramidConfig
-from models.checkpoints import CheckpointError
+from models.backbone_config import VitPyramidConfig
+from models.errors import CheckpointError
 from models.stdpose import StdPose, StdPoseConfig
 from models.vitpose import VitPyramid
 

@@ -20,8 +20,9 @@ from transformers import (
     VitPoseForPoseEstimation,
 )
 
-from models.backbones import VitPyramidConfig, build_backbone
-from models.checkpoints import CheckpointError
+from models.backbone_config import VitPyramidConfig
+from models.backbones import build_backbone
+from models.errors import CheckpointError
 from models.stdpose import Hints, StdPose, StdPoseConfig
 from models.vitpose import VitPyramid
 from models.windows import Window, stack

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.checkpoints import CheckpointError
+from models.errors import CheckpointError
 from models.estimators.checkpoints import load, save
 from models.estimators.presets import ESTIMATORS, build, configure
 from pose.skeleton import Skeleton

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.backbones import VitPyramidConfig
+from models.backbone_config import VitPyramidConfig
 from models.estimators.estimator import Estimator, Labelled
 from models.estimators.losses import Truth, losses
 from models.estimators.presets import ESTIMATORS, SIZES, build, configure

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from models import checkpoints
+from models.errors import CheckpointError
 from models.pretraining.clips import clips
 from models.pretraining.training import Recipe, Report, Training
 from models.pretraining.validation import validate
@@ -65,11 +66,11 @@ def test_a_checkpoint_gives_back_the_network(tmp_path: Path, network: StdPose, s
 
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, network: StdPose, small: StdPoseConfig) -> None:
     path = tmp_path / "small.safetensors"
-    with pytest.raises(checkpoints.CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match="cannot be read"):
         checkpoints.load(path)
     checkpoints.save(path, network.state_dict(), small, {})
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(checkpoints.CheckpointError, match="is not a checkpoint"):
+    with pytest.raises(CheckpointError, match="is not a checkpoint"):
         checkpoints.load(path)
 
 

@@ -1,0 +1,5 @@
+"""What goes wrong in more than one place."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used."""
