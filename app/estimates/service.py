@@ -9,16 +9,12 @@ from sqlalchemy.orm import Session
 from app.checkpoints import service as checkpoints
 from app.errors import Conflict, invalid
 from app.estimates.schemas import EstimateIn
-from app.jobs import ledger
 from app.labels import history
-from app.labs import quotas
 from app.projects import service as projects
-from app.runs import packing, poses
-from app.settings import GPU, Settings
+from app.runs import filling, packing, poses
+from app.settings import Settings
 from app.tables import Checkpoint, Job, Project, Run, TrackRow, Video
 from app.tracks import service as tracks
-from app.version import VERSION
-from app.videos.service import readable
 
 ESTIMATE = "estimate"
 
@@ -45,49 +41,28 @@ def start(session: Session, settings: Settings, video: Video, wanted: EstimateIn
         Invalid: A field is wrong, or there are several tracks of which one has no pose to look around.
         TooMany: The lab has as many jobs waiting as it may.
     """
-    readable(video)
-    assert video.num_frames is not None
-    stop = video.num_frames if wanted.stop is None else wanted.stop
-    if stop > video.num_frames:
-        raise invalid("/stop", f"the video has {video.num_frames} frames")
-    if wanted.start >= stop:
-        raise invalid("/start", f"no frame lies between start {wanted.start} and stop {stop}")
+    stop = filling.check_frames(video, wanted.start, wanted.stop)
     project = session.get_one(Project, video.project_id)
     checkpoint = _checkpoint(session, project, wanted.checkpoint_id)
     version = checkpoints.usable(session, checkpoint, project)
     runs = poses.visible_runs(session, video.id, ended=True)
     numbers, posed, made = _subjects(session, video, runs, wanted)
-    quotas.check_queue(session, settings, project.lab_id)
-    job = ledger.enqueue(
-        session,
-        project,
-        ESTIMATE,
-        {
-            "checkpoint_id": checkpoint.id,
-            "tracks": numbers,
-            "start": wanted.start,
-            "stop": stop,
-            "runs": runs,
-            "whole_frame": not posed,
-        },
-        queue=GPU,
-        video_id=video.id,
-        max_attempts=settings.max_attempts,
-        work=float(len(numbers) * (stop - wanted.start)),
-    )
+    params = {
+        "checkpoint_id": checkpoint.id,
+        "tracks": numbers,
+        "start": wanted.start,
+        "stop": stop,
+        "runs": runs,
+        "whole_frame": not posed,
+    }
     run = Run(
         video_id=video.id,
-        job_id=job.id,
         engine=f"estimator {checkpoint.estimator}",
         checkpoint_sha256=checkpoint.weights_sha256,
         label_revision=video.revision,
         skeleton_version=version,
-        code_version=VERSION,
     )
-    session.add(run)
-    session.flush()
-    job.result = {"run_id": run.id, "checkpoint_id": checkpoint.id}
-    session.flush()
+    job = filling.queue(session, settings, project, ESTIMATE, params, run, checkpoint_id=checkpoint.id)
     return Started(job, made)
 
 

@@ -9,17 +9,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.errors import invalid
-from app.jobs import ledger
 from app.labels import history
-from app.labs import quotas
 from app.projects import service as projects
-from app.runs import packing
+from app.runs import filling, packing
 from app.runs.schemas import PropagationIn, RunOut
-from app.settings import GPU, Settings
+from app.settings import Settings
 from app.tables import Job, JobSegment, Project, Run, Video
 from app.tracks import service as tracks
-from app.version import VERSION
-from app.videos.service import readable
 
 PROPAGATE = "propagate"
 
@@ -32,48 +28,26 @@ def start(session: Session, settings: Settings, video: Video, wanted: Propagatio
         Invalid: A field is wrong, or there is no keyframe to start from.
         TooMany: The lab has as many jobs waiting as it may.
     """
-    readable(video)
-    assert video.num_frames is not None
-    stop = video.num_frames if wanted.stop is None else wanted.stop
-    if stop > video.num_frames:
-        raise invalid("/stop", f"the video has {video.num_frames} frames")
-    if wanted.start >= stop:
-        raise invalid("/start", f"no frame lies between start {wanted.start} and stop {stop}")
+    stop = filling.check_frames(video, wanted.start, wanted.stop)
     if wanted.adapt and wanted.engine in ("flow", "linear"):
         raise invalid("/adapt", f"the engine {wanted.engine} cannot be fitted to a video")
     project = session.get_one(Project, video.project_id)
     numbers = _labelled_tracks(session, video, wanted)
-    quotas.check_queue(session, settings, project.lab_id)
-    job = ledger.enqueue(
-        session,
-        project,
-        PROPAGATE,
-        {
-            "engine": wanted.engine,
-            "adapt": bool(wanted.adapt),
-            "tracks": numbers,
-            "start": wanted.start,
-            "stop": stop,
-            "keyframes": sorted(set(wanted.keyframes)) if wanted.keyframes is not None else None,
-        },
-        queue=GPU,
-        video_id=video.id,
-        max_attempts=settings.max_attempts,
-        work=float(len(numbers) * (stop - wanted.start)),
-    )
+    params = {
+        "engine": wanted.engine,
+        "adapt": bool(wanted.adapt),
+        "tracks": numbers,
+        "start": wanted.start,
+        "stop": stop,
+        "keyframes": sorted(set(wanted.keyframes)) if wanted.keyframes is not None else None,
+    }
     run = Run(
         video_id=video.id,
-        job_id=job.id,
         engine=wanted.engine,
         label_revision=video.revision,
         skeleton_version=project.skeleton_version,
-        code_version=VERSION,
     )
-    session.add(run)
-    session.flush()
-    job.result = {"run_id": run.id}
-    session.flush()
-    return job
+    return filling.queue(session, settings, project, PROPAGATE, params, run)
 
 
 def show(session: Session, run: Run) -> RunOut:

@@ -1,0 +1,74 @@
+"""Jobs that fill a run: what starting a propagation and starting an estimate have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.errors import invalid
+from app.jobs import ledger
+from app.labs import quotas
+from app.settings import GPU, Settings
+from app.tables import Job, Project, Run, Video
+from app.version import VERSION
+from app.videos.service import readable
+
+
+def check_frames(video: Video, start: int, stop: int | None) -> int:
+    """Where the frames end that are asked for: at ``stop``, or at the end of the video.
+
+    Raises:
+        Conflict: The video cannot be read (yet).
+        Invalid: There are no such frames.
+    """
+    readable(video)
+    assert video.num_frames is not None
+    stop = video.num_frames if stop is None else stop
+    if stop > video.num_frames:
+        raise invalid("/stop", f"the video has {video.num_frames} frames")
+    if start >= stop:
+        raise invalid("/start", f"no frame lies between start {start} and stop {stop}")
+    return stop
+
+
+def queue(
+    session: Session,
+    settings: Settings,
+    project: Project,
+    kind: str,
+    params: dict[str, Any],
+    run: Run,
+    **result: Any,
+) -> Job:
+    """Queue a job that fills a new run, whose id is in the job's result.
+
+    Args:
+        session: Writes.
+        settings: Tell how often a job is tried.
+        project: Of the video.
+        kind: Of the job.
+        params: What the job needs; ``tracks``, ``start`` and ``stop`` are among them.
+        run: Not added to the session yet, and without job and version of the code.
+        result: What else the job's result holds.
+
+    Raises:
+        TooMany: The lab has as many jobs waiting as it may.
+    """
+    quotas.check_queue(session, settings, project.lab_id)
+    job = ledger.enqueue(
+        session,
+        project,
+        kind,
+        params,
+        queue=GPU,
+        video_id=run.video_id,
+        max_attempts=settings.max_attempts,
+        work=float(len(params["tracks"]) * (params["stop"] - params["start"])),
+    )
+    run.job_id, run.code_version = job.id, VERSION
+    session.add(run)
+    session.flush()
+    job.result = {"run_id": run.id, **result}
+    session.flush()
+    return job
