@@ -24,18 +24,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.kept_training import longest_wait, trained
+from benchmarks.kept_training import BATCH, longest_wait, short, trained
 from benchmarks.rendered_people import FRAMES, people
 from models.estimators.losses import Truth, losses
 from models.estimators.presets import build, configure
-from models.training.augmentation import Augmentation
-from models.training.train import TrainConfig
 
 TRAINED, VALIDATED, TESTED = 320, 16, 40  # videos
-BATCH = 16
 EVERY = 3  # frames one is labelled
-#: So few steps suffice only for what the test asks for: upright people of one size.
-MILD = Augmentation(turned=0.3, angle=10.0, scale=0.1, half=0.0)
 EPOCHS = 8  # after each, what is kept aside is looked at
 _START_SEED = 1000
 
@@ -110,21 +105,7 @@ def begin(folder: Path, steps: int) -> Path:
 def run(folder: Path, variant: Variant, seed: int, steps: int, base: Path | None = None) -> dict[str, float]:
     """Train and test one network; a result that is there is read."""
     skeleton, every = people(folder / "videos", 0, TRAINED + VALIDATED + TESTED)
-    config = TrainConfig(
-        estimator=variant.estimator,
-        epochs=EPOCHS,
-        batch=BATCH,
-        clips=steps * BATCH // EPOCHS,
-        patience=0,
-        seed=seed,
-        device="cpu",
-        workers=1,
-        rate=2e-3,
-        backbone_rate=0.5,
-        frozen=0.0,
-        changes=dict(variant.changes),
-        augmentation=MILD,
-    )
+    config = short(variant.estimator, steps, EPOCHS, seed, **dict(variant.changes))
     learnt = [subject.select(np.arange(len(subject.track)) % EVERY == 0) for subject in every[:TRAINED]]
     aside, tested = every[TRAINED : TRAINED + VALIDATED], every[TRAINED + VALIDATED :]
     return trained(folder / "runs" / variant.name(seed, steps), config, skeleton, learnt, aside, tested, base)

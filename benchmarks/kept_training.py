@@ -6,18 +6,51 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from models.estimators.checkpoints import load
 from models.estimators.estimator import Estimator
+from models.training.augmentation import Augmentation
 from models.training.clips import Clips
 from models.training.subjects import Subject
 from models.training.train import TrainConfig, train
 from models.training.validation import predict
 from pose import boxes
 from pose.skeleton import Skeleton
+
+BATCH = 16
+
+_MILD = Augmentation(turned=0.3, angle=10.0, scale=0.1, half=0.0)
+
+
+def short(estimator: str, steps: int, epochs: int, seed: int, **changes: Any) -> TrainConfig:
+    """A recipe for rendered people, on one thread: upright and of one size, they are learnt in few steps.
+
+    Args:
+        estimator: Which.
+        steps: Of 16 clips each, in all epochs together.
+        epochs: After each, what is kept aside is looked at.
+        seed: Everything random follows from it.
+        changes: Fields of the estimator's configuration that differ from the preset's.
+    """
+    return TrainConfig(
+        estimator=estimator,
+        epochs=epochs,
+        batch=BATCH,
+        clips=steps * BATCH // epochs,
+        patience=0,
+        seed=seed,
+        device="cpu",
+        workers=1,
+        rate=2e-3,
+        backbone_rate=0.5,
+        frozen=0.0,
+        changes=changes,
+        augmentation=_MILD,
+    )
 
 
 def trained(

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.estimators.attention import EncoderLayer
+from models.estimators.attention import EncoderLayer, FeedForward
 from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
 
 _NEIGHBOURS = 4  # of a token, whose distance tells the density around it
@@ -31,7 +31,7 @@ class CmPoseConfig(EstimatorConfig):
         layers: Of the transformer that learns the tasks.
         fine_layers: Of the one that works on selected and merged tokens.
         masked: Share of tokens that are hidden and must be filled in.
-        noisy: Share of tokens that are made noisy and must be cleaned.
+        noisy: Share of the tokens that are made noisy and must be cleaned; both shares together are 1 at most.
         noise: Deviation of the noise, relative to that of the tokens.
         mask_weight: Of the loss of reconstruction; 0 leaves the task out.
         noise_weight: Of the loss of denoising; 0 leaves the task out.
@@ -86,7 +86,7 @@ class CmPose(Estimator):
         centre, fine = self.config.centre, features.fine[rows[:, self.config.centre]]
         entering = (features.tokens[rows] + self.time).flatten(1, 2)  # (B, T * N, C)
         tokens = self._encode(entering)
-        tasks = self._tasks(entering) if self.training else {}
+        tasks = self._tasks(entering) if self.training and (self.config.mask_weight or self.config.noise_weight) else {}
         if not self.config.selection or (self.training and bool(self.coarse)):
             seen = tokens.unflatten(1, (self.config.frames, -1))[:, centre]
             return PoseOutput(self.decode(seen, fine), auxiliary=tasks)
@@ -100,22 +100,23 @@ class CmPose(Estimator):
         return tokens
 
     def _tasks(self, entering: Tensor) -> dict[str, Tensor]:
-        """Losses of filling in and of cleaning some of the tokens ``(B, T * N, C)``, against what they were."""
+        """Losses of filling in some of the tokens ``(B, T * N, C)`` and of cleaning others, against what they were."""
         config, clean = self.config, entering.detach()
         target = F.layer_norm(clean, clean.shape[-1:])
-        losses = {}
+        # One pass serves both tasks: no token is hidden and noisy.
+        draw = torch.rand(clean.shape[:2], device=clean.device)
+        hidden = (draw < config.masked) & bool(config.mask_weight)
+        noisy = (draw > 1 - config.noisy) & bool(config.noise_weight)
+        harmed = entering + noisy[..., None] * config.noise * clean.std() * torch.randn_like(clean)
         if config.mask_weight:
-            chosen = torch.rand(clean.shape[:2], device=clean.device) < config.masked
-            hidden = torch.where(chosen[..., None], self.hidden.to(entering.dtype), entering)
             # Where it was must still be known: a hidden token keeps its position.
-            hidden = hidden + chosen[..., None] * (self.position + self.time).flatten(0, 1)
-            losses["reconstruction"] = config.mask_weight * _distance(self.refill(self._encode(hidden)), target, chosen)
+            empty = self.hidden.to(entering.dtype) + (self.position + self.time).flatten(0, 1)
+            harmed = torch.where(hidden[..., None], empty, harmed)
+        mended, losses = self._encode(harmed), {}
+        if config.mask_weight:
+            losses["reconstruction"] = config.mask_weight * _distance(self.refill(mended), target, hidden)
         if config.noise_weight:
-            chosen = torch.rand(clean.shape[:2], device=clean.device) < config.noisy
-            noise = config.noise * clean.std() * torch.randn_like(clean) * chosen[..., None]
-            losses["denoising"] = config.noise_weight * _distance(
-                self.denoise(self._encode(entering + noise)), target, chosen
-            )
+            losses["denoising"] = config.noise_weight * _distance(self.denoise(mended), target, noisy)
         return losses
 
     def _refine(self, tokens: Tensor, importance: Tensor) -> Tensor:
@@ -196,7 +197,7 @@ def merge(tokens: Tensor, importance: Tensor, clusters: int) -> tuple[Tensor, Te
 
 def _decoder(config: CmPoseConfig) -> nn.Module:
     channels = config.channels
-    return nn.Sequential(EncoderLayer(channels, config.heads), nn.LayerNorm(channels), nn.Linear(channels, channels))
+    return nn.Sequential(FeedForward(channels), nn.LayerNorm(channels), nn.Linear(channels, channels))
 
 
 def _distance(guess: Tensor, target: Tensor, chosen: Tensor) -> Tensor:

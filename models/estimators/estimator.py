@@ -39,6 +39,9 @@ class EstimatorConfig:
         heads: Of attention.
         head_channels: Of the heat-map head.
         drop: Share of values that dropout sets to nothing, in layers of attention.
+        supports_learn: Whether a clip teaches how its supporting frames are described too. By default gradients flow
+            through the description of the centre frame alone, which each labelled frame is in turn: a step takes less
+            time and memory.
     """
 
     fewest_frames: ClassVar[int] = 3
@@ -52,6 +55,7 @@ class EstimatorConfig:
     heads: int = 4
     head_channels: int = 32
     drop: float = 0.0
+    supports_learn: bool = False
 
     def __post_init__(self) -> None:
         if self.keypoints < 1:
@@ -174,9 +178,13 @@ class Estimator(nn.Module):
             frames: ``(B, T, 3, H, W)`` RGB in 0 to 255.
             labelled: Labels on other frames of the clips; only some estimators heed them.
         """
-        batch, time = frames.shape[:2]
-        rows = torch.arange(batch * time, device=frames.device).view(batch, time)
-        return self.relate(self.encode(frames.flatten(0, 1)), rows, labelled)
+        time, teaching = frames.shape[1], torch.is_grad_enabled()
+        parts = []
+        for index in range(time):
+            with torch.set_grad_enabled(teaching and (index == self.config.centre or self.config.supports_learn)):
+                parts.append(self.encode(frames[:, index]))
+        rows = torch.arange(time * len(frames), device=frames.device).view(time, -1).T
+        return self.relate(Features.joined(parts), rows, labelled)
 
     def encode(self, images: Tensor) -> Features:
         """Describe frames ``(M, 3, H, W)``, RGB in 0 to 255, each by itself."""
