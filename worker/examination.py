@@ -55,6 +55,23 @@ def examine(
     return judged
 
 
+def sampled(subjects: Sequence[Subject], most: int, seed: int) -> list[Subject]:
+    """Subjects with about as many labelled frames as ``most``, in whole blocks of time, drawn at random."""
+    from models.evaluation.bootstrap import BLOCK_FRAMES
+
+    share = most / max(1, sum(subject.labels for subject in subjects))
+    if share >= 1:
+        return list(subjects)
+    rng = np.random.default_rng((seed, 0x5A3))
+    kept = []
+    for subject in subjects:
+        block = subject.track.frames // BLOCK_FRAMES
+        drawn = subject.select(np.isin(block, [one for one in np.unique(block) if rng.random() < share]))
+        if len(drawn.track):
+            kept.append(drawn)
+    return kept
+
+
 class Frames:
     """Frames of subjects for pictures; a context manager.
 

@@ -19,15 +19,18 @@ from app.storage import Stored
 from app.tables import Project
 from pose.skeleton import Skeleton
 from worker.context import Context, JobFailed, Missing
-from worker.examination import Frames, examine
+from worker.examination import Frames, examine, sampled
 from worker.networks import load
 
 if TYPE_CHECKING:
+    from models.estimators.checkpoints import Loaded
     from models.evaluation.judged import Judged
     from models.evaluation.promotion import Verdict as Said
+    from models.evaluation.pseudo_labels import Learnt
     from models.training.subjects import Subject
 
 _MEASURED, _COMPARED = 0.92, 0.98  # shares of the job's progress
+_LOOKED_AT = 2000  # poses of what was learnt from, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +40,7 @@ class Candidate:
     Attributes:
         folder: Of the training, with ``best.safetensors`` and ``best.json``.
         skeleton: Of its keypoints.
+        learnt: What it has learnt from.
         exam: Labels that it has not learnt from.
         videos: Which video each is in, by the name that subjects have of it.
         epochs: The loss curve.
@@ -45,6 +49,7 @@ class Candidate:
 
     folder: Path
     skeleton: Skeleton
+    learnt: list[Subject]
     exam: list[Subject]
     videos: dict[str, int]
     epochs: list[dict[str, Any]]
@@ -66,9 +71,10 @@ def store(context: Context, candidate: Candidate) -> None:
 
     loaded = read(candidate.folder / "best.safetensors")
     judged = examine(loaded, candidate.exam, device=context.settings.device, step=context.listen)
+    learnt = _learnt(context, loaded, candidate)
     while True:
         context.step(_MEASURED, "comparing")
-        verdict, said = _verdict(context, candidate, judged)
+        verdict, said = _verdict(context, candidate, judged, learnt)
         metrics = _report(candidate, judged, said)
         context.step(_COMPARED, "storing")
         weights, files = _stored(context, candidate.folder)
@@ -92,7 +98,20 @@ def _report(candidate: Candidate, judged: Sequence[Judged], said: Said | None) -
     return metrics
 
 
-def _verdict(context: Context, candidate: Candidate, judged: Sequence[Judged]) -> tuple[Verdict, Said | None]:
+def _learnt(context: Context, loaded: Loaded, candidate: Candidate) -> list[Learnt]:
+    """What a candidate sees where it learnt; nothing where it learnt from people alone."""
+    from models.evaluation.pseudo_labels import Learnt
+
+    if not any(((subject.weight > 0) & (subject.weight < 1)).any() for subject in candidate.learnt):
+        return []
+    subjects = sampled(candidate.learnt, _LOOKED_AT, candidate.pedigree["seed"])
+    judged = examine(loaded, subjects, device=context.settings.device, step=context.listen)
+    return [Learnt(one, subject.weight) for one, subject in zip(judged, subjects, strict=True)]
+
+
+def _verdict(
+    context: Context, candidate: Candidate, judged: Sequence[Judged], learnt: Sequence[Learnt]
+) -> tuple[Verdict, Said | None]:
     """Compare a candidate with the project's checkpoint, on labels that neither has learnt from.
 
     Returns:
@@ -117,7 +136,8 @@ def _verdict(context: Context, candidate: Candidate, judged: Sequence[Judged]) -
             subjects = [candidate.exam[place].select(unseen[place]) for place in places]
             theirs = examine(loaded, subjects, device=context.settings.device, step=context.listen)
         ours = [_select(judged[place], unseen[place]) for place in places]
-        said = gate(ours, theirs, seed=candidate.pedigree["seed"], keypoints=candidate.skeleton.keypoints)
+        seed, names = candidate.pedigree["seed"], candidate.skeleton.keypoints
+        said = gate(ours, theirs, seed=seed, keypoints=names, learnt=learnt)
     except (JobFailed, Missing, ValueError) as error:
         sentence = f"Not promoted: it could not be compared. {error}"
         return Verdict(promoted=False, reason=sentence, against=against), None

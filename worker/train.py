@@ -72,7 +72,8 @@ def train(context: Context) -> None:
         task = _task(context, folder)
         epochs = _learn(context, task, folder)
         context.step(_LEARNT, "measuring")
-        store(context, Candidate(folder, task.skeleton, task.exam, task.videos, epochs, task.pedigree))
+        learnt = task.training + task.validation
+        store(context, Candidate(folder, task.skeleton, learnt, task.exam, task.videos, epochs, task.pedigree))
 
 
 def _task(context: Context, folder: Path) -> _Task:
@@ -107,8 +108,7 @@ def _parted(subjects: list[Subject], seed: int) -> tuple[list[Subject], list[Sub
 
     if sum(subject.labels for subject in subjects) < _FEWEST_TO_PART:
         return subjects, []
-    training, validation = hold_out(subjects, _ASIDE, seed)
-    return training, validation
+    return hold_out(subjects, _ASIDE, seed)
 
 
 def _pedigree(

@@ -11,7 +11,7 @@ which the normal distribution has the quantiles of Student's t.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,21 +81,38 @@ def in_blocks(judged: Sequence[Judged], rivals: Sequence[Judged]) -> Blocks:
     """
     count = judged[0].truth.num_keypoints if judged else 0
     errors, rival_errors, known = ([np.zeros((0, count))] for _ in range(3))
-    block_of: list[tuple[str, int]] = []
+    frames = []
     for one, rival in zip(judged, rivals, strict=True):
         ours, theirs = one.errors(), rival.errors()
-        block_of += [(one.video, block) for block in (ours.frames // BLOCK_FRAMES).tolist()]
+        frames.append((one.video, ours.frames))
         errors.append(np.where(ours.known, ours.errors, 0))
         rival_errors.append(np.where(ours.known, theirs.errors, 0))
         known.append(ours.known.astype(np.float64))
-    place = {block: number for number, block in enumerate(sorted(set(block_of)))}
-    rows = np.array([place[block] for block in block_of], dtype=np.int64)
+    rows, blocks = block_rows(frames)
     return Blocks(
-        errors=_summed(errors, rows, len(place)),
-        rivals=_summed(rival_errors, rows, len(place)),
-        points=_summed(known, rows, len(place)),
+        errors=summed(np.concatenate(errors), rows, blocks),
+        rivals=summed(np.concatenate(rival_errors), rows, blocks),
+        points=summed(np.concatenate(known), rows, blocks),
         frames=len(rows),
     )
+
+
+def block_rows(frames: Sequence[tuple[str, np.ndarray]]) -> tuple[np.ndarray, int]:
+    """Which block each of the frames of some videos lies in, one video after the other, and how many blocks there are.
+
+    Args:
+        frames: Videos and their frames ``(F,)``; subjects of one video share its blocks.
+    """
+    blocks = [(video, block) for video, some in frames for block in (some // BLOCK_FRAMES).tolist()]
+    place = {block: number for number, block in enumerate(sorted(set(blocks)))}
+    return np.array([place[block] for block in blocks], dtype=np.int64), len(place)
+
+
+def summed(values: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """``(count, ...)`` sums of the values ``(F, ...)`` of the frames in each block."""
+    sums = np.zeros((count, *values.shape[1:]))
+    np.add.at(sums, rows, values)
+    return sums
 
 
 def gains(blocks: Blocks, seed: int, confidence: float) -> Gains:
@@ -106,23 +123,34 @@ def gains(blocks: Blocks, seed: int, confidence: float) -> Gains:
         seed: Of the draws.
         confidence: Of the intervals, two-sided.
     """
-    count = len(blocks)
     saved = blocks.rivals - blocks.errors
-    rng = np.random.default_rng((seed, 0x6A7E))
-    chances = np.full(count, 1 / count)
-    batch = max(1, _CELLS // count)
     overall, by_keypoint = [], []
-    for start in range(0, DRAWS, batch):
-        times = rng.multinomial(count, chances, size=min(batch, DRAWS - start)).astype(np.float64)
+    for times in draws(len(blocks), seed):
         gain, points = times @ saved, times @ blocks.points
         overall.append(gain.sum(axis=1) / points.sum(axis=1))
         # A draw without a label of a keypoint says nothing of it: as if it were as before.
         by_keypoint.append(_ratio(gain, points))
-    tail = _tail(count, confidence)
-    low, high = np.quantile(np.concatenate(overall), [tail, 1 - tail])
-    keypoint_low, keypoint_high = np.quantile(np.concatenate(by_keypoint), [tail, 1 - tail], axis=0)
+    low, high = interval(np.concatenate(overall), len(blocks), confidence)
+    keypoint_low, keypoint_high = interval(np.concatenate(by_keypoint), len(blocks), confidence)
     total = _ratio(saved.sum(axis=0), blocks.points.sum(axis=0))
     return Gains(float(low), float(high), total, keypoint_low, keypoint_high)
+
+
+def draws(count: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each of ``count`` blocks is drawn in each of ``DRAWS`` draws: ``(some, count)`` at a time."""
+    rng = np.random.default_rng((seed, 0x6A7E))
+    chances = np.full(count, 1 / count)
+    batch = max(1, _CELLS // count)
+    for start in range(0, DRAWS, batch):
+        yield rng.multinomial(count, chances, size=min(batch, DRAWS - start)).astype(np.float64)
+
+
+def interval(drawn: np.ndarray, blocks: int, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper ends of what came out in the draws ``(DRAWS, ...)``, widened as is due to so many blocks."""
+    quantile = stdtrit(blocks - 1, (1 + confidence) / 2)
+    tail = float(ndtr(-math.sqrt(blocks / (blocks - 1)) * quantile))
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    return low, high
 
 
 def fewest_blocks(confidence: float) -> int:
@@ -130,20 +158,6 @@ def fewest_blocks(confidence: float) -> int:
     return max(2, math.ceil(math.log2(2 / (1 - confidence))))
 
 
-def _summed(parts: Sequence[np.ndarray], rows: np.ndarray, count: int) -> np.ndarray:
-    """``(count, K)`` sums of the rows of parts that go together."""
-    values = np.concatenate(parts)
-    sums = np.zeros((count, values.shape[1]))
-    np.add.at(sums, rows, values)
-    return sums
-
-
 def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
     ratio: np.ndarray = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
     return ratio
-
-
-def _tail(blocks: int, confidence: float) -> float:
-    """The share of draws left out at either end."""
-    quantile = stdtrit(blocks - 1, (1 + confidence) / 2)
-    return float(ndtr(-math.sqrt(blocks / (blocks - 1)) * quantile))

@@ -16,6 +16,7 @@ import numpy as np
 from models.evaluation.baseline import average_poses
 from models.evaluation.bootstrap import BLOCK_FRAMES, Blocks, Gains, fewest_blocks, gains, in_blocks
 from models.evaluation.judged import Judged, check
+from models.evaluation.pseudo_labels import OFFSET_TOLERANCE, Learnt, farthest_offset
 
 #: Fewest poses of subjects that are held out.
 FEWEST_POSES = 10
@@ -36,7 +37,8 @@ class Verdict:
         high: Upper end.
         frames: Poses that were measured: frames, each as often as it has labelled subjects.
         blocks: Blocks of time that they lie in.
-        keypoint: The one that gets clearly worse, the worst of them; None where none does.
+        keypoint: The one that gets clearly worse, the worst of them, or whose pseudo-labels lie to one side; None where
+            none does.
     """
 
     promoted: bool
@@ -63,12 +65,15 @@ def gate(
     seed: int = 0,
     confidence: float = 0.95,
     keypoints: Sequence[str] = (),
+    learnt: Sequence[Learnt] = (),
 ) -> Verdict:
     """Decide whether a candidate is promoted.
 
     It is where the whole confidence interval of the gain lies above 0 (see ``models.evaluation.bootstrap``) and no
     keypoint gets clearly worse: by more than ``KEYPOINT_TOLERANCE``, with an interval of its own below 0. The intervals
     of keypoints are not widened for their number: a false alarm costs a training, a spoilt keypoint every later video.
+    Nor is it where the pseudo-labels of a keypoint that it learnt from clearly lie to one side: where their mean offset
+    has an interval above ``OFFSET_TOLERANCE``, see ``models.evaluation.pseudo_labels``.
 
     Where there is no current checkpoint, the candidate has to beat ``models.evaluation.baseline.average_poses``.
 
@@ -78,6 +83,7 @@ def gate(
         seed: Of the draws.
         confidence: Of the intervals, two-sided.
         keypoints: Names for the reason; numbers, counted from 0, where there are none.
+        learnt: What the candidate learnt from, or part of it.
 
     Raises:
         ValueError: The two were not measured on the same labels; a subject comes twice; the confidence is not between 0
@@ -108,6 +114,13 @@ def gate(
     if name:
         allowed = f"a keypoint may lose {_points(KEYPOINT_TOLERANCE)} points"
         return replace(verdict, reason=f"Not promoted: {name} gets worse by {loss}; {allowed}. As a whole, {figures}")
+    offset = farthest_offset(learnt, seed=seed, confidence=confidence)
+    if offset is not None and offset.low > OFFSET_TOLERANCE:
+        name = _named(offset.keypoint, keypoints)
+        aside = _with_interval(offset.mean, offset.low, offset.high, confidence)
+        sentence = f"the pseudo-labels of {name} that it learnt from lie to one side of what it sees, by {aside}"
+        allowed = f"{_points(OFFSET_TOLERANCE)} points are allowed"
+        return replace(verdict, keypoint=name, reason=f"Not promoted: {sentence}; {allowed}. As a whole, {figures}")
     return replace(verdict, promoted=True, reason=f"Promoted: {figures}")
 
 
@@ -132,7 +145,11 @@ def _spoilt(found: Gains, confidence: float, keypoints: Sequence[str]) -> tuple[
         return None, ""
     k = int(np.argmin(np.where(clearly, found.keypoints, np.inf)))
     loss = _with_interval(-found.keypoints[k], -found.keypoint_high[k], -found.keypoint_low[k], confidence)
-    return keypoints[k] if k < len(keypoints) else f"keypoint {k}", loss
+    return _named(k, keypoints), loss
+
+
+def _named(keypoint: int, names: Sequence[str]) -> str:
+    return names[keypoint] if keypoint < len(names) else f"keypoint {keypoint}"
 
 
 def _figures(blocks: Blocks, found: Gains, confidence: float, *, has_current: bool) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from models.evaluation.bootstrap import BLOCK_FRAMES
+from models.training.subjects import Subject
 from pose.track import Track
-from worker.examination import _stretches, _with_keypoints
+from worker.examination import _stretches, _with_keypoints, sampled
 
 
 def track(count):
@@ -32,3 +36,17 @@ def test_a_keypoint_that_nobody_asked_for_is_left_out():
     narrower = _with_keypoints(track(4), 3)
     assert narrower.num_keypoints == 3
     assert np.array_equal(narrower.xy, track(4).xy[:, :3])
+
+
+def test_part_of_what_was_learnt_from_in_whole_blocks_of_time():
+    frames = np.arange(0, 600, 2)
+    labels = Track.labelled(frames, np.full((len(frames), 1, 3), 2.0))
+    subjects = [Subject.labelled(f"video{number}/1", Path(f"{number}.mp4"), labels) for number in range(4)]
+    assert sampled(subjects, 1200, 0) == subjects
+    some = sampled(subjects, 300, 0)
+    assert 200 < sum(len(one.track) for one in some) < 400
+    for one in some:
+        kept = one.track.frames
+        assert np.array_equal(kept, frames[np.isin(frames // BLOCK_FRAMES, kept // BLOCK_FRAMES)])
+        assert one.weight.shape == (len(kept), 1)
+    assert [len(one.track) for one in sampled(subjects, 300, 0)] == [len(one.track) for one in some]
