@@ -58,6 +58,14 @@ def truth(estimator: Estimator, batch: int = 2) -> Truth:
     return Truth(xy, torch.ones(xy.shape[:3]))
 
 
+def awaken(estimator: Estimator) -> None:
+    """What begins at zero on purpose, so that a branch adds nothing at first, would hide others behind it."""
+    with torch.no_grad():
+        for parameter in estimator.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.02)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_shapes(name: str) -> None:
     estimator = network(name)
@@ -74,11 +82,7 @@ def test_shapes(name: str) -> None:
 def test_gradients_reach_every_parameter(name: str, changes: dict[str, Any]) -> None:
     estimator = network(name, **changes).train()
     torch.manual_seed(0)
-    # What begins at zero on purpose, so that a branch adds nothing at first, would hide others behind it.
-    with torch.no_grad():
-        for parameter in estimator.parameters():
-            if not parameter.any():
-                parameter.normal_(std=0.02)
+    awaken(estimator)
     for progress in (0.0, 1.0):
         estimator.advance(progress)
         sum(losses(estimator(clip(estimator)), truth(estimator), EDGES).values()).backward()  # type: ignore[union-attr]
@@ -122,15 +126,27 @@ def test_the_same_seed_gives_the_same_network_and_the_same_gradients(name: str) 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "single_frame"])
 def test_the_other_frames_matter(name: str) -> None:
     estimator = network(name).eval()
-    with torch.no_grad():
-        for parameter in estimator.parameters():
-            if not parameter.any():
-                parameter.normal_(std=0.02)
+    awaken(estimator)
     frames = clip(estimator, 1)
     changed = frames.clone()
     changed[:, -1] = 255 - changed[:, -1]
     with torch.inference_mode():
         assert not torch.allclose(estimator(frames).heatmaps, estimator(changed).heatmaps, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "single_frame"])
+def test_gradients_flow_through_supporting_frames_only_where_wished(name: str) -> None:
+    outputs = []
+    for supports_learn in (False, True):
+        estimator = network(name, supports_learn=supports_learn)
+        torch.manual_seed(0)
+        awaken(estimator)
+        frames = clip(estimator, 1).requires_grad_()
+        outputs.append(estimator(frames).heatmaps)
+        outputs[-1].square().sum().backward()
+        assert frames.grad is not None
+        assert [bool(frames.grad[0, index].any()) for index in range(3)] == [supports_learn, True, supports_learn]
+    assert torch.equal(*outputs)
 
 
 @pytest.mark.parametrize("name", NAMES)
