@@ -5,8 +5,8 @@ arXiv 2501.14356, known to us in part): two stages. In the first, tokens of all 
 learned together with two self-supervised tasks, reconstruction of masked tokens, as if they were occluded, and
 denoising of tokens, as if they were blurred. In the second, token causal importance selection keeps the tokens that
 matter for the keypoints, and non-causal token clustering merges the rest. Ratios, losses, the measure of importance
-(attention of learned queries of keypoints), and the clustering by density peaks (which the group uses in *Multi-Grained
-Feature Pruning*, ICASSP 2025) are our reconstruction.
+(attention of learned queries of keypoints), the clustering by density peaks (which the group uses in *Multi-Grained
+Feature Pruning*, ICASSP 2025), and how tokens of all frames come together in the centre frame's are our reconstruction.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.estimators.attention import EncoderLayer, FeedForward
+from models.estimators.attention import EncoderLayer, FeedForward, quiet
 from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
 
 _NEIGHBOURS = 4  # of a token, whose distance tells the density around it
@@ -75,6 +75,10 @@ class CmPose(Estimator):
             self.fine = nn.ModuleList(
                 EncoderLayer(channels, config.heads, config.drop) for _ in range(config.fine_layers)
             )
+        every = config.frames * channels
+        self.recombine = nn.Sequential(
+            nn.LayerNorm(every), nn.Linear(every, channels), nn.GELU(), quiet(nn.Linear(channels, channels))
+        )
         self.register_buffer("coarse", torch.tensor(False))
 
     def advance(self, progress: float) -> None:
@@ -83,16 +87,21 @@ class CmPose(Estimator):
 
     def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
         """See ``Estimator.relate``; labels are not looked at."""
-        centre, fine = self.config.centre, features.fine[rows[:, self.config.centre]]
+        fine = features.fine[rows[:, self.config.centre]]
         entering = (features.tokens[rows] + self.time).flatten(1, 2)  # (B, T * N, C)
         tokens = self._encode(entering)
         tasks = self._tasks(entering) if self.training and (self.config.mask_weight or self.config.noise_weight) else {}
         if not self.config.selection or (self.training and bool(self.coarse)):
-            seen = tokens.unflatten(1, (self.config.frames, -1))[:, centre]
-            return PoseOutput(self.decode(seen, fine), auxiliary=tasks)
+            return PoseOutput(self.decode(self._recombined(tokens), fine), auxiliary=tasks)
         importance = self.importance(tokens)
-        refined = self._refine(tokens, importance).unflatten(1, (self.config.frames, -1))[:, centre]
+        refined = self._recombined(self._refine(tokens, importance))
         return PoseOutput(self.decode(refined, fine), importance=importance, auxiliary=tasks)
+
+    def _recombined(self, tokens: Tensor) -> Tensor:
+        """The centre frame's tokens ``(B, N, C)``, with what all frames' ``(B, T * N, C)`` say of each place."""
+        apart = tokens.unflatten(1, (self.config.frames, -1))
+        together: Tensor = apart[:, self.config.centre] + self.recombine(apart.transpose(1, 2).flatten(2))
+        return together
 
     def _encode(self, tokens: Tensor) -> Tensor:
         for layer in self.layers:

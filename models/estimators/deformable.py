@@ -113,7 +113,8 @@ class DeformableCrossAttention(nn.Module):
         weight = (scores.float() + on_subject.log()).softmax(dim=1)  # (B * heads, points, N)
         mixed = (found[:, :-1] * weight[:, None].to(found.dtype)).sum(dim=2)  # (B * heads, c, N)
         mixed = mixed.reshape(batch, channels, count).transpose(1, 2)
-        stray = (weight * (1 - on_subject)).sum(dim=1).mean() + bent.square().mean()
+        # This teaches which places count, not where they are: it would outweigh the pose there and scatter them.
+        stray = (weight * (1 - on_subject.detach())).sum(dim=1).mean() + bent.square().mean()
         return Gathered(self.leaving(mixed), stray)
 
 
