@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import hypothesis
 import pytest
 import uvicorn
 from moto.server import ThreadedMotoServer
@@ -32,6 +33,10 @@ pytest_plugins = ["tests.services"]
 
 # Tests run side by side, one process a core; PyTorch reads this when it is first imported, also in child processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @dataclass(frozen=True, eq=False)
