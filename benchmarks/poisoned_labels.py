@@ -21,6 +21,7 @@ from benchmarks.label_economy import expanded, sparse
 from benchmarks.rendered_people import people
 from models.estimators.checkpoints import load
 from models.evaluation import Judged, Learnt, gate
+from models.evaluation.pseudo_labels import farthest_offset
 from models.training.clips import Clips
 from models.training.subjects import Subject
 from models.training.validation import predict
@@ -72,8 +73,11 @@ def main() -> None:
         f"`{wish.estimator}` on {LEARNT} videos. One keypoint {SHIFT:g} pixels off on {100 * SHARE:g} % of the frames "
         "that nobody labelled. Gains in per cent of the box diagonal.\n"
     )
-    print("| seed | poisoned | against | promoted | gain | gain of that keypoint | what the gate says |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| seed | poisoned | against | promoted | gain | gain of that keypoint | pseudo-labels farthest to one side ",
+        end="",
+    )
+    print("| what the gate says |\n|---|---|---|---|---|---|---|---|")
     for seed in range(wish.seeds):
         place = wish.folder / "poisoned" / f"{wish.estimator}-{wish.steps}-{seed}"
         base = place / "first" / "best.safetensors"
@@ -115,7 +119,11 @@ def row(
         errors = [error_of(each, skeleton.keypoints.index(keypoint)) for each in (current, candidate)]
         own = f"{100 * (errors[0] - errors[1]):.2f}"
     said = "yes" if verdict.promoted else "no"
-    print(f"| {seed} | {keypoint or 'nothing'} | {against} | {said} | {gain} | {own} | {verdict.reason} |", flush=True)
+    offset = farthest_offset(learnt, seed=seed)
+    assert offset is not None
+    aside = f"{skeleton.keypoints[offset.keypoint]} {100 * offset.mean:.2f}"
+    cells = " | ".join([str(seed), keypoint or "nothing", against, said, gain, own, aside, verdict.reason])
+    print(f"| {cells} |", flush=True)
 
 
 def error_of(judged: Sequence[Judged], keypoint: int) -> float:
