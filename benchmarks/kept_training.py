@@ -27,7 +27,7 @@ _MILD = Augmentation(turned=0.3, angle=10.0, scale=0.1, half=0.0)
 
 
 def short(estimator: str, steps: int, epochs: int, seed: int, **changes: Any) -> TrainConfig:
-    """A recipe for rendered people, on one thread: upright and of one size, they are learnt in few steps.
+    """A recipe for few steps, on one thread, and for subjects that are upright and of one size.
 
     Args:
         estimator: Which.

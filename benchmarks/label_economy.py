@@ -19,12 +19,11 @@ from statistics import mean
 import numpy as np
 import torch
 
-from benchmarks.kept_training import trained
+from benchmarks.kept_training import BATCH, short, trained
 from benchmarks.labelled_videos import find
 from benchmarks.rendered_people import people
 from models.propagate import propagate
 from models.training.subjects import Subject
-from models.training.train import TrainConfig
 from pose.formats.coco import read_coco
 from pose.frame_table import scan
 from pose.skeleton import Skeleton
@@ -32,9 +31,9 @@ from pose.track import join
 from pose.video import Video
 
 EVERY, OF = 4, 30
-BATCH = 16
 FOLDS = 4
-RENDERED = (32, 16, 40)  # videos to learn from, to choose the epoch by, to test on
+EPOCHS = 5  # after each, what is kept aside is looked at
+RENDERED = (32, 8, 40)  # videos to learn from, to choose the epoch by, to test on
 
 FIGURES = ("error", "pck@0.05", "pck@0.1")
 
@@ -130,16 +129,7 @@ def run(folder: Path, split: Split, labels: str, estimator: str, steps: int) -> 
     name = f"{split.dataset}-{split.number}-{labels}-{estimator}-{steps}".replace(" ", "_")
     place = folder / "runs" / name
     learnt = split.learnt if (place / "result.json").exists() else [LABELS[labels](one) for one in split.learnt]
-    epochs = 10
-    config = TrainConfig(
-        estimator=estimator,
-        epochs=epochs,
-        batch=BATCH,
-        clips=steps * BATCH // epochs,
-        patience=0,
-        device="cpu",
-        workers=1,
-    )
+    config = short(estimator, steps, EPOCHS, seed=0)
     return trained(place, config, split.skeleton, learnt, split.aside, split.tested)
 
 
