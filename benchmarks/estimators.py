@@ -13,8 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,11 @@ ABLATIONS = (
     Variant("JM-Pose, orthogonality off", "jmpose", (("orthogonality", 0.0),)),
     Variant("JM-Pose, deformable convolution off", "jmpose", (("deformable", False),)),
 )
+
+
+def chosen(words: Sequence[str]) -> tuple[Variant, ...]:
+    """Ablations whose title has one of the words, all where there are none."""
+    return tuple(one for one in ABLATIONS if not words or any(word in one.title for word in words))
 
 
 def step_seconds(variants: tuple[Variant, ...], points: int) -> dict[str, float]:
@@ -132,9 +138,12 @@ def main() -> None:
     parser.add_argument("--start-minutes", type=float, default=12.0, help="of training for what all begin with")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--at-once", type=int, default=1)
-    parser.add_argument("--ablations", action="store_true", help="train the ablations too, with the first seed")
+    parser.add_argument(
+        "--ablations", nargs="*", help="train ablations too, with the first seed: all, or those with one of these words"
+    )
     wish = parser.parse_args()
-    variants = MAIN + (ABLATIONS if wish.ablations else ())
+    ablations = () if wish.ablations is None else chosen(wish.ablations)
+    variants = MAIN + ablations
     skeleton, _ = people(wish.folder / "videos", 0, TRAINED + VALIDATED + TESTED)
     kept = wish.folder / "step-seconds.json"
     if not kept.exists():
@@ -149,8 +158,9 @@ def main() -> None:
         }
         results = {key: future.result() for key, future in runs.items()}
     print("# Estimators on rendered people behind things and in motion blur\n")
-    asked = f"--minutes {wish.minutes:g} --start-minutes {wish.start_minutes:g} --seeds {wish.seeds}"
-    print(f"Command: `python -m benchmarks.estimators --folder DIR {asked}{' --ablations' * wish.ablations}`\n")
+    asked = ["--minutes", f"{wish.minutes:g}", "--start-minutes", f"{wish.start_minutes:g}", "--seeds", str(wish.seeds)]
+    asked += ["--ablations", *wish.ablations] if ablations else []
+    print(f"Command: `python -m benchmarks.estimators --folder DIR {shlex.join(asked)}`\n")
     print(
         f"{TRAINED} videos of {FRAMES} frames to learn from, every third frame labelled, {VALIDATED} to choose the "
         f"epoch by, {TESTED} to test on. Preset `tiny`, one thread each; every network got the steps that fit into "
@@ -161,9 +171,9 @@ def main() -> None:
     places = [wish.folder / "runs" / one.name(seed, steps[one.title]) for one, seed in wanted]
     waited = max(longest_wait(place) for place in places)
     print(f"\nNo epoch spent more than {100 * waited:.1f} % of its time waiting for clips.")
-    if wish.ablations:
+    if ablations:
         print("\n## Ablations, one seed\n")
-        table(MAIN + ABLATIONS, {key: result for key, result in results.items() if key[1] == 0}, steps)
+        table(variants, {key: result for key, result in results.items() if key[1] == 0}, steps)
 
 
 if __name__ == "__main__":
