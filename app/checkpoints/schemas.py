@@ -24,7 +24,8 @@ class Verdict(BaseModel):
 
     ``gain`` is how much lower the candidate's error is than that of checkpoint ``against``, in shares of the box
     diagonal, ``low`` to ``high`` the confidence interval of that. They were measured on ``frames`` held-out poses in
-    ``blocks`` of time, of which neither has learnt. ``keypoint`` is one that gets worse.
+    ``blocks`` of time, of which neither has learnt. ``keypoint`` is one that gets worse, or whose pseudo-labels lie to
+    one side of people's.
     """
 
     promoted: bool

@@ -53,6 +53,11 @@ class CmPoseConfig(EstimatorConfig):
     coarse_until: float = 0.4
     selection: bool = True
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.masked + self.noisy > 1:
+            raise ValueError(f"{self.masked:g} hidden and {self.noisy:g} noisy are more than all tokens")
+
 
 class CmPose(Estimator):
     """CM-Pose for the keypoints of one skeleton."""

@@ -197,6 +197,7 @@ def test_labels_of_neighbours_enter_stdpose_as_heat_maps() -> None:
         ("stdpose", "tiny", {"deltas": (-1, 0, 2, 3)}, "odd in number"),
         ("stdpose", "tiny", {"height": 100}, "whole tokens"),
         ("stdpose", "tiny", {"heads": 7}, "do not divide"),
+        ("cmpose", "tiny", {"masked": 0.7, "noisy": 0.5}, "more than all tokens"),
     ],
 )
 def test_bad_configurations(name: str, preset: str, changes: dict[str, Any], words: str) -> None:
