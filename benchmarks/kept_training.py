@@ -23,17 +23,22 @@ from pose.skeleton import Skeleton
 
 BATCH = 16
 
-_MILD = Augmentation(turned=0.3, angle=10.0, scale=0.1, half=0.0)
+#: For subjects of one size: people who stand upright, and animals seen from above.
+UPRIGHT = Augmentation(turned=0.3, angle=10.0, scale=0.1, half=0.0)
+FROM_ABOVE = Augmentation(turned=1.0, angle=90.0, scale=0.1, half=0.0)
 
 
-def short(estimator: str, steps: int, epochs: int, seed: int, **changes: Any) -> TrainConfig:
-    """A recipe for few steps, on one thread, and for subjects that are upright and of one size.
+def short(
+    estimator: str, steps: int, epochs: int, seed: int, augmentation: Augmentation = UPRIGHT, **changes: Any
+) -> TrainConfig:
+    """A recipe for few steps, on one thread.
 
     Args:
         estimator: Which.
         steps: Of 16 clips each, in all epochs together.
         epochs: After each, what is kept aside is looked at.
         seed: Everything random follows from it.
+        augmentation: How much clips are changed.
         changes: Fields of the estimator's configuration that differ from the preset's.
     """
     return TrainConfig(
@@ -49,7 +54,7 @@ def short(estimator: str, steps: int, epochs: int, seed: int, **changes: Any) ->
         backbone_rate=0.5,
         frozen=0.0,
         changes=changes,
-        augmentation=_MILD,
+        augmentation=augmentation,
     )
 
 

@@ -2,8 +2,8 @@
 
 Run ``python -m benchmarks.label_economy --folder DIR --data DIR > benchmarks/results/label_economy.md``. Of each 30
 frames eight are labelled, every fourth; the engine ``stdpose``, not fitted, propagates them to the others, whose points
-count by their scores. The three trainings of a dataset take equally many steps. Trainings are kept in the folder, see
-``benchmarks.kept_training``.
+count by their scores. The three trainings of a dataset take equally many steps, about as many as all labels need.
+Trainings are kept in the folder, see ``benchmarks.kept_training``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from statistics import mean
 import numpy as np
 import torch
 
-from benchmarks.kept_training import BATCH, short, trained
+from benchmarks.kept_training import BATCH, FROM_ABOVE, UPRIGHT, short, trained
 from benchmarks.labelled_videos import find
 from benchmarks.rendered_people import people
 from models.propagate import propagate
+from models.training.augmentation import Augmentation
 from models.training.subjects import Subject
 from pose.formats.coco import read_coco
 from pose.frame_table import scan
@@ -40,7 +41,7 @@ FIGURES = ("error", "pck@0.05", "pck@0.1")
 
 @dataclass(frozen=True)
 class Split:
-    """One training's data: what is learnt from with all of its labels, kept aside, and tested on."""
+    """A dataset to train for: what is learnt from with all of its labels, kept aside, and tested on."""
 
     dataset: str
     number: int
@@ -48,6 +49,8 @@ class Split:
     learnt: Sequence[Subject]
     aside: Sequence[Subject]
     tested: Sequence[Subject]
+    steps: int
+    augmentation: Augmentation = UPRIGHT
 
 
 def sparse(subject: Subject) -> Subject:
@@ -80,9 +83,8 @@ def rendered(folder: Path) -> list[Split]:
     """Rendered people whom things pass in front of."""
     learnt, aside, tested = RENDERED
     skeleton, every = people(folder / "videos", 0, learnt + aside + tested)
-    return [
-        Split("rendered people", 0, skeleton, every[:learnt], every[learnt : learnt + aside], every[learnt + aside :])
-    ]
+    parts = every[:learnt], every[learnt : learnt + aside], every[learnt + aside :]
+    return [Split("rendered people", 0, skeleton, *parts, steps=1200)]
 
 
 def real(data: Path, group: str) -> tuple[Skeleton, list[Subject]]:
@@ -105,7 +107,9 @@ def clips_out(data: Path, folds: int) -> list[Split]:
     for fold in range(folds):
         tested = every[fold::FOLDS]
         rest = [subject for number, subject in enumerate(every) if number % FOLDS != fold]
-        splits.append(Split("jhmdb, clips left out", fold, skeleton, rest[2:], rest[:2], tested))
+        aside = rest[::8]
+        learnt = [subject for subject in rest if subject not in aside]
+        splits.append(Split("jhmdb, clips left out", fold, skeleton, learnt, aside, tested, steps=320))
     return splits
 
 
@@ -120,16 +124,17 @@ def time_out(data: Path, group: str) -> list[Split]:
             cut.append(subject.select((place >= begin) & (place < end)))
         return cut
 
-    return [Split(f"{group}, its end", 0, skeleton, part(0, 0.6), part(0.62, 0.68), part(0.7, 1))]
+    parts = part(0, 0.6), part(0.62, 0.68), part(0.7, 1)
+    return [Split(f"{group}, its end", 0, skeleton, *parts, steps=600, augmentation=FROM_ABOVE)]
 
 
-def run(folder: Path, split: Split, labels: str, estimator: str, steps: int) -> dict[str, float]:
+def run(folder: Path, split: Split, labels: str, estimator: str) -> dict[str, float]:
     """Train and test with one set of labels."""
     torch.set_num_threads(1)
-    name = f"{split.dataset}-{split.number}-{labels}-{estimator}-{steps}".replace(" ", "_")
+    name = f"{split.dataset}-{split.number}-{labels}-{estimator}-{split.steps}".replace(" ", "_")
     place = folder / "runs" / name
     learnt = split.learnt if (place / "result.json").exists() else [LABELS[labels](one) for one in split.learnt]
-    config = short(estimator, steps, EPOCHS, seed=0)
+    config = short(estimator, split.steps, EPOCHS, 0, split.augmentation)
     return trained(place, config, split.skeleton, learnt, split.aside, split.tested)
 
 
@@ -139,7 +144,6 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="folder with jhmdb, flies_long and two_flies")
     parser.add_argument("--estimator", default="stdpose")
-    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--folds", type=int, choices=range(1, FOLDS + 1), default=FOLDS, help="of the four of jhmdb")
     parser.add_argument("--at-once", type=int, default=1)
     wish = parser.parse_args()
@@ -150,29 +154,27 @@ def main() -> None:
         )
     with ProcessPoolExecutor(wish.at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
         runs = {
-            (split.dataset, split.number, labels): pool.submit(
-                run, wish.folder, split, labels, wish.estimator, wish.steps
-            )
+            (split.dataset, split.number, labels): pool.submit(run, wish.folder, split, labels, wish.estimator)
             for split in splits
             for labels in LABELS
         }
         results = {key: future.result() for key, future in runs.items()}
     print("# Label economy\n")
-    asked = f"--estimator {wish.estimator} --steps {wish.steps} --folds {wish.folds}"
+    asked = f"--estimator {wish.estimator} --folds {wish.folds}"
     print(f"Command: `python -m benchmarks.label_economy --folder DIR --data DIR {asked}`\n")
     print(
-        f"`{wish.estimator}`, preset `tiny`, {wish.steps} steps of {BATCH} clips each. Errors are per cent of the box "
-        "diagonal, PCK per cent of points; means over folds.\n"
+        f"`{wish.estimator}`, preset `tiny`, steps of {BATCH} clips. Errors are per cent of the box diagonal, PCK per "
+        "cent of points; means over folds.\n"
     )
-    print(f"| dataset | labels | {' | '.join(FIGURES)} | pck@0.1 over that of all labels |\n|{'---|' * 6}")
-    for dataset in dict.fromkeys(split.dataset for split in splits):
+    print(f"| dataset | steps | labels | {' | '.join(FIGURES)} | pck@0.1 over that of all labels |\n|{'---|' * 7}")
+    for dataset, steps in {split.dataset: split.steps for split in splits}.items():
         whole = 0.0
         for labels in LABELS:
             own = [result for key, result in results.items() if key[0] == dataset and key[2] == labels]
             figures = [mean(result[figure] for result in own) for figure in FIGURES]
             whole = whole or figures[-1]
             cells = " | ".join(f"{figure:.2f}" for figure in figures)
-            print(f"| {dataset} | {labels} | {cells} | {figures[-1] / whole:.3f} |")
+            print(f"| {dataset} | {steps} | {labels} | {cells} | {figures[-1] / whole:.3f} |")
 
 
 if __name__ == "__main__":
