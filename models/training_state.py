@@ -44,12 +44,25 @@ def read_about(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: The file is not a state of a training.
     """
+    return _entry(path, "about")
+
+
+def read_progress(path: Path) -> dict[str, Any]:
+    """How far a training had come.
+
+    Raises:
+        CheckpointError: The file is not a state of a training.
+    """
+    return _entry(path, "progress")
+
+
+def _entry(path: Path, name: str) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
-            about: dict[str, Any] = json.loads(file.metadata()["about"])
+            entry: dict[str, Any] = json.loads(file.metadata()[name])
     except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"{path} is not the state of a training: {error}") from error
-    return about
+    return entry
 
 
 def restore(path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ from prometheus_client import Counter
 
 from models.cuts import Cuts
 from models.engines.engine import Engine, FrameSource
+from models.memory import ran_out
 from models.propagate import propagate_segment
 from models.registry import adaptable
 from pose.segments import Segment
@@ -47,7 +47,7 @@ class Sparing:
             try:
                 return propagate_segment(self._engine, video, keyframes, segment, cuts)
             except (MemoryError, RuntimeError) as error:
-                if not _out_of_memory(error):
+                if not ran_out(error):
                     raise
                 reason = _reason(error)
             # Out here the frames that the exception held are free.
@@ -82,7 +82,7 @@ class SparingBatches:
             try:
                 return compute(self._size)
             except (MemoryError, RuntimeError) as error:
-                if not _out_of_memory(error):
+                if not ran_out(error):
                     raise
                 reason = _reason(error)
             if self._size == 1:
@@ -106,13 +106,3 @@ def _note(spared: Counter | None, reason: str) -> None:
     if spared is not None:
         spared.inc()
     log.warning("out of memory (%s): going on in smaller steps", reason)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError):
-        return True
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return False
-    # PyTorch has no error of its own for the memory of the CPU.
-    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)

@@ -75,7 +75,7 @@ class Epoch:
         losses: Of which parts it is the sum.
         validation: ``error``, mean distance in shares of the box diagonal, and ``pck@0.1`` on what is kept aside.
         seconds: Spent so far, on all epochs.
-        waiting: Share of the epoch that was spent waiting for clips.
+        waiting: Share of the epoch that was spent waiting for clips; decoding videos belongs to the first.
         best: Whether no epoch before was as good on what is kept aside.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,6 +57,16 @@ class Subject:
     def select(self, rows: np.ndarray) -> Subject:
         """The subject with the labels of some rows of its track only."""
         return replace(self, track=self.track.select(rows), weight=self.weight[rows])
+
+
+def digest_of(subjects: Sequence[Subject]) -> str:
+    """SHA-256 of what is known of subjects, wherever their videos lie."""
+    known = hashlib.sha256()
+    for subject in subjects:
+        known.update(f"{subject.name}\0{subject.track.visibility.shape}\0".encode())
+        for part in (subject.track.frames, subject.track.xy, subject.weight):
+            known.update(np.ascontiguousarray(part).tobytes())
+    return known.hexdigest()
 
 
 def hold_out(subjects: Sequence[Subject], share: float, seed: int) -> tuple[list[Subject], list[Subject]]:

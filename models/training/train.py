@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from models import training_state
+from models.checkpoints import digest
 from models.devices import pick
 from models.engines.engine import Step, go_on
 from models.errors import CheckpointError
@@ -24,20 +23,23 @@ from models.estimators.checkpoints import load, save
 from models.estimators.estimator import Estimator
 from models.estimators.losses import Truth, losses
 from models.estimators.presets import build, configure
+from models.memory import ran_out
 from models.training.batches import Batches
 from models.training.clips import Batch, Clips
 from models.training.config import Epoch, TrainConfig
+from models.training.processes import Processes
 from models.training.schedule import optimizer_of, set_rates
-from models.training.subjects import Subject
+from models.training.subjects import Subject, digest_of
 from models.training.validation import Measured, validate
 from pose.skeleton import Skeleton
 
-__all__ = ["FEWEST_LABELS", "Epoch", "TrainConfig", "TrainingError", "train"]
+__all__ = ["FEWEST_LABELS", "Epoch", "TrainConfig", "TrainingError", "so_far", "train"]
 
 #: Fewest labelled frames that are worth a training.
 FEWEST_LABELS = 8
 
 _LEAST_CLIPS = 512  # in an epoch
+_STATE, _BEST = "state.safetensors", "best.safetensors"
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -72,7 +74,8 @@ def train(
 
     After each epoch ``folder`` holds ``state.safetensors``, from which the next call with the same arguments goes on,
     bit for bit on a CPU where epochs and not minutes end the training, and the best checkpoint so far as
-    ``best.safetensors`` with ``best.json``. Several processes that ``accelerate launch`` began share the work.
+    ``best.safetensors`` with ``best.json``. Several processes that ``torchrun`` or ``accelerate launch`` began share
+    the work; on several machines ``folder`` is one that all share.
 
     Args:
         config: How.
@@ -94,6 +97,20 @@ def train(
     """
     run = _Run(config, skeleton, training, validation, folder, base, recipe, step)
     yield from run.epochs()
+
+
+def so_far(folder: Path) -> list[Epoch]:
+    """The epochs of the training that goes on in a folder; none where none was begun.
+
+    Raises:
+        TrainingError: Its state cannot be read.
+    """
+    if not (folder / _STATE).exists():
+        return []
+    try:
+        return [Epoch(**row) for row in training_state.read_progress(folder / _STATE)["curve"]]
+    except CheckpointError as error:
+        raise TrainingError(str(error)) from error
 
 
 class _Run:
@@ -118,21 +135,18 @@ class _Run:
             )
         folder.mkdir(parents=True, exist_ok=True)
         network = self._begin(base)
-        device = _device(config.device)
-        self._accelerator = Accelerator(
-            cpu=device.type == "cpu", kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
-        )
-        processes, part = self._accelerator.num_processes, self._accelerator.process_index
-        if processes > 1:  # each has its own
-            device = self._accelerator.device
-        self._device, self._micro = device, -(-config.batch // (config.accumulate * processes))
+        self._processes = Processes(_device(config.device))
+        device, count = self._processes.device, self._processes.count
+        self._device, self._micro = device, -(-config.batch // (config.accumulate * count))
+        began = time.perf_counter()
         try:
             self._training, self._validation = (
-                Clips(subjects, skeleton, network.config, folder / f"{name}-{part}.stills", step)
+                Clips(subjects, skeleton, network.config, folder / f"{name}-{self._processes.number}.stills", step)
                 for name, subjects in (("training", training), ("validation", validation))
             )
         except (OSError, ValueError) as error:
             raise TrainingError(str(error)) from error
+        self._decoding = time.perf_counter() - began
         self.network = network.to(device).train()
         self.average = deepcopy(self.network).eval()
         self._optimizer = optimizer_of(
@@ -144,10 +158,19 @@ class _Run:
         )
         self._edges = torch.tensor(skeleton.edges, dtype=torch.long).reshape(-1, 2)
         self._recipe = {**recipe, "training": _plain(config), "labels": labels}
-        self.at, self._state = _At(), folder / "state.safetensors"
+        # What a state must be of to go on from; where it is computed may change.
+        self._about = {
+            "config": {name: value for name, value in _plain(config).items() if name not in ("device", "workers")},
+            "skeleton": list(skeleton.keypoints),
+            "labels": [digest_of(training), digest_of(validation)],
+            "base": None if base is None else digest(base),
+        }
+        self.at, self._state = _At(), folder / _STATE
         if self._state.exists():
             self._resume()
-        self._wrapped: nn.Module = self._accelerator.prepare_model(self.network, device_placement=False)
+        if not self._processes.same(self.at.epoch):
+            raise TrainingError(f"the processes of this training do not share one folder {folder.name}")
+        self._wrapped = self._processes.joined(self.network)
 
     def _begin(self, base: Path | None) -> Estimator:
         config, points = self._config, self._skeleton.size
@@ -172,16 +195,13 @@ class _Run:
     def _resume(self) -> None:
         try:
             about = training_state.read_about(self._state)
-            if about != self._about():
-                raise TrainingError("the training that was begun here has other settings; give it another folder")
+            if about != self._about:
+                raise TrainingError(
+                    "the training that was begun here has other settings or labels; give it another folder"
+                )
             self.at = _At(**training_state.restore(self._state, self.network, self.average, self._optimizer))
         except CheckpointError as error:
             raise TrainingError(str(error)) from error
-
-    def _about(self) -> dict[str, Any]:
-        """What a state must be of to go on from; where it is computed may change."""
-        config = {name: value for name, value in _plain(self._config).items() if name not in ("device", "workers")}
-        return {"config": config, "skeleton": list(self._skeleton.keypoints)}
 
     def epochs(self) -> Iterator[Epoch]:
         """Train until the end."""
@@ -189,14 +209,15 @@ class _Run:
         while not self._done():
             began = time.perf_counter()
             with torch.random.fork_rng(devices=()):
-                torch.manual_seed(_seed_of(config.seed, self.at.epoch, self._accelerator.process_index))
+                torch.manual_seed(_seed_of(config.seed, self.at.epoch, self._processes.number))
                 parts, waited = self._learn(began)
-            measured = validate(self.average, self._validation, self._device, self._on)
-            error = measured.figures.get("error", sum(parts.values()))
+            measured = self._measured()
+            error = self._processes.agreed(measured.figures.get("error", sum(parts.values())))
             best = error < self.at.best
             self.at.best, self.at.since_best = (error, 0) if best else (self.at.best, self.at.since_best + 1)
-            spent = time.perf_counter() - began
+            spent = self._processes.agreed(time.perf_counter() - began)
             self.at.epoch, self.at.seconds = self.at.epoch + 1, self.at.seconds + spent
+            decoding, self._decoding = self._decoding, 0.0
             epoch = Epoch(
                 index=self.at.epoch - 1,
                 epochs=0 if config.minutes else config.epochs,
@@ -206,22 +227,23 @@ class _Run:
                 losses=parts,
                 validation=measured.figures,
                 seconds=self.at.seconds,
-                waiting=waited / spent,
+                waiting=min(1.0, (waited + decoding) / (spent + decoding)),
                 best=best,
             )
             self.at.curve.append(asdict(epoch))
-            if self._accelerator.is_main_process:
+            if self._processes.first:
                 self._save(measured if best else None)
-            self._accelerator.wait_for_everyone()
+            self._processes.wait()
             yield epoch
 
     def _done(self) -> bool:
         stale = self._config.patience and self.at.since_best >= self._config.patience
         return bool(stale) or self._progress() >= 1
 
-    def _progress(self, within: float = 0.0, seconds: float = 0.0) -> float:
-        """Share of the training that is done, ``within`` of the present epoch and so many seconds after its begin."""
+    def _progress(self, within: float = 0.0, began: float | None = None) -> float:
+        """Share of the training that is done, ``within`` of the present epoch, which began at a time."""
         if self._config.minutes:
+            seconds = 0.0 if began is None else self._processes.agreed(time.perf_counter() - began)
             return min(1.0, (self.at.seconds + seconds) / (60 * self._config.minutes))
         return min(1.0, (self.at.epoch + within) / self._config.epochs)
 
@@ -230,19 +252,19 @@ class _Run:
         config, totals = self._config, dict[str, float]()
         batches = Batches(
             self._training,
-            -(-config.batch // self._accelerator.num_processes),
+            -(-config.batch // self._processes.count),
             count=config.clips or max(_LEAST_CLIPS, len(self._training)),
             seed=config.seed,
             epoch=self.at.epoch,
             augmentation=config.augmentation,
             workers=config.workers,
-            part=(self._accelerator.process_index, self._accelerator.num_processes),
+            part=(self._processes.number, self._processes.count),
         )
         self.network.train()
         steps = 0
         for batch in batches:
             self._on()
-            progress = self._progress(steps / len(batches), time.perf_counter() - began)
+            progress = self._progress(steps / len(batches), began)
             if progress >= 1:
                 break
             self.network.advance(progress)
@@ -252,7 +274,15 @@ class _Run:
                 totals[name] = totals.get(name, 0.0) + value
             steps += 1
             self.at.step += 1
-        return {name: total / max(1, steps) for name, total in totals.items()}, batches.waiting
+        return self._processes.mean({name: total / steps for name, total in totals.items()}), batches.waiting
+
+    def _measured(self) -> Measured:
+        try:
+            return validate(self.average, self._validation, self._device, self._on)
+        except (MemoryError, RuntimeError) as error:
+            if not ran_out(error):
+                raise
+            raise TrainingError("memory does not suffice to look at one clip at a time") from error
 
     def _step(self, batch: Batch) -> dict[str, float]:
         """Learn from a batch, in smaller parts where memory does not suffice for it at once."""
@@ -260,14 +290,15 @@ class _Run:
             try:
                 parts = self._gradients(batch)
                 break
-            except torch.OutOfMemoryError as error:
+            except (MemoryError, RuntimeError) as error:
                 self._optimizer.zero_grad(set_to_none=True)
-                if self._micro == 1 or self._accelerator.num_processes > 1:
-                    raise TrainingError(
-                        f"the GPU's memory does not suffice for {self._micro} clips at a time"
-                    ) from error
-                self._micro = -(-self._micro // 2)
-        self._accelerator.clip_grad_norm_(self.network.parameters(), self._config.clip)
+                if not ran_out(error):
+                    raise
+                if self._micro == 1 or self._processes.count > 1:
+                    raise TrainingError(f"memory does not suffice for {self._micro} clips at a time") from error
+            # Out here what the exception held is free.
+            self._micro = -(-self._micro // 2)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self._config.clip)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         decay = min(self._config.average, (1 + self.at.step) / (10 + self.at.step))
@@ -291,17 +322,17 @@ class _Run:
             loss = share * sum(parts.values(), torch.zeros((), device=self._device))
             if not bool(torch.isfinite(loss)):
                 raise TrainingError(_diverged(self.at.step, parts))
-            self._accelerator.backward(loss)
+            self._processes.backward(loss)
             for name, part in parts.items():
                 totals[name] = totals.get(name, 0.0) + share * float(part.detach())
         return totals
 
     def _save(self, best: Measured | None) -> None:
-        """Write the state, and the checkpoint where it is the best so far."""
-        training_state.save(self._state, self.network, self.average, self._optimizer, asdict(self.at), self._about())
-        if best is not None:
+        """Write the checkpoint where it is the best so far, and the state."""
+        if best is not None:  # before the state, which says that it is there
             recipe = {**self._recipe, "reliability": best.reliability, "curve": self.at.curve}
-            save(self._folder / "best.safetensors", self.average, self._config.estimator, self._skeleton, recipe)
+            save(self._folder / _BEST, self.average, self._config.estimator, self._skeleton, recipe)
+        training_state.save(self._state, self.network, self.average, self._optimizer, asdict(self.at), self._about)
 
 
 def _seed_of(*numbers: int) -> int:

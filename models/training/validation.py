@@ -12,6 +12,7 @@ from models.engines.engine import Step, go_on
 from models.estimators.estimator import Estimator
 from models.estimators.reliability import fit
 from models.estimators.targets import places
+from models.memory import ran_out
 from models.training.batches import Batches
 from models.training.clips import Clips
 from pose import boxes
@@ -34,13 +35,29 @@ def predict(
     Returns:
         For each subject ``(F, K, 2)`` frame pixels on the frames of its track, NaN where there is no clip, and
         ``(F, K)`` heights of the heat maps.
+
+    Raises:
+        MemoryError: Memory does not suffice for one clip; also ``RuntimeError``, see ``models.memory``.
     """
+    size = _BATCH
+    while True:
+        try:
+            return _predict(estimator, clips, device, size, step)
+        except (MemoryError, RuntimeError) as error:
+            if size == 1 or not ran_out(error):
+                raise
+        size //= 2
+
+
+def _predict(
+    estimator: Estimator, clips: Clips, device: torch.device, size: int, step: Step
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     shapes = [subject.track.visibility.shape for subject in clips.subjects]
     xy = [np.full((*shape, 2), np.nan) for shape in shapes]
     height = [np.zeros(shape) for shape in shapes]
     training = estimator.training
     estimator.eval()
-    for batch in Batches(clips, _BATCH):
+    for batch in Batches(clips, size):
         step()
         found, peak = places(estimator(batch.frames.to(device).float()).heatmaps)
         for clip, points, heights in zip(batch.clips, found.double().cpu().numpy(), peak.cpu().numpy(), strict=True):
@@ -65,7 +82,17 @@ class Measured:
 
 
 def validate(estimator: Estimator, clips: Clips, device: torch.device, step: Step = go_on) -> Measured:
-    """Measure an estimator where the truth is known, see ``predict``."""
+    """Measure an estimator where the truth is known.
+
+    Args:
+        estimator: What looks.
+        clips: At what; what counts at all is taken for true.
+        device: Where.
+        step: Called for each batch; what it raises ends this.
+
+    Raises:
+        MemoryError: Memory does not suffice for one clip; also ``RuntimeError``, see ``models.memory``.
+    """
     found, heights = predict(estimator, clips, device, step)
     shares, surely = [np.zeros(0)], [np.zeros(0)]
     for subject, xy, height in zip(clips.subjects, found, heights, strict=True):
