@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from models.backbone_config import VitPyramidConfig
+from models.estimators.checkpoints import load, save
 from models.estimators.estimator import Estimator, Labelled
 from models.estimators.losses import Truth, losses
 from models.estimators.presets import ESTIMATORS, SIZES, build, configure
 from models.estimators.targets import gaussians
+from pose.skeleton import Skeleton
 
 POINTS = 5
 EDGES = torch.tensor([[0, 1], [1, 2], [2, 3], [3, 4]])
@@ -39,8 +42,13 @@ ABLATIONS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def network(name: str, **changes: Any) -> Estimator:
-    config = configure(name, "tiny", POINTS, height=64, width=48, **changes)
+EVERY = [(name, preset) for name in NAMES for preset in SIZES]
+
+
+def network(name: str, preset: str = "tiny", **changes: Any) -> Estimator:
+    if preset != "tiny":
+        changes = {"backbone": SMALLER, **changes}
+    config = configure(name, preset, POINTS, height=64, width=48, **changes)
     return build(name, config, seed=3, pretrained=None)
 
 
@@ -66,9 +74,9 @@ def awaken(estimator: Estimator) -> None:
                 parameter.normal_(std=0.02)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_shapes(name: str) -> None:
-    estimator = network(name)
+@pytest.mark.parametrize(("name", "preset"), EVERY)
+def test_shapes(name: str, preset: str) -> None:
+    estimator = network(name, preset)
     output = estimator(clip(estimator))
     assert output.heatmaps.shape == (2, POINTS, 16, 12)
     assert output.heatmaps.dtype == torch.float32
@@ -78,9 +86,12 @@ def test_shapes(name: str) -> None:
         torch.testing.assert_close(output.importance.sum(dim=1), torch.ones(2))
 
 
-@pytest.mark.parametrize(("name", "changes"), [*((name, {}) for name in NAMES), *ABLATIONS])
-def test_gradients_reach_every_parameter(name: str, changes: dict[str, Any]) -> None:
-    estimator = network(name, **changes).train()
+@pytest.mark.parametrize(
+    ("name", "preset", "changes"),
+    [*((name, preset, {}) for name, preset in EVERY), *((name, "tiny", changes) for name, changes in ABLATIONS)],
+)
+def test_gradients_reach_every_parameter(name: str, preset: str, changes: dict[str, Any]) -> None:
+    estimator = network(name, preset, **changes).train()
     torch.manual_seed(0)
     awaken(estimator)
     for progress in (0.0, 1.0):
@@ -90,18 +101,18 @@ def test_gradients_reach_every_parameter(name: str, changes: dict[str, Any]) -> 
     assert missed == []
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_clip_does_not_depend_on_the_others_of_its_batch(name: str) -> None:
-    estimator = network(name).eval()
+@pytest.mark.parametrize(("name", "preset"), EVERY)
+def test_a_clip_does_not_depend_on_the_others_of_its_batch(name: str, preset: str) -> None:
+    estimator = network(name, preset).eval()
     frames = clip(estimator, 3)
     with torch.inference_mode():
         together, alone = estimator(frames).heatmaps, estimator(frames[1:2]).heatmaps
     torch.testing.assert_close(together[1:2], alone, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_features_of_a_frame_serve_all_clips_that_it_is_part_of(name: str) -> None:
-    estimator = network(name).eval()
+@pytest.mark.parametrize(("name", "preset"), EVERY)
+def test_features_of_a_frame_serve_all_clips_that_it_is_part_of(name: str, preset: str) -> None:
+    estimator = network(name, preset).eval()
     time = estimator.config.frames
     images = clip(estimator, 3).flatten(0, 1)
     rows = torch.arange(time)[None] + torch.arange(2)[:, None]
@@ -111,11 +122,11 @@ def test_features_of_a_frame_serve_all_clips_that_it_is_part_of(name: str) -> No
     torch.testing.assert_close(shared, direct, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_same_seed_gives_the_same_network_and_the_same_gradients(name: str) -> None:
+@pytest.mark.parametrize(("name", "preset"), EVERY)
+def test_the_same_seed_gives_the_same_network_and_the_same_gradients(name: str, preset: str) -> None:
     seen = []
     for _ in range(2):
-        estimator = network(name).train()
+        estimator = network(name, preset).train()
         torch.manual_seed(5)
         estimator.advance(0.0)
         sum(losses(estimator(clip(estimator)), truth(estimator), EDGES).values()).backward()  # type: ignore[union-attr]
@@ -165,15 +176,23 @@ def test_begins_as_what_it_is_built_upon(name: str) -> None:
     assert apart < 0.1 * known.std()
 
 
-@pytest.mark.parametrize("preset", [preset for preset in SIZES if preset != "tiny"])
-@pytest.mark.parametrize("name", NAMES)
-def test_presets_on_vitpose(name: str, preset: str) -> None:
+@pytest.mark.parametrize(("name", "preset"), EVERY)
+def test_a_checkpoint_gives_back_the_same_network(name: str, preset: str, tmp_path: Path) -> None:
+    estimator, skeleton = network(name, preset).eval(), Skeleton(name="five", keypoints=tuple("abcde"))
+    torch.manual_seed(0)
+    awaken(estimator)
+    save(tmp_path / "best.safetensors", estimator, name, skeleton, {"seed": 3})
+    loaded = load(tmp_path / "best.safetensors", skeleton)
+    assert loaded.estimator.config == estimator.config
+    frames = clip(estimator, 1)
+    with torch.inference_mode():
+        assert torch.equal(loaded.estimator(frames).heatmaps, estimator(frames).heatmaps)
+
+
+@pytest.mark.parametrize(("name", "preset"), EVERY)
+def test_published_sizes_of_inputs(name: str, preset: str) -> None:
     full = configure(name, preset, POINTS)
-    assert (full.height, full.width) == (256, 192)
-    config = configure(name, preset, POINTS, backbone=SMALLER, height=64, width=48)
-    estimator = build(name, config, pretrained=None)
-    found = losses(estimator(clip(estimator, 1)), truth(estimator, 1), EDGES)
-    assert all(torch.isfinite(loss) for loss in found.values())
+    assert (full.height, full.width) == ((128, 128) if preset == "tiny" else (256, 192))
 
 
 def test_labels_of_neighbours_enter_stdpose_as_heat_maps() -> None:
