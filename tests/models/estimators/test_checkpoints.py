@@ -5,6 +5,8 @@ import pickle
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from models.errors import CheckpointError
 from models.estimators.checkpoints import load, save
@@ -57,8 +59,6 @@ def test_another_skeleton_is_refused(path: Path) -> None:
 
 
 def test_another_safetensors_file_is_refused(tmp_path: Path) -> None:
-    from safetensors.torch import save_file
-
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     with pytest.raises(CheckpointError, match="not a whole checkpoint"):
         load(tmp_path / "other.safetensors")
