@@ -22,7 +22,7 @@ from benchmarks.peak_memory import peak_mb
 from models.devices import pick
 from models.estimators.estimator import Estimator
 from models.estimators.losses import Truth, losses
-from models.estimators.presets import ESTIMATORS, build, configure
+from models.estimators.presets import ESTIMATORS, RANDOM, build, configure
 
 POINTS = 17
 EDGES = torch.tensor([[0, 1], [1, 2]])
@@ -115,7 +115,7 @@ def switched(name: str, preset: str, load: Load, device: torch.device) -> None:
     config = configure(name, preset, POINTS)
     works = {}
     for switch in SWITCHES:
-        network = build(name, config, pretrained=None).to(device)
+        network = build(name, config, pretrained=RANDOM).to(device)
         if switch == "channels-last":
             network = network.to(memory_format=torch.channels_last)
         if switch == "`torch.compile`":  # encode and relate are called by themselves, and not always with equal shapes
@@ -136,7 +136,7 @@ def switched(name: str, preset: str, load: Load, device: torch.device) -> None:
 
 def compared(name: str, preset: str, load: Load, device: torch.device) -> None:
     """Print one estimator's row."""
-    network = build(name, configure(name, preset, POINTS), pretrained=None).to(device)
+    network = build(name, configure(name, preset, POINTS), pretrained=RANDOM).to(device)
     halves = (False, True)
     works: dict[str, Callable[[], object]] = {}
     for half in halves:

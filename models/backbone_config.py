@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 #: Input pixels per cell of each level of descriptors, finest first.
 STRIDES = (4, 8, 16)
+
+#: Mean and deviation of the colours of ImageNet, red, green and blue, for values in 0 to 1.
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,3 +45,25 @@ class VitPyramidConfig:
     grid: tuple[int, int] = (16, 12)
     detail: tuple[int, int, int] = (32, 64, 96)
     channels: int = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoPyramidConfig:
+    """Size of a :class:`models.auto_pyramid.AutoPyramid`.
+
+    Args:
+        body: The entries of transformers' configuration of its network, as JSON takes them.
+        detail: Channels of the convolutional stream after its stem and at strides 4 and 8.
+        channels: ``C``, length of a descriptor.
+        mean: Of the colours that the network was trained with, for values in 0 to 1.
+        deviation: Likewise.
+    """
+
+    body: Mapping[str, Any]
+    detail: tuple[int, int, int] = (32, 64, 96)
+    channels: int = 128
+    mean: tuple[float, float, float] = IMAGENET[0]
+    deviation: tuple[float, float, float] = IMAGENET[1]
+
+
+AnyBackboneConfig = BackboneConfig | VitPyramidConfig | AutoPyramidConfig

@@ -2,29 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbone_config import STRIDES, BackboneConfig, VitPyramidConfig
+from models.backbone_config import STRIDES, AnyBackboneConfig, AutoPyramidConfig, BackboneConfig, VitPyramidConfig
+from models.errors import CheckpointError
 from models.layers import GROUPS, Residual, enlarge
 
 
-def build_backbone(config: BackboneConfig | VitPyramidConfig) -> nn.Module:
+def build_backbone(config: AnyBackboneConfig) -> nn.Module:
     """The network of a configuration, with random weights.
 
     Raises:
         ImportError: It takes transformers, which is not installed.
+        ValueError: The configuration is of no network that is known.
     """
-    if isinstance(config, BackboneConfig):
-        return Backbone(config)
-    # Here, because transformers takes seconds to import and is installed only where these networks are used.
+    match config:
+        case BackboneConfig():
+            return Backbone(config)
+        case VitPyramidConfig():
+            with _transformers():
+                from models.vitpose import VitPyramid
+            return VitPyramid(config)
+        case AutoPyramidConfig():
+            with _transformers():
+                from models.auto_pyramid import AutoPyramid
+            return AutoPyramid(config)
+
+
+def read_backbone(source: str | Path, config: AnyBackboneConfig) -> nn.Module:
+    """A network around published weights, in place of that of a configuration and with as many channels.
+
+    Weights of ViTPose must be of the configuration's size; those of any other backbone bring their own.
+
+    Args:
+        source: See ``models.published.describe``.
+        config: Of the network that it stands in for.
+
+    Raises:
+        CheckpointError: There are no such weights, some are missing, or they are of another size or of no backbone.
+        ImportError: transformers is not installed.
+    """
+    with _transformers():
+        from models import published, vitpose
+        from models.auto_pyramid import AutoPyramid
+    if published.describe(source).model_type not in vitpose.KINDS:
+        detail = AutoPyramidConfig.detail if isinstance(config, BackboneConfig) else config.detail
+        return AutoPyramid.from_pretrained(source, detail=detail, channels=config.channels)
+    if not isinstance(config, VitPyramidConfig):
+        raise CheckpointError(f"{source} holds a ViTPose; choose the preset of its size, small, base, large or huge")
+    return vitpose.VitPyramid.from_pretrained(source, config)
+
+
+@contextmanager
+def _transformers() -> Iterator[None]:
+    """What imports it stands within functions: it takes seconds, and is installed only where it is used."""
     try:
-        from models.vitpose import VitPyramid
+        yield
     except ModuleNotFoundError as error:
-        raise ImportError("ViTPose backbones need transformers: pip install 'posetween[vitpose]'") from error
-    return VitPyramid(config)
+        raise ImportError("this backbone needs transformers: pip install 'posetween[vitpose]'") from error
 
 
 def pad(images: np.ndarray) -> np.ndarray:
@@ -54,6 +96,11 @@ class Backbone(nn.Module):
         )
         self.lateral = nn.ModuleList(nn.Conv2d(width, config.channels, 1) for width in (fine, middle, coarse))
         self.smooth = nn.ModuleList(nn.Conv2d(config.channels, config.channels, 3, 1, 1) for _ in range(2))
+
+    @property
+    def pretrained(self) -> nn.Module:
+        """The part that was trained before: all of it."""
+        return self
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Describe every cell of some images.

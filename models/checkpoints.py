@@ -14,15 +14,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models.backbone_config import BackboneConfig, VitPyramidConfig
+from models.backbone_config import AnyBackboneConfig, AutoPyramidConfig, BackboneConfig, VitPyramidConfig
 from models.errors import CheckpointError
 from models.stdpose import StdPose, StdPoseConfig
 
 _Config = TypeVar("_Config")
 
-_BACKBONES: dict[str, type[BackboneConfig] | type[VitPyramidConfig]] = {
+_BACKBONES: dict[str, type[AnyBackboneConfig]] = {
     "convolutional": BackboneConfig,
     "vitpose": VitPyramidConfig,
+    "auto": AutoPyramidConfig,
 }
 
 
@@ -73,7 +74,7 @@ class OnBackbone(Protocol):
     """The configuration of a network that stands on a backbone: a dataclass."""
 
     @property
-    def backbone(self) -> BackboneConfig | VitPyramidConfig:
+    def backbone(self) -> AnyBackboneConfig:
         """Of the backbone."""
 
 

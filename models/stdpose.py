@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from models.backbone_config import STRIDES, BackboneConfig, VitPyramidConfig
+from models.backbone_config import STRIDES, AnyBackboneConfig, BackboneConfig
 from models.backbones import build_backbone
 from models.correlation import correlate, descriptors, offsets, peaks
 from models.heatmaps import DynamicAwareMask, KeypointSynthesis, residuals
@@ -51,7 +51,7 @@ class StdPoseConfig:
         verifier: What judges the results.
     """
 
-    backbone: BackboneConfig | VitPyramidConfig = field(default_factory=BackboneConfig)
+    backbone: AnyBackboneConfig = field(default_factory=BackboneConfig)
     channels: int = 160
     blocks: int = 3
     heads: int = 4

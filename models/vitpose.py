@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, cast
+from types import MappingProxyType
+from typing import cast
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoConfig, VitPoseBackbone, VitPoseBackboneConfig, VitPoseForPoseEstimation
+from transformers import PreTrainedModel, VitPoseBackbone, VitPoseBackboneConfig, VitPoseForPoseEstimation
 
-from models.backbone_config import STRIDES, VitPyramidConfig
+from models import published
+from models.backbone_config import IMAGENET, STRIDES, VitPyramidConfig
 from models.errors import CheckpointError
-from models.layers import GROUPS, Residual, enlarge
+from models.layers import GROUPS
+from models.pyramid import Pyramid, colours
 
-# ImageNet's, as ViTPose was trained with.
-_MEAN = (0.485, 0.456, 0.406)
-_DEVIATION = (0.229, 0.224, 0.225)
+#: How transformers calls what is in a folder of ViTPose's: the whole estimator, or the backbone alone.
+KINDS: Mapping[str, type[PreTrainedModel]] = MappingProxyType(
+    {"vitpose": VitPoseForPoseEstimation, "vitpose_backbone": VitPoseBackbone}
+)
 
 _EXPERT = 0  # ViTPose+ has one per training set; this is COCO's
 _SAME = ("hidden_size", "num_hidden_layers", "num_attention_heads", "image_size", "patch_size", "mlp_ratio", "qkv_bias")
@@ -29,8 +33,7 @@ class VitPyramid(nn.Module):
 
     The transformer is that of Xu et al. (*ViTPose*, NeurIPS 2022). As in ViTDet's simple feature pyramid (Li et al.,
     *Exploring plain vision transformer backbones*, ECCV 2022) every level comes from its last layer, finer ones by
-    transposed convolutions. What a patch of 16 pixels has lost is added from a thin convolutional stream beside it, as
-    in ViTMatte (Yao et al., 2023). That both are summed, and refined from coarse to fine, is ours.
+    transposed convolutions; around them stands a :class:`models.pyramid.Pyramid`.
 
     Args:
         config: Its size.
@@ -43,13 +46,7 @@ class VitPyramid(nn.Module):
     def __init__(self, config: VitPyramidConfig, vit: VitPoseBackbone | None = None) -> None:
         super().__init__()
         self.config = config
-        stem, fine, middle = config.detail
         self.vit = vit if vit is not None else VitPoseBackbone(_published(config))
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, stem, 5, 2, 2, bias=False), nn.GroupNorm(GROUPS, stem), nn.ReLU(inplace=True)
-        )
-        self.stages = nn.ModuleList((Residual(stem, fine, 2), Residual(fine, middle, 2)))
-        self.lateral = nn.ModuleList(nn.Conv2d(width, config.channels, 1) for width in (fine, middle))
         self.rise = nn.ModuleList(
             (
                 nn.Sequential(
@@ -62,20 +59,23 @@ class VitPyramid(nn.Module):
                 nn.Conv2d(config.width, config.channels, 1),
             )
         )
-        self.smooth = nn.ModuleList(nn.Conv2d(config.channels, config.channels, 3, 1, 1) for _ in range(2))
-        for name, values in (("mean", _MEAN), ("deviation", _DEVIATION)):
-            self.register_buffer(name, 255 * torch.tensor(values).view(3, 1, 1), persistent=False)
+        self.around = Pyramid(config.detail, config.channels)
+        for name, values in zip(("mean", "deviation"), IMAGENET, strict=True):
+            self.register_buffer(name, colours(values), persistent=False)
+
+    @property
+    def pretrained(self) -> nn.Module:
+        """The part that others have trained."""
+        return self.vit
 
     @classmethod
     def from_pretrained(cls, source: str | Path, config: VitPyramidConfig) -> VitPyramid:
         """A network whose transformer has ViTPose's published weights; the pyramid's are random.
 
-        Of the experts of ViTPose+ (Xu et al., TPAMI 2023) that of COCO is kept. Nothing is downloaded, and only
-        safetensors are read.
+        Of the experts of ViTPose+ (Xu et al., TPAMI 2023) that of COCO is kept.
 
         Args:
-            source: Folder as ``save_pretrained`` writes it, of the backbone or of the whole estimator; or the name of a
-                repository that lies in the local cache of Hugging Face.
+            source: See ``models.published.describe``; of the backbone or of the whole estimator.
             config: Size of the network.
 
         Raises:
@@ -92,15 +92,7 @@ class VitPyramid(nn.Module):
         """Describe every cell of some images, see ``Backbone.forward``."""
         images = (images - self.mean) / self.deviation
         coarse = self.encode(images)
-        detail, levels = self.stem(images), []
-        for stage in self.stages:
-            detail = stage(detail)
-            levels.append(detail)
-        fine, middle = (lateral(level) for lateral, level in zip(self.lateral, levels, strict=True))
-        rises = [rise(coarse) for rise in self.rise]
-        middle = self.smooth[1](middle + rises[1] + enlarge(rises[2], middle))
-        fine = self.smooth[0](fine + rises[0] + enlarge(middle, fine))
-        return tuple(F.normalize(level.float(), dim=1).permute(0, 2, 3, 1) for level in (fine, middle, rises[2]))
+        return cast(tuple[Tensor, ...], self.around(images, [rise(coarse) for rise in self.rise]))
 
     def encode(self, images: Tensor) -> Tensor:
         """The transformer's last layer.
@@ -142,26 +134,11 @@ def _plain(value: object) -> object:
 
 
 def _read(source: str | Path) -> VitPoseBackbone:
-    try:
-        kind = AutoConfig.from_pretrained(source, local_files_only=True).model_type
-        if kind not in ("vitpose", "vitpose_backbone"):
-            raise CheckpointError(f"{source} holds a {kind}; a ViTPose is needed")
-        architecture = VitPoseForPoseEstimation if kind == "vitpose" else VitPoseBackbone
-        loaded = architecture.from_pretrained(
-            source, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-        )
-    except CheckpointError:
-        raise
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{source} holds no config.json and model.safetensors of a ViTPose that can be read; give a folder, or the "
-            "name of a repository in the local cache of Hugging Face (nothing is downloaded)"
-        ) from error
-    model, report = cast(tuple[Any, dict[str, Any]], loaded)
-    missing = sorted(name for name in report["missing_keys"] if not name.startswith("head."))
-    if missing:
-        raise CheckpointError(f"{source} lacks weights of a ViTPose: {', '.join(missing[:3])}, {len(missing)} in all")
-    vit: VitPoseBackbone = model.backbone if kind == "vitpose" else model
+    kind = published.describe(source).model_type
+    if kind not in KINDS:
+        raise CheckpointError(f"{source} holds a {kind}; a ViTPose is needed")
+    network = published.read(KINDS[kind], source, fresh="head.")
+    vit = cast(VitPoseBackbone, network.backbone if isinstance(network, VitPoseForPoseEstimation) else network)
     return vit if vit.config.num_experts == 1 else _merged(vit)
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from models.backbone_config import STRIDES, BackboneConfig, VitPyramidConfig
+from models.backbone_config import STRIDES, AnyBackboneConfig, BackboneConfig
 from models.backbones import build_backbone
 from models.estimators.heads import HeatmapHead
 
@@ -50,7 +50,7 @@ class EstimatorConfig:
     deltas: tuple[int, ...] = (-2, 0, 2)
     height: int = 128
     width: int = 128
-    backbone: BackboneConfig | VitPyramidConfig = field(default_factory=BackboneConfig)
+    backbone: AnyBackboneConfig = field(default_factory=BackboneConfig)
     channels: int = 96
     heads: int = 4
     head_channels: int = 32
@@ -170,6 +170,11 @@ class Estimator(nn.Module):
         nn.init.zeros_(self.embed_finer.weight)
         self.position = nn.Parameter(0.02 * torch.randn(config.grid[0] * config.grid[1], config.channels))
         self.head = HeatmapHead(config.channels, width, config.head_channels, config.keypoints)
+
+    @property
+    def pretrained(self) -> nn.Module:
+        """The part of the backbone that was trained before, as a rule; the rest is new."""
+        return cast(nn.Module, self.backbone.pretrained)
 
     def forward(self, frames: Tensor, labelled: Labelled | None = None) -> PoseOutput:
         """Find the keypoints of centre frames.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
+from torch import nn
 
 from models import checkpoints
-from models.backbone_config import VitPyramidConfig
+from models.backbones import read_backbone
 from models.errors import CheckpointError
 from models.estimators.cmpose import CmPose, CmPoseConfig
 from models.estimators.estimator import Estimator, EstimatorConfig
@@ -21,6 +22,9 @@ from models.estimators.single_frame import SingleFrame, SingleFrameConfig
 from models.estimators.stdpose import StdPoseEstimator, StdPoseEstimatorConfig
 from models.presets import PRESETS
 from models.weights import TINY
+
+#: Words for where a backbone's weights come from, besides folders.
+SHIPPED, RANDOM = "shipped", "random"
 
 
 @dataclass(frozen=True)
@@ -90,32 +94,44 @@ def configure(name: str, preset: str, keypoints: int, **changes: Any) -> Estimat
         raise ValueError(f"{name} cannot be configured so: {error}") from error
 
 
-def build(name: str, config: EstimatorConfig, *, seed: int = 0, pretrained: str | Path | None = "shipped") -> Estimator:
+def build(name: str, config: EstimatorConfig, *, seed: int = 0, pretrained: str | Path = SHIPPED) -> Estimator:
     """A network to begin a training with.
 
     Args:
         name: One of ``ESTIMATORS``.
-        config: Its size.
+        config: Its size. Its backbone gives way to that of ``pretrained`` where this is of another architecture.
         seed: Of the random weights.
-        pretrained: Where the backbone's weights come from: ``shipped`` for those of the package where the configuration
-            has such a backbone, and random ones elsewhere; a folder or name of ViTPose weights, see
-            ``models.vitpose.VitPyramid.from_pretrained``; ``None`` for random ones.
+        pretrained: Where the backbone's weights come from: ``SHIPPED`` for those of the package, which has them for
+            ``tiny``; ``RANDOM``; else see ``models.backbones.read_backbone``.
 
     Raises:
-        CheckpointError: There are no such weights, or they are of another size.
+        CheckpointError: There are no such weights, they do not fit, or their backbone does not take such crops.
         ImportError: The backbone takes transformers, which is not installed.
     """
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
-        network = ESTIMATORS[name].network(config)
-    if pretrained == "shipped":
-        if config.backbone == PRESETS["tiny"].backbone:
-            network.backbone.load_state_dict(checkpoints.load(TINY).backbone.state_dict())
-    elif pretrained is not None:
-        if not isinstance(config.backbone, VitPyramidConfig):
-            raise CheckpointError("the preset tiny has no ViTPose that weights could be read for")
-        # Here, because transformers takes seconds to import; that it is there, building the network has shown.
-        from models.vitpose import VitPyramid
-
-        network.backbone = VitPyramid.from_pretrained(pretrained, config.backbone)
+        if pretrained in (SHIPPED, RANDOM):
+            network = ESTIMATORS[name].network(config)
+        else:
+            backbone = read_backbone(pretrained, config.backbone)
+            _check_crops(backbone, config, pretrained)
+            network = ESTIMATORS[name].network(replace(config, backbone=backbone.config))  # type: ignore[arg-type]
+            network.backbone = backbone
+    if pretrained == SHIPPED:
+        if config.backbone != PRESETS["tiny"].backbone:
+            raise CheckpointError(
+                "the package has weights for the preset tiny alone; name a folder of a backbone's weights to begin "
+                f"with, or {RANDOM!r}, which takes very many labels"
+            )
+        network.backbone.load_state_dict(checkpoints.load(TINY).backbone.state_dict())
     return network
+
+
+def _check_crops(backbone: nn.Module, config: EstimatorConfig, source: str | Path) -> None:
+    try:
+        with torch.inference_mode():
+            backbone(torch.zeros(1, 3, config.height, config.width))
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"the backbone of {source} does not take crops of {config.height} x {config.width} pixels: {error}"
+        ) from error

@@ -16,17 +16,18 @@ class TrainConfig:
     Args:
         estimator: Which, see ``models.estimators.presets.ESTIMATORS``.
         preset: Its size, see ``models.estimators.presets.SIZES``.
+        pretrained: Where the backbone's weights come from, see ``models.estimators.presets.build``.
         epochs: How often each label is learnt from.
         minutes: Where above 0, the training ends with this time instead, however many epochs that takes.
         batch: Clips whose gradients are averaged, in all processes together and over ``accumulate`` parts.
         accumulate: Parts that a batch is computed in, one after the other.
         clips: In an epoch. 0 for as many as there are labels, but at least 512: few labels come more than once.
         rate: Peak learning rate of all but the backbone.
-        backbone_rate: The backbone's, relative to it.
-        layer_decay: Rate of each layer of the backbone, relative to the one above.
+        backbone_rate: The backbone's, relative to it, as far as it was trained before.
+        layer_decay: Rate of each layer of that, relative to the one above.
         weight_decay: Of AdamW.
         warm: Share of the training during which rates rise.
-        frozen: Share of the training during which the backbone does not learn.
+        frozen: Share of the training during which that does not learn.
         clip: Largest norm of gradients.
         average: Share that the moving average of weights, which is what gets used, keeps at each step.
         patience: Epochs without a better validation after which the training ends; 0 for never.
@@ -40,6 +41,7 @@ class TrainConfig:
 
     estimator: str = "stdpose"
     preset: str = "tiny"
+    pretrained: str = "shipped"
     epochs: int = 20
     minutes: float = 0.0
     batch: int = 16

@@ -17,25 +17,26 @@ _LEAST = 0.02  # of the peak rate, at the end
 def optimizer_of(
     network: Estimator, *, rate: float, backbone_rate: float, layer_decay: float, weight_decay: float
 ) -> torch.optim.AdamW:
-    """AdamW with a rate of its own for each layer of the backbone.
+    """AdamW with a rate of its own for each layer of the backbone that was trained before.
 
-    The deeper below the top of the backbone, the lower the rate, as BEiT and ViTPose are fine-tuned. Norms, biases and
-    embeddings do not decay.
+    The deeper below its top, the lower the rate, as BEiT and ViTPose are fine-tuned. What stands around it is new, like
+    the rest of the network. Norms, biases and embeddings do not decay.
 
     Args:
         network: What learns.
-        rate: Peak of all but the backbone.
-        backbone_rate: The backbone's top layer's, relative to ``rate``.
+        rate: Peak of what is new.
+        backbone_rate: That of the top layer of what was trained before, relative to ``rate``.
         layer_decay: Rate of a layer relative to the one above it.
         weight_decay: Of matrices and kernels.
     """
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    numbers = (_LAYER.search(name) for name, _ in network.backbone.named_parameters())
+    known = {id(parameter): name for name, parameter in network.pretrained.named_parameters()}
+    numbers = (_LAYER.search(name) for name in known.values())
     layers = 1 + max((int(number[1]) for number in numbers if number), default=0)
-    for name, parameter in network.named_parameters():
+    for parameter in network.parameters():
         share = 1.0
-        if name.startswith("backbone."):
-            share = backbone_rate * layer_decay ** _below_top(name, layers)
+        if id(parameter) in known:
+            share = backbone_rate * layer_decay ** _below_top(known[id(parameter)], layers)
         groups.setdefault((share, parameter.ndim > 1), []).append(parameter)
     return torch.optim.AdamW(
         [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +22,7 @@ from models.errors import CheckpointError
 from models.estimators.checkpoints import load, save
 from models.estimators.estimator import Estimator
 from models.estimators.losses import Truth, losses
-from models.estimators.presets import build, configure
+from models.estimators.presets import RANDOM, SHIPPED, build, configure
 from models.memory import ran_out
 from models.training.batches import Batches
 from models.training.clips import Batch, Clips
@@ -176,14 +176,17 @@ class _Run:
         config, points = self._config, self._skeleton.size
         try:
             size = configure(config.estimator, config.preset, points, **config.changes)
-            network = build(config.estimator, size, seed=config.seed, pretrained="shipped" if base is None else None)
             if base is None:
-                return network
+                return build(config.estimator, size, seed=config.seed, pretrained=config.pretrained)
+            if config.pretrained != SHIPPED:
+                raise TrainingError(f"{base.name} brings a backbone of its own; leave out {config.pretrained}")
             loaded = load(base, self._skeleton)
         except (ValueError, ImportError) as error:  # CheckpointError is a ValueError
             raise TrainingError(str(error)) from error
+        size = replace(size, backbone=loaded.estimator.config.backbone)
         if loaded.estimator.config == size:
             return loaded.estimator
+        network = build(config.estimator, size, seed=config.seed, pretrained=RANDOM)
         try:
             network.take_over(loaded.estimator)
         except ValueError as error:
@@ -268,7 +271,7 @@ class _Run:
             if progress >= 1:
                 break
             self.network.advance(progress)
-            self.network.backbone.requires_grad_(progress >= config.frozen)
+            self.network.pretrained.requires_grad_(progress >= config.frozen)
             set_rates(self._optimizer, progress, config.warm)
             for name, value in self._step(batch).items():
                 totals[name] = totals.get(name, 0.0) + value
@@ -349,6 +352,7 @@ def _device(name: str) -> torch.device:
 def _plain(config: TrainConfig) -> dict[str, Any]:
     return {
         **asdict(config),
+        "pretrained": Path(config.pretrained).name,  # the same on every machine
         "changes": {name: list(value) if isinstance(value, tuple) else value for name, value in config.changes.items()},
     }
 

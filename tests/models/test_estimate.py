@@ -7,7 +7,7 @@ import pytest
 
 from models.estimate import EstimateError, boxes_on, estimate
 from models.estimators.checkpoints import Loaded, load
-from models.estimators.presets import build, configure
+from models.estimators.presets import RANDOM, build, configure
 from models.search import search
 from models.training.subjects import Subject
 from models.training.train import TrainConfig, train
@@ -91,7 +91,7 @@ def test_boxes_between_marks_are_between_theirs(filmed) -> None:  # type: ignore
 
 
 def test_nothing_to_be_found_is_the_whole_frame() -> None:
-    nobody = build("stdpose", configure("stdpose", "tiny", 5, height=64, width=64), pretrained=None).eval()
+    nobody = build("stdpose", configure("stdpose", "tiny", 5, height=64, width=64), pretrained=RANDOM).eval()
     box = search(nobody, np.zeros((90, 120, 3), np.uint8))
     np.testing.assert_allclose(box, [0, 0, 120, 90])
 

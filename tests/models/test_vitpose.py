@@ -131,7 +131,7 @@ def test_stdpose_trains_the_transformer() -> None:
     (estimates[-1].xy - start).square().sum().backward()
     gradients = {name: weights.grad for name, weights in network.backbone.named_parameters()}
     assert [name for name, gradient in gradients.items() if gradient is None or not gradient.isfinite().all()] == []
-    for name in ("vit.embeddings.position_embeddings", "vit.encoder.layer.0.mlp.fc1.weight", "stem.0.weight"):
+    for name in ("vit.embeddings.position_embeddings", "vit.encoder.layer.0.mlp.fc1.weight", "around.stem.0.weight"):
         assert gradients[name].abs().max() > 0, name
 
 
@@ -180,7 +180,7 @@ def test_missing_weights_are_not_made_up(tmp_path: Path, pyramid: VitPyramid) ->
     weights = load_file(file)
     del weights["layernorm.weight"]
     save_file(weights, file, metadata={"format": "pt"})
-    with pytest.raises(CheckpointError, match=r"lacks weights of a ViTPose: layernorm\.weight, 1 in all"):
+    with pytest.raises(CheckpointError, match=r"lacks weights: layernorm\.weight, 1 in all"):
         VitPyramid.from_pretrained(tmp_path, _CONFIG)
 
 
@@ -200,7 +200,7 @@ def test_unreadable_weights_are_refused(tmp_path: Path, pyramid: VitPyramid, spo
 def test_without_transformers_the_way_to_get_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     monkeypatch.delitem(sys.modules, "models.vitpose")
-    with pytest.raises(ImportError, match=r"need transformers: pip install 'posetween\[vitpose\]'"):
+    with pytest.raises(ImportError, match=r"needs transformers: pip install 'posetween\[vitpose\]'"):
         build_backbone(_CONFIG)
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from models.errors import CheckpointError
 from models.estimators.checkpoints import load, save
-from models.estimators.presets import build, configure
+from models.estimators.presets import RANDOM, build, configure
 from pose.skeleton import Skeleton
 
 SKELETON = Skeleton(name="arm", keypoints=("left", "middle", "right"), edges=((0, 1), (1, 2)), swap=((0, 2),))
@@ -19,7 +19,7 @@ SKELETON = Skeleton(name="arm", keypoints=("left", "middle", "right"), edges=((0
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "arm.safetensors"
-    estimator = build("stdpose", configure("stdpose", "tiny", 3, height=64, width=48), seed=1, pretrained=None)
+    estimator = build("stdpose", configure("stdpose", "tiny", 3, height=64, width=48), seed=1, pretrained=RANDOM)
     save(path, estimator, "stdpose", SKELETON, {"seed": 1})
     return path
 

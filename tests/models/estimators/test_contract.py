@@ -12,7 +12,7 @@ from models.backbone_config import VitPyramidConfig
 from models.estimators.checkpoints import load, save
 from models.estimators.estimator import Estimator, Labelled
 from models.estimators.losses import Truth, losses
-from models.estimators.presets import ESTIMATORS, SIZES, build, configure
+from models.estimators.presets import ESTIMATORS, RANDOM, SIZES, build, configure
 from models.estimators.targets import gaussians
 from pose.skeleton import Skeleton
 
@@ -49,7 +49,7 @@ def network(name: str, preset: str = "tiny", **changes: Any) -> Estimator:
     if preset != "tiny":
         changes = {"backbone": SMALLER, **changes}
     config = configure(name, preset, POINTS, height=64, width=48, **changes)
-    return build(name, config, seed=3, pretrained=None)
+    return build(name, config, seed=3, pretrained=RANDOM)
 
 
 def clip(estimator: Estimator, batch: int = 2) -> torch.Tensor:
