@@ -58,6 +58,8 @@ class Settings(BaseSettings):
         ring_seconds: How long a job waits before workers are told of it once more, where there is a broker.
         queue: Whose jobs a worker does, ``gpu`` or ``cpu``; all where empty.
         device: Where a worker's networks run, as PyTorch writes it; ``auto`` is a GPU where there is one.
+        backbones_dir: Folder of the backbones that trainings may begin with, each a folder as transformers writes it;
+            ``backbones`` in ``data_dir`` where empty.
         max_attempts: How often a job is tried before it fails.
         adapt_steps: Steps of fitting an engine to a video, where a propagation asks for it.
         cache_bytes: Room on this machine for copies of objects, where storage is remote.
@@ -101,6 +103,7 @@ class Settings(BaseSettings):
     ring_seconds: float = Field(default=5, gt=0)
     queue: Literal["", "gpu", "cpu"] = ""
     device: str = "auto"
+    backbones_dir: str = ""
     max_attempts: int = Field(default=3, gt=0)
     adapt_steps: int = Field(default=200, gt=0)
     cache_bytes: int = Field(default=20 * 1024 * MIB, gt=0)
@@ -139,6 +142,11 @@ class Settings(BaseSettings):
     def scratch_dir(self) -> Path:
         """Folder of files that are not whole yet."""
         return self.data_dir / "scratch"
+
+    @property
+    def backbones(self) -> Path:
+        """Folder of the backbones that trainings may begin with."""
+        return Path(self.backbones_dir) if self.backbones_dir else self.data_dir / "backbones"
 
     @property
     def frames_dir(self) -> Path:

@@ -30,6 +30,10 @@ def train(
     preset: Annotated[
         str, typer.Option(help="Size: tiny, small, base, large, huge; all but tiny want a GPU.")
     ] = "tiny",
+    pretrained: Annotated[
+        str,
+        typer.Option(help="Folder with a backbone's published weights; shipped (preset tiny) or random."),
+    ] = "shipped",
     base: Annotated[
         Path | None,
         typer.Option(help="Checkpoint to go on from, or to begin another estimator with.", show_default=False),
@@ -64,6 +68,7 @@ def train(
     config = TrainConfig(
         estimator=estimator,
         preset=preset,
+        pretrained=pretrained,
         epochs=epochs,
         minutes=minutes,
         batch=batch,

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.settings import Settings
 from app.storage import Step, Storage
 from app.tables import Checkpoint
 from worker.context import JobFailed, Missing
@@ -30,6 +31,25 @@ def device_of(wanted: str) -> str:
 
     device = pick(wanted)
     return f"cuda:{device.index or 0}" if device.type == "cuda" else device.type
+
+
+def backbone_of(settings: Settings, name: str) -> str:
+    """Where the weights are that a training begins with, as ``models.estimators.presets.build`` takes it.
+
+    Raises:
+        JobFailed: They are not on this worker.
+    """
+    from models.estimators.presets import RANDOM, SHIPPED
+
+    if name in (SHIPPED, RANDOM):
+        return name
+    folder = settings.backbones / name
+    if not folder.is_dir():
+        raise JobFailed(
+            f"this worker has no backbone {name}: put its weights into a folder of that name in its folder of "
+            f"backbones, or train with the backbone {RANDOM!r}, which takes very many labels"
+        )
+    return str(folder)
 
 
 def load(storage: Storage, checkpoint: Checkpoint, step: Step) -> Loaded:

@@ -22,7 +22,7 @@ from app.trainings.label_set import LabelSet
 from app.version import VERSION
 from pose.skeleton import Skeleton
 from worker.context import Context, JobFailed
-from worker.networks import device_of, need_torch, weights_of
+from worker.networks import backbone_of, device_of, need_torch, weights_of
 from worker.promotion import Candidate, store
 from worker.subjects import subjects_of
 from worker.training_folder import training_folder
@@ -142,7 +142,9 @@ def _learn(context: Context, task: _Task, folder: Path) -> list[dict[str, Any]]:
 
     with context.database.session(readonly=True) as session:
         result = session.scalars(select(Job.result).where(Job.id == context.held.job_id)).one() or {}
-    config = TrainConfig(**context.held.params["config"], device=context.settings.device)
+    told = context.held.params["config"]
+    pretrained = backbone_of(context.settings, told["pretrained"])
+    config = TrainConfig(**{**told, "pretrained": pretrained}, device=context.settings.device)
     # Where the state of an earlier attempt is on another machine, this one begins anew.
     resumed = (folder / "state.safetensors").exists()
     curve = {row["index"]: row for row in result.get("epochs", [])} if resumed else {}

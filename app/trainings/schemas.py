@@ -19,8 +19,11 @@ class TrainingIn(BaseModel):
     Args:
         estimator: Which network; that of the base checkpoint where left out, else ``stdpose``.
         preset: Its size; that of the base checkpoint where left out, else ``tiny``.
+        backbone: Weights that the network begins with: a folder among the backbones of the workers, ``shipped`` for
+            those of the package, ``random``. Where left out, ``shipped`` for ``tiny``, else the folder of the preset's
+            name.
         base_checkpoint_id: Checkpoint to go on from, or, where it is of another estimator, whose backbone and head to
-            begin with; the weights of the package or of its backbone where left out.
+            begin with; the weights of ``backbone`` where left out.
         epochs: Passes over the labels at most; a training that no longer gets better ends earlier.
         batch: Clips of a step.
         rate: Peak learning rate.
@@ -36,6 +39,7 @@ class TrainingIn(BaseModel):
 
     estimator: Estimator | None = None
     preset: Preset | None = None
+    backbone: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     base_checkpoint_id: RowId | None = None
     epochs: int = Field(default=20, ge=1, le=1000)
     batch: int = Field(default=16, ge=1, le=4096)

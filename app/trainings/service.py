@@ -45,6 +45,7 @@ def start(session: Session, settings: Settings, caller: Caller, project: Project
     config = {name: getattr(wanted, name) for name in CONFIG}
     config["estimator"] = wanted.estimator or (base.estimator if base else "stdpose")
     config["preset"] = wanted.preset or (base.preset if base else "tiny")
+    config["pretrained"] = _pretrained(wanted.backbone, config["preset"], base)
     videos = snapshots.videos_of(session, project, wanted.videos)
     skeleton = projects.skeleton(session, project.id, project.skeleton_version)
     labels = {video.id: _said(history.read(session, video.id, skeleton.size)) for video in videos}
@@ -94,11 +95,21 @@ def _base(session: Session, project: Project, wanted: TrainingIn) -> Checkpoint 
     if wanted.preset is not None and wanted.preset != base.preset:
         sentence = f"checkpoint {base.id} is of the preset {base.preset}; leave preset out to go on from it"
         raise invalid("/preset", sentence)
+    if wanted.backbone is not None:
+        raise invalid("/backbone", f"checkpoint {base.id} brings its own; leave backbone out to go on from it")
     version = project.skeleton_version
     theirs = projects.skeleton(session, base.project_id, base.skeleton_version).keypoints
     if theirs != projects.skeleton(session, project.id, version).keypoints:
         raise invalid(field, f"checkpoint {base.id} is of another skeleton: it knows {', '.join(theirs)}")
     return base
+
+
+def _pretrained(backbone: str | None, preset: str, base: Checkpoint | None) -> str:
+    """Where the backbone's weights come from, see ``models.estimators.presets.build``."""
+    if backbone == "shipped" and preset != "tiny":
+        sentence = f"the package has weights for the preset tiny alone; put a backbone {preset} on the workers"
+        raise invalid("/backbone", sentence)
+    return backbone or ("shipped" if base is not None or preset == "tiny" else preset)
 
 
 def _held_out(session: Session, project: Project) -> Spans:

@@ -42,6 +42,7 @@ def test_the_settings_of_a_training_are_those_of_the_trainer():
     same = {name for name in CONFIG if asked[name] is not None}
     assert {name: asked[name] for name in same} == {name: theirs[name] for name in same}
     assert {*CONFIG} - same == {"estimator", "preset"}
+    assert asked["backbone"] is None  # settled by the service
     presets = pytest.importorskip("models.estimators.presets")
     assert {*get_args(Estimator)} == {*presets.ESTIMATORS}
     assert {*get_args(Preset)} == {*presets.SIZES}
@@ -210,6 +211,23 @@ def test_a_better_candidate_takes_over(lab, trained):
     entry = lab.http.get("/audit", params={"kind": "checkpoint.promote"}).json()["items"][0]
     assert entry["details"] == {"checkpoint_id": better["id"], "gate": True}
     assert (entry["key_id"], entry["via"]) == (1, "key")
+
+
+def test_a_training_begins_with_a_backbone_of_the_worker(lab):
+    transformers = pytest.importorskip("transformers")
+    body = {**MOMENT, "estimator": "single_frame", "backbone": "resnet-of-the-lab"}
+    ended = lab.service.finished(lab.http.post(f"{lab.url}/trainings", json=body).json())
+    assert ended["state"] == "failed"
+    assert "this worker has no backbone resnet-of-the-lab" in ended["error"]
+    sizes = {"embedding_size": 8, "hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1], "layer_type": "basic"}
+    network = transformers.ResNetModel(transformers.ResNetConfig(**sizes))
+    network.save_pretrained(lab.service.settings.backbones / "resnet-of-the-lab")
+    checkpoint, _ = lab.train(**body)
+    assert checkpoint["pedigree"]["config"]["pretrained"] == "resnet-of-the-lab"
+    recipe = lab.http.get(f"/checkpoints/{checkpoint['id']}/files/recipe.json").text
+    assert str(lab.service.settings.data_dir) not in recipe
+    body = {"checkpoint_id": checkpoint["id"]}
+    assert lab.done(lab.http.post(f"/videos/{lab.bare['id']}/estimates", json=body))
 
 
 def test_weights_that_are_none(lab, trained):

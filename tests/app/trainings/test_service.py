@@ -12,6 +12,8 @@ from app.tables import HeldOut, Job
 BAD = [
     ({"estimator": "magic"}, "/estimator"),
     ({"preset": "giant"}, "/preset"),
+    ({"backbone": "../../etc"}, "/backbone"),
+    ({"backbone": ""}, "/backbone"),
     ({"epochs": 0}, "/epochs"),
     ({"epochs": 1.5}, "/epochs"),
     ({"batch": 0}, "/batch"),
@@ -74,6 +76,7 @@ def test_a_training_knows_what_was_there_when_it_was_asked_for(project):
     assert params["config"] == {
         "estimator": "cmpose",
         "preset": "tiny",
+        "pretrained": "shipped",
         "epochs": 2,
         "batch": 16,
         "rate": 1e-3,
@@ -149,6 +152,25 @@ def test_going_on_from_a_checkpoint_takes_its_estimator_and_size(project, plant_
     assert params["base_checkpoint_id"] == number
     assert (params["config"]["estimator"], params["config"]["preset"]) == ("jmpose", "small")
     assert project.params(base_checkpoint_id=number, estimator="cmpose")["config"]["estimator"] == "cmpose"
+
+
+@pytest.mark.parametrize(
+    ("body", "pretrained"),
+    [
+        ({"preset": "base"}, "base"),
+        ({"preset": "base", "backbone": "random"}, "random"),
+        ({"backbone": "dinov2-small"}, "dinov2-small"),
+    ],
+)
+def test_a_training_begins_with_the_backbone_of_its_preset_or_a_named_one(project, body, pretrained):
+    assert project.params(**body)["config"]["pretrained"] == pretrained
+
+
+def test_a_backbone_that_cannot_be_begun_with_is_refused(project, plant_checkpoint, refused):
+    refused(project.train(preset="base", backbone="shipped"), 422, "/backbone")
+    number = plant_checkpoint(project.service, project.video["project_id"], preset="small")
+    refused(project.train(base_checkpoint_id=number, backbone="small"), 422, "/backbone")
+    assert project.params(base_checkpoint_id=number)["config"]["pretrained"] == "shipped"
 
 
 def test_a_checkpoint_of_another_size_or_skeleton_is_refused(project, plant_checkpoint, refused, walker, pair):
