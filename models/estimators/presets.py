@@ -108,6 +108,11 @@ def build(name: str, config: EstimatorConfig, *, seed: int = 0, pretrained: str 
         CheckpointError: There are no such weights, they do not fit, or their backbone does not take such crops.
         ImportError: The backbone takes transformers, which is not installed.
     """
+    if pretrained == SHIPPED and config.backbone != PRESETS["tiny"].backbone:
+        raise CheckpointError(
+            "the package has weights for the preset tiny alone; name a folder of a backbone's weights to begin with, "
+            f"or {RANDOM!r}, which takes very many labels"
+        )
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         if pretrained in (SHIPPED, RANDOM):
@@ -118,11 +123,6 @@ def build(name: str, config: EstimatorConfig, *, seed: int = 0, pretrained: str 
             network = ESTIMATORS[name].network(replace(config, backbone=backbone.config))  # type: ignore[arg-type]
             network.backbone = backbone
     if pretrained == SHIPPED:
-        if config.backbone != PRESETS["tiny"].backbone:
-            raise CheckpointError(
-                "the package has weights for the preset tiny alone; name a folder of a backbone's weights to begin "
-                f"with, or {RANDOM!r}, which takes very many labels"
-            )
         network.backbone.load_state_dict(checkpoints.load(TINY).backbone.state_dict())
     return network
 

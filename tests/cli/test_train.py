@@ -104,6 +104,8 @@ def test_a_folder_with_a_training_is_only_gone_on_with_when_told(files, model, t
         (["train", "nowhere.mp4", "LABELS"], "there is no such file"),
         (["train", "VIDEO", "LABELS", "--estimator", "magic"], "magic"),
         (["train", "VIDEO", "LABELS", "--preset", "giant"], "giant"),
+        (["train", "VIDEO", "LABELS", "--preset", "base"], "weights for the preset tiny alone"),
+        (["train", "VIDEO", "LABELS", "--pretrained", "nowhere"], "nowhere holds no config.json"),
         (["train", "VIDEO", "LABELS", "--base", "LABELS"], "fly-5.json"),
         (["train", "VIDEO", "LABELS", "--hold-out", "1.5"], "1.5"),
         (["evaluate", "LABELS", "VIDEO", "LABELS"], "fly-5.json"),
