@@ -1,4 +1,4 @@
-"""Networks as transformers keeps them, read from this machine: nothing is downloaded, and nothing but safetensors."""
+"""Networks as transformers keeps them, read from this machine: nothing is downloaded, and no code or pickle is run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def describe(source: str | Path) -> PreTrainedConfig:
         CheckpointError: There is none.
     """
     with _telling(source):
-        return cast(PreTrainedConfig, AutoConfig.from_pretrained(source, local_files_only=True))
+        return cast(
+            PreTrainedConfig, AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+        )
 
 
 def read(architecture: type[PreTrainedModel], source: str | Path, fresh: str, **changes: Any) -> PreTrainedModel:

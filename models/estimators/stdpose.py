@@ -148,8 +148,8 @@ class MotionDynamics(nn.Module):
         motion = self.entering(changes.unflatten(2, self.grid))
         if self.mask is not None:
             # The mask rises with a residual: that of the largest is the largest mask, and takes a fraction of the time.
-            largest = (heatmaps[:, 1:] - heatmaps[:, :-1]).abs().flatten(1, 2).amax(dim=1)
-            moving = self.mask(largest)
+            residuals = (heatmaps[:, 1:] - heatmaps[:, :-1]).flatten(1, 2)
+            moving = self.mask(torch.maximum(residuals.amax(dim=1), -residuals.amin(dim=1)))
             motion = motion * F.adaptive_avg_pool2d(moving, self.grid)[:, None]
         motion = motion + self.mixing(motion)
         dynamics: Tensor = motion.flatten(2).transpose(1, 2)

@@ -142,6 +142,16 @@ def test_what_is_no_backbone_is_refused(tmp_path: Path) -> None:
         read_backbone(tmp_path, TINY)
 
 
+def test_code_that_lies_with_weights_is_not_run(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    (tmp_path / "code.py").write_text(f"open({str(ran)!r}, 'w').close()")
+    described = {"model_type": "own", "auto_map": {"AutoConfig": "code.OwnConfig", "AutoBackbone": "code.Own"}}
+    (tmp_path / "config.json").write_text(json.dumps(described))
+    with pytest.raises(CheckpointError, match="that can be read"):
+        read_backbone(tmp_path, TINY)
+    assert not ran.exists()
+
+
 def test_missing_weights_are_not_made_up(tmp_path: Path) -> None:
     file = saved(tmp_path, RESNET) / "model.safetensors"
     weights = load_file(file)
