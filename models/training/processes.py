@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
@@ -35,6 +36,9 @@ class Processes:
         self.count: int = self._accelerator.num_processes
         self.number: int = self._accelerator.process_index
         self.device = device if self.count == 1 else self._accelerator.device
+        if self.count > 1:
+            # A process that ends while its threads still listen to the others may be aborted. Twice is harmless.
+            atexit.register(self._accelerator.end_training)
 
     @property
     def first(self) -> bool:

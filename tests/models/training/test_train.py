@@ -356,7 +356,7 @@ def test_two_processes_share_a_training(fly, split, tmp_path: Path) -> None:  # 
     ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[-10_000:]
     told, theirs = (json.loads((tmp_path / "out" / f"{number}.json").read_text()) for number in (0, 1))
     # Both processes took the same epochs, hold the same network, and came to their end at the same moment.
     for estimator in ("single_frame", "cmpose"):
