@@ -48,16 +48,16 @@ def spec(person: int) -> SceneSpec:
     )
 
 
-def render(folder: Path, person: int, numbers: Sequence[int]) -> None:
-    """Write videos of one of the people and their truth, unless they are there."""
+def render(folder: Path, person: int, numbers: Sequence[int], step: int) -> None:
+    """Write videos of one of the people and their truth, unless they are there, from each ``step``-th frame of film."""
     cv2.setNumThreads(1)
     scene = Scene(spec(person))
     for number in numbers:
         path = folder / f"{number:04d}.mp4"
         if path.with_suffix(".npz").exists():
             continue
-        start, rng = number // PEOPLE * FRAMES, np.random.default_rng((_SEED, number, 1))
-        track = scene.tracks[1].between(start, start + FRAMES)
+        start, rng = number // PEOPLE * FRAMES * step, np.random.default_rng((_SEED, number, 1))
+        track = scene.tracks[1].select(np.arange(start, start + FRAMES * step, step))
         frames, visibility = swept(rng, np.stack([scene.frame(index) for index in track.frames.tolist()]), track)
         with VideoWriter(path, scene.spec.fps, scene.spec.width, scene.spec.height) as writer:
             for frame in blurred(rng, frames):
@@ -100,21 +100,22 @@ def blurred(rng: np.random.Generator, frames: np.ndarray) -> np.ndarray:
     return frames
 
 
-def people(folder: Path, first: int, count: int, workers: int = 2) -> tuple[Skeleton, list[Subject]]:
+def people(folder: Path, first: int, count: int, step: int = 1) -> tuple[Skeleton, list[Subject]]:
     """Videos ``first`` to ``first + count``, rendered into ``folder`` where they are not there yet.
 
-    The people take turns, and the videos of each are in order of time.
+    The people take turns, and the videos of each are in order of time. With a ``step`` above 1 they are filmed less
+    often, and move more from frame to frame; such videos need a folder of their own.
 
     Raises:
         ValueError: There are not so many videos.
     """
-    if first + count > PEOPLE * VIDEOS:
-        raise ValueError(f"there are {PEOPLE * VIDEOS} videos, not {first + count}")
+    if first + count > PEOPLE * (VIDEOS // step):
+        raise ValueError(f"there are {PEOPLE * (VIDEOS // step)} videos, not {first + count}")
     folder.mkdir(parents=True, exist_ok=True)
     numbers = range(first, first + count)
     own = [[number for number in numbers if number % PEOPLE == person] for person in range(PEOPLE)]
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(render, [folder] * PEOPLE, range(PEOPLE), own))
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(render, [folder] * PEOPLE, range(PEOPLE), own, [step] * PEOPLE))
     subjects = []
     for number in numbers:
         path = folder / f"{number:04d}.mp4"
