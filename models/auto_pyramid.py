@@ -68,8 +68,8 @@ class AutoPyramid(nn.Module):
         kind = described.model_type
         if kind not in _kinds():
             raise CheckpointError(f"{source} holds a {kind}, which is no backbone; known are {', '.join(_kinds())}")
-        stages: list[str] = described.stage_names
-        used = stages[1:] if hasattr(described, "depths") else stages[-1:]
+        stages = [name for name in described.stage_names if name != "stem"]
+        used = stages if hasattr(described, "depths") else stages[-1:]
         architecture = cast(type[PreTrainedModel], MODEL_FOR_BACKBONE_MAPPING[type(described)])
         body = published.read(architecture, source, fresh=_FRESH, out_features=used)
         mean, deviation = _colours(source)

@@ -142,7 +142,7 @@ def _learn(context: Context, task: _Task, folder: Path) -> list[dict[str, Any]]:
 
     with context.database.session(readonly=True) as session:
         result = session.scalars(select(Job.result).where(Job.id == context.held.job_id)).one() or {}
-    told = context.held.params["config"]
+    told = {"pretrained": "shipped", **context.held.params["config"]}  # unnamed in jobs of older versions
     pretrained = backbone_of(context.settings, told["pretrained"])
     config = TrainConfig(**{**told, "pretrained": pretrained}, device=context.settings.device)
     # Where the state of an earlier attempt is on another machine, this one begins anew.

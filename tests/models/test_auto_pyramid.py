@@ -17,6 +17,7 @@ from transformers import (
     Dinov2Config,
     HieraConfig,
     PreTrainedConfig,
+    PvtV2Config,
     ResNetConfig,
     SwinConfig,
     VitPoseBackbone,
@@ -39,6 +40,7 @@ DINOV2 = Dinov2Config(hidden_size=16, num_hidden_layers=2, num_attention_heads=2
 KINDS: dict[str, PreTrainedConfig] = {
     "dinov2": DINOV2,  # patches of 14 pixels, one level
     "convnext": ConvNextConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1]),
+    "pvt_v2": PvtV2Config(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], num_attention_heads=[1, 1, 2, 2]),
     "swin": SWIN,
     "resnet": RESNET,
 }
