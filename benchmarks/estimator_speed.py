@@ -157,6 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--presets", default="tiny", help="from small to large, since peak memory only ever rises")
+    parser.add_argument("--estimators", default=",".join(ESTIMATORS))
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--frames", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=7)
@@ -175,7 +176,7 @@ def main() -> None:
         print(f"## {preset}\n")
         print("| estimator | parameters | clips/s learnt, fp32 / bf16 | frames/s estimated, fp32 / bf16 ", end="")
         print(f"| backbone alone, frames/s, fp32 / bf16 | share, fp32 / bf16 |\n|{'---|' * 6}")
-        for name in ESTIMATORS:
+        for name in wish.estimators.split(","):
             compared(name, preset, load, device)
         print()
         if wish.switches:
