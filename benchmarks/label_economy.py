@@ -82,7 +82,7 @@ LABELS: dict[str, Callable[[Subject], Subject]] = {
 
 def rendered(folder: Path, folds: int) -> list[Split]:
     """Rendered people whom things pass in front of: learnt from one short video of each, tested on others of them."""
-    skeleton, every = people(folder / "videos", 0, FOLDS * LEARNT + ASIDE + TESTED, FILMED)
+    skeleton, every = people(folder / f"filmed-{FILMED}", 0, FOLDS * LEARNT + ASIDE + TESTED, FILMED)
     aside, tested = every[FOLDS * LEARNT :][:ASIDE], every[-TESTED:]
     return [
         Split("rendered people", fold, skeleton, every[fold * LEARNT :][:LEARNT], aside, tested, steps=400)
@@ -167,7 +167,7 @@ def main() -> None:
     print(f"Command: `python -m benchmarks.label_economy --folder DIR --data DIR {asked}`\n")
     print(
         f"`{wish.estimator}`, preset `tiny`, steps of {BATCH} clips. Errors are per cent of the box diagonal, PCK per "
-        "cent of points; means over folds.\n"
+        f"cent of points; means over folds. Of the film of rendered people one frame in {FILMED} is used.\n"
     )
     print(f"| dataset | steps | labels | {' | '.join(FIGURES)} | pck@0.1 over that of all labels | by fold |")
     print(f"|{'---|' * 8}")

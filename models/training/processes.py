@@ -37,7 +37,7 @@ class Processes:
         self.number: int = self._accelerator.process_index
         self.device = device if self.count == 1 else self._accelerator.device
         if self.count > 1:
-            # A process that ends while its threads still listen to the others may be aborted. Twice is harmless.
+            # PyTorch asks that the group be left before a process ends. Twice is harmless.
             atexit.register(self._accelerator.end_training)
 
     @property
