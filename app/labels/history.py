@@ -40,6 +40,17 @@ class Labels:
         mine = (self.tracks == number) & (self.keypoints[..., 2] > 0).any(axis=1)
         return Track.labelled(self.frames[mine], self.keypoints[mine])
 
+    def by_track(self) -> dict[int, Labels]:
+        """The labels of each track, by number: sorted once, since there can be as many tracks as labels."""
+        order = np.argsort(self.tracks, kind="stable")
+        numbers, starts = np.unique(self.tracks[order], return_index=True)
+        parts = zip(
+            *(np.split(column[order], starts[1:]) for column in (self.frames, self.tracks, self.keypoints)),
+            np.split(self.revisions[order], starts[1:]),
+            strict=True,
+        )
+        return dict(zip(numbers.tolist(), (Labels(*part) for part in parts), strict=False))
+
 
 def read(
     session: Session,

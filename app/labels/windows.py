@@ -78,7 +78,7 @@ def read(
     human: dict[int, tuple[Track, np.ndarray]] = {}
     if layer != "pseudo":
         labels = history.read(session, video.id, num_keypoints, start=start, stop=stop, revision=revision)
-        human = {int(number): _track(labels, int(number)) for number in np.unique(labels.tracks)}
+        human = {number: _track(mine) for number, mine in labels.by_track().items()}
     pseudo: dict[int, PseudoLabels] = {}
     if layer != "human":
         chosen = poses.visible_runs(session, video.id) if runs is None else runs
@@ -142,10 +142,10 @@ def _tell_of_machine(label: LabelOut, track: Layered, row: int) -> None:
     label.keypoint_sources = sources if "human" in sources else None
 
 
-def _track(labels: Labels, number: int) -> tuple[Track, np.ndarray]:
-    track = labels.track(number)
-    mine = labels.tracks == number
-    return track, labels.revisions[mine][np.isin(labels.frames[mine], track.frames)]
+def _track(labels: Labels) -> tuple[Track, np.ndarray]:
+    """The labels of one track, without the frames on which nothing is labelled any more."""
+    said = (labels.keypoints[..., 2] > 0).any(axis=1)
+    return Track.labelled(labels.frames[said], labels.keypoints[said]), labels.revisions[said]
 
 
 def _alone(number: int, poses_: Track, revisions: np.ndarray) -> Layered:

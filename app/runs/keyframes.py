@@ -16,7 +16,8 @@ def keyframes_of(session: Session, job: Job, run: Run, video: Video) -> dict[int
     wanted = job.params
     size = projects.skeleton(session, video.project_id, run.skeleton_version).size
     labels = history.read(session, video.id, size, revision=run.label_revision, tracks=wanted["tracks"])
-    tracks = {number: labels.track(number) for number in wanted["tracks"]}
+    by_track, nothing = labels.by_track(), Track.empty(size)
+    tracks = {number: by_track[number].track(number) if number in by_track else nothing for number in wanted["tracks"]}
     if wanted["keyframes"] is None:
         return tracks
     return {number: track.select(np.isin(track.frames, wanted["keyframes"])) for number, track in tracks.items()}

@@ -103,7 +103,7 @@ def _cuts(job: Job) -> list[int]:
 
 
 def _labelled_tracks(session: Session, video: Video, wanted: PropagationIn) -> list[int]:
-    known = [track.number for track in tracks.of_video(session, video)]
+    known = tracks.numbers(session, video)
     for index, number in enumerate(wanted.tracks or []):
         if number not in known:
             raise invalid(f"/tracks/{index}", f"the video has no track {number}")
@@ -111,13 +111,15 @@ def _labelled_tracks(session: Session, video: Video, wanted: PropagationIn) -> l
     labels = history.read(session, video.id, size, tracks=wanted.tracks)
     labelled = (labels.keypoints[..., 2] > 0).any(axis=1)
     if wanted.keyframes is not None:
+        frames = {*labels.frames[labelled].tolist()}
         for index, frame in enumerate(wanted.keyframes):
-            if not (labelled & (labels.frames == frame)).any():
+            if frame not in frames:
                 raise invalid(f"/keyframes/{index}", f"nothing is labelled on frame {frame}")
         labelled &= np.isin(labels.frames, wanted.keyframes)
-    numbers = sorted({int(number) for number in labels.tracks[labelled]})
+    found = {*labels.tracks[labelled].tolist()}
+    numbers = sorted(found)
     for index, number in enumerate(wanted.tracks or []):
-        if number not in numbers:
+        if number not in found:
             raise invalid(f"/tracks/{index}", f"track {number} has no keyframe; label at least one frame first")
     if not numbers:
         raise invalid("/keyframes", "the video has no keyframe; label at least one frame first")

@@ -103,7 +103,7 @@ def _held_out(session: Session, video: Video, revision: int, size: int, held: Sp
     if not held.of(video.id):
         return []
     labels = history.read(session, video.id, size, revision=revision)
-    tracks = {int(number): labels.track(int(number)) for number in np.unique(labels.tracks)}
+    tracks = {number: mine.track(number) for number, mine in labels.by_track().items()}
     kept = {number: track.select(held.cover(video.id, track.frames)) for number, track in tracks.items()}
     return [
         Labelled(video, number, track, (track.visibility > 0).astype(np.float32))

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from app.database import connect
+from app.labels.history import Labels
 from app.settings import Settings
 from app.tables import Label, LabelRevision
 from pose.skeleton import Skeleton
@@ -188,3 +189,20 @@ def test_twenty_thousand_instances_are_one_revision(office, tmp_path):
     window = desk.read(start=200, stop=210)
     assert len(window) == 500
     assert window[207, 31] == [[207, 31, 2]]
+
+
+def test_labels_by_track_are_those_of_each_track():
+    frames, tracks = np.array([0, 0, 3, 3, 9]), np.array([7, 2, 2, 7, 2])
+    keypoints = np.arange(5 * 3 * 3, dtype=np.float32).reshape(5, 3, 3)
+    keypoints[..., 2] = 2
+    keypoints[2, :, 2] = 0
+    labels = Labels(frames, tracks, keypoints, np.array([1, 2, 3, 4, 5]))
+    parts = labels.by_track()
+    assert list(parts) == [2, 7]
+    assert parts[2].revisions.tolist() == [2, 3, 5]
+    for number, mine in parts.items():
+        assert {*mine.tracks.tolist()} == {number}
+        assert mine.track(number).frames.tolist() == labels.track(number).frames.tolist()
+        assert (mine.track(number).xy == labels.track(number).xy).all()
+    nothing = Labels(frames[:0], tracks[:0], keypoints[:0], tracks[:0])
+    assert nothing.by_track() == {}
