@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -29,7 +31,7 @@ def upgrade(database: Database, revision: str = "head") -> str:
     Raises:
         UnknownSchema: A newer version of the code upgraded the database.
     """
-    with database.engine.begin() as connection:
+    with _changing(database) as connection:
         _check_known(connection, _current(connection), "the database has the schema {}: a newer version upgraded it")
         command.upgrade(_config(connection), revision)
         return _current(connection) or "base"
@@ -44,7 +46,7 @@ def downgrade(database: Database, revision: str) -> str:
     Raises:
         UnknownSchema: There is no such revision, or it is not below that of the database.
     """
-    with database.engine.begin() as connection:
+    with _changing(database) as connection:
         _check_known(connection, None if revision == "base" else revision, "there is no schema {}")
         _check_known(connection, _current(connection), "the database has the schema {}: a newer version upgraded it")
         try:
@@ -58,6 +60,30 @@ def differences(database: Database) -> list[object]:
     """What the database's schema lacks, or has too much, beside the tables of this code."""
     with database.engine.begin() as connection:
         return list(compare_metadata(MigrationContext.configure(connection), Table.metadata))
+
+
+@contextmanager
+def _changing(database: Database) -> Iterator[Connection]:
+    """A transaction that may take tables apart, with rows in them and in those that refer to them.
+
+    SQLite changes a column or a constraint by writing the table anew, and would take the old one's removal for the
+    removal of its rows; so references are checked at the end and not on the way (https://www.sqlite.org/lang_altertable.html).
+    """
+    with database.engine.connect() as connection:
+        if connection.dialect.name != "sqlite":
+            with connection.begin():
+                yield connection
+            return
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                yield connection
+                if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+                    raise RuntimeError(f"rows of {broken[0][0]} would refer to rows of {broken[0][2]} that are gone")
+        finally:
+            driver.execute("PRAGMA foreign_keys=ON")
 
 
 def _current(connection: Connection) -> str | None:

@@ -3,21 +3,26 @@
 from app.tables.accounts import ApiKey, AuditEntry, BrowserSession, Idempotency, Lab
 from app.tables.checkpoints import Checkpoint, CheckpointFile, HeldOut
 from app.tables.declaring import BigId, Table, UtcDateTime
+from app.tables.erasures import BackupCopy, Discard, Erasure
 from app.tables.jobs import Duty, Job, JobSegment
 from app.tables.labels import Label, LabelRevision, TrackRow
 from app.tables.projects import Blob, Project, SkeletonVersion, Upload, Video
-from app.tables.runs import Export, Run, RunSlab
+from app.tables.runs import Export, ExportVideo, Run, RunSlab
 
 __all__ = [
     "ApiKey",
     "AuditEntry",
+    "BackupCopy",
     "BigId",
     "Blob",
     "BrowserSession",
     "Checkpoint",
     "CheckpointFile",
+    "Discard",
     "Duty",
+    "Erasure",
     "Export",
+    "ExportVideo",
     "HeldOut",
     "Idempotency",
     "Job",

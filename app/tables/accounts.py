@@ -12,13 +12,19 @@ from app.tables.declaring import Table, now
 
 
 class Lab(Table):
-    """Who owns data: nothing of one lab is visible to another."""
+    """Who owns data: nothing of one lab is visible to another.
+
+    The row of one that was erased stays, without a name: the audit trail refers to it.
+    """
 
     __tablename__ = "lab"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    deleted_at: Mapped[datetime | None] = mapped_column(index=True)
+    restore_until: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
 
 
 class ApiKey(Table):
@@ -50,9 +56,10 @@ class BrowserSession(Table):
 
 
 class AuditEntry(Table):
-    """One thing somebody did: the audit trail. Never updated, never deleted.
+    """One thing somebody did: the audit trail. Never deleted, and never updated but once.
 
-    What it names may be gone one day, so there are no foreign keys to projects and videos.
+    What it names may be gone one day, so there are no foreign keys to projects and videos. When what an entry is about
+    is erased, its names leave ``details``: that it happened stays, what it was does not.
     """
 
     __tablename__ = "audit"

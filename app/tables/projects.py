@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.tables.declaring import Table, now
@@ -22,7 +22,11 @@ class Blob(Table):
 
 
 class Project(Table):
-    """Videos that share a skeleton."""
+    """Videos that share a skeleton.
+
+    One that has ``deleted_at`` is hidden with all that is in it. Until ``restore_until`` it can be restored; with none
+    it is being erased, and nothing brings it back.
+    """
 
     __tablename__ = "project"
 
@@ -31,6 +35,8 @@ class Project(Table):
     name: Mapped[str]
     skeleton_version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    deleted_at: Mapped[datetime | None] = mapped_column(index=True)
+    restore_until: Mapped[datetime | None]
 
 
 class SkeletonVersion(Table):
@@ -45,10 +51,21 @@ class SkeletonVersion(Table):
 
 
 class Video(Table):
-    """An uploaded video and, once ingested, its frame table and proxy."""
+    """An uploaded video and, once ingested, its frame table and proxy; deleted as projects are."""
 
     __tablename__ = "video"
-    __table_args__ = (UniqueConstraint("project_id", "sha256"), UniqueConstraint("project_id", "slug"))
+    __table_args__ = (
+        # The same bytes may come again while a deleted video can still be restored.
+        Index(
+            "ix_video_sha256",
+            "project_id",
+            "sha256",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        UniqueConstraint("project_id", "slug"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("project.id"), index=True)
@@ -68,6 +85,8 @@ class Video(Table):
     proxy_table_sha256: Mapped[str | None] = mapped_column(ForeignKey("blob.sha256"))
     revision: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    deleted_at: Mapped[datetime | None] = mapped_column(index=True)
+    restore_until: Mapped[datetime | None]
 
 
 class Upload(Table):

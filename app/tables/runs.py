@@ -54,3 +54,12 @@ class Export(Table):
     sha256: Mapped[str | None] = mapped_column(ForeignKey("blob.sha256"))
     manifest: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ExportVideo(Table):
+    """A video that an export has poses or frames of."""
+
+    __tablename__ = "export_video"
+
+    export_id: Mapped[int] = mapped_column(ForeignKey("export.id"), primary_key=True)
+    video_id: Mapped[int] = mapped_column(ForeignKey("video.id"), primary_key=True, index=True)

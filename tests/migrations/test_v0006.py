@@ -46,7 +46,7 @@ def test_back_and_up_again(filled):
         job = session.get_one(Job, 4)
         assert job.finished_at is not None
         assert list(session.scalars(select(Run.id).order_by(Run.id))) == [3, 4]
-    assert migrate.upgrade(filled) == "0006"
+    migrate.upgrade(filled)
     assert migrate.differences(filled) == []
     with filled.session(readonly=True) as session:
         assert session.scalars(select(Checkpoint)).all() == []
