@@ -11,11 +11,11 @@ import typer
 from rich.progress import Progress
 
 from cli.files import check_place, opened, progress_bar, read_poses, replacing, sentence
-from cli.options import Json
+from cli.options import FrameFrom, FrameOffset, FramePattern, Json, Scale, numbering
 from cli.subjects import read_estimator
 from models.propagate import RecentFrames
 from pose.decoder import VideoError
-from pose.formats.coco import Instance, VideoInfo, instances, write_coco
+from pose.formats.coco import Instance, Reading, VideoInfo, instances, write_coco
 from pose.segments import MAX_SEGMENT_FRAMES
 from pose.track import Track
 from pose.video import Video
@@ -32,6 +32,10 @@ def estimate(
         Path | None,
         typer.Option(help="COCO file with poses to look around; one subject fills the frame where left out."),
     ] = None,
+    frame_from: FrameFrom = "field",
+    frame_pattern: FramePattern = None,
+    frame_offset: FrameOffset = None,
+    scale: Scale = "refuse",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: Json = False,
 ) -> None:
@@ -39,7 +43,8 @@ def estimate(
     check_place(output)
     loaded = read_estimator(checkpoint, device)
     with opened(video) as frames:
-        around = read_poses(tracks, frames, loaded.skeleton).tracks if tracks is not None else None
+        reading = Reading(numbering(frame_from, frame_pattern, frame_offset), scale)
+        around = read_poses(tracks, frames, loaded.skeleton, reading=reading).tracks if tracks is not None else None
         about = VideoInfo(id=1, slug=video.stem, width=frames.width, height=frames.height, num_frames=frames.num_frames)
         info = {"description": f"poses estimated by Posetween with {loaded.name} {loaded.sha256[:12]}"}
         try:

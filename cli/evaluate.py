@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from cli.files import sentence
-from cli.options import Json, UsageError
+from cli.options import FrameFrom, FrameOffset, FramePattern, Json, Pseudo, Scale, UsageError, numbering
 from cli.subjects import by_hand, read_estimator, read_subjects
 from pose.decoder import VideoError
+from pose.formats.coco import Reading
 
 
 def evaluate(
@@ -21,6 +22,11 @@ def evaluate(
         typer.Argument(help="Videos, each with the COCO file of its labels after it.", metavar="VIDEO LABELS.json …"),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the report.", show_default=False)],
+    frame_from: FrameFrom = "field",
+    frame_pattern: FramePattern = None,
+    frame_offset: FrameOffset = None,
+    scale: Scale = "refuse",
+    pseudo: Pseudo = "skip",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: Json = False,
 ) -> None:
@@ -30,7 +36,8 @@ def evaluate(
     from worker.examination import Frames, examine
 
     loaded = read_estimator(checkpoint, device)
-    _, subjects = read_subjects(files, loaded.skeleton)
+    reading = Reading(numbering(frame_from, frame_pattern, frame_offset), scale, pseudo)
+    _, subjects = read_subjects(files, loaded.skeleton, reading=reading)
     subjects = by_hand(subjects)
     try:
         judged = examine(loaded, subjects, device=device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.options import UsageError
 from pose.decoder import VideoError
-from pose.formats.coco import CocoError, CocoPoses, read_coco
+from pose.formats.coco import AS_IS, CocoError, CocoPoses, PatternError, Reading, read_coco
 from pose.skeleton import Skeleton
 from pose.video import Video
+
+_IMAGES_SHOWN = 3  # of those that a line tells the frames of
 
 
 @contextmanager
@@ -37,13 +40,14 @@ def opened(path: Path) -> Iterator[Video]:
         yield video
 
 
-def read_poses(path: Path, video: Video, skeleton: Skeleton | None = None) -> CocoPoses:
+def read_poses(path: Path, video: Video, skeleton: Skeleton | None = None, *, reading: Reading = AS_IS) -> CocoPoses:
     """The poses of a COCO file; what is odd about it is said on standard error.
 
     Args:
         path: The file.
         video: Whose poses they are.
         skeleton: The keypoints wanted; the file's where None.
+        reading: How it is read.
 
     Raises:
         UsageError: It is not there, cannot be read, or has no labelled point.
@@ -51,20 +55,29 @@ def read_poses(path: Path, video: Video, skeleton: Skeleton | None = None) -> Co
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file")
     try:
-        poses = read_coco(path.read_bytes(), num_frames=video.num_frames, skeleton=skeleton)
+        size = video.width, video.height
+        poses = read_coco(path.read_bytes(), num_frames=video.num_frames, size=size, skeleton=skeleton, reading=reading)
+    except PatternError as error:
+        raise UsageError(f"--frame-pattern: {error}") from error
     except (CocoError, OSError) as error:
-        raise UsageError(f"{path}: {sentence(error)}") from error
+        raise UsageError(f"{path}: {_as_options(sentence(error))}") from error
     if not poses.tracks:
-        raise UsageError(f"{path}: there is no labelled point on any frame")
+        raise UsageError("; ".join([f"{path}: there is no labelled point on any frame", *poses.warnings]))
+    if reading.numbering.source == "file_name":
+        shown = ", ".join(f"{name} is frame {frame}" for frame, name in [*poses.file_names.items()][:_IMAGES_SHOWN])
+        typer.echo(f"{path}: {len(poses.file_names)} images by file name: {shown}", err=True)
     for warning in poses.warnings:
-        typer.echo(f"{path}: {warning}", err=True)
-    if poses.width is not None and (poses.width, poses.height) != (video.width, video.height):
-        typer.echo(
-            f"{path}: the images are said to be {poses.width} x {poses.height} pixels, "
-            f"but the video shows {video.width} x {video.height}; coordinates are taken as pixels of the video",
-            err=True,
-        )
+        typer.echo(f"{path}: {_as_options(warning)}", err=True)
     return poses
+
+
+def _as_options(text: str) -> str:
+    """What a reader advises, in the words of the command line."""
+    return re.sub(
+        r"\b(frame_from|frame_offset|scale)(?:=(\w+)| (?=is ))",
+        lambda found: f"--{found[1].replace('_', '-')} {found[2] or ''}",
+        text,
+    )
 
 
 def pairs(files: Sequence[Path]) -> list[tuple[Path, Path]]:

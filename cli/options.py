@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import ValidationError
 
 from app.settings import Settings
+from pose.formats.coco import Numbering
 
 DataDir = Annotated[
     Path | None, typer.Option(envvar="POSETWEEN_DATA_DIR", help="Folder of the database, files and admin key.")
@@ -39,6 +40,23 @@ Processes = Annotated[
     int | None,
     typer.Option(envvar="POSETWEEN_PROCESSES", help="How many processes answer requests; default: one."),
 ]
+FrameFrom = Annotated[
+    Literal["field", "file_name"],
+    typer.Option(help="Where images of a COCO file say their frame: field (frame_index), or file_name."),
+]
+FramePattern = Annotated[
+    str | None,
+    typer.Option(help="Regular expression (RE2) with one group, the number in a file name; default: its last digits."),
+]
+FrameOffset = Annotated[int | None, typer.Option(min=0, help="Number in a file name that the video's first frame has.")]
+Scale = Annotated[
+    Literal["refuse", "fit"],
+    typer.Option(help="Images of another size than the video's: refuse them, or fit their coordinates."),
+]
+Pseudo = Annotated[
+    Literal["skip", "human"],
+    typer.Option(help="Poses that a machine made: skip them, or take them for a person's (human)."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable lines.")]
 
 
@@ -49,6 +67,12 @@ def _name(text: str) -> str:
 
 
 Name = Annotated[str, typer.Argument(callback=_name, help="A name for people, of up to 200 characters.")]
+
+
+def numbering(frame_from: str, frame_pattern: str | None, frame_offset: int | None) -> Numbering:
+    """How the images of a COCO file say which frame they are; a pattern or an offset is about file names."""
+    named = frame_from == "file_name" or frame_pattern is not None or frame_offset is not None
+    return Numbering("file_name" if named else "field", frame_pattern, frame_offset)
 
 
 class UsageError(typer.Exit):

@@ -11,14 +11,14 @@ import typer
 from rich.progress import Progress
 
 from cli.files import check_place, opened, progress_bar, read_poses, replacing, sentence
-from cli.options import Json, UsageError
+from cli.options import FrameFrom, FrameOffset, FramePattern, Json, Pseudo, Scale, UsageError, numbering
 from models.cuts import Cuts
 from models.engines.engine import Engine
 from models.propagate import RecentFrames, plan_tracks
 from models.propagate import propagate as run
 from models.registry import PropagationError, adaptable, resolve
 from pose.decoder import VideoError
-from pose.formats.coco import CocoPoses, Instance, VideoInfo, instances, write_coco
+from pose.formats.coco import CocoPoses, Instance, Reading, VideoInfo, instances, write_coco
 from pose.track import Track, join
 from pose.video import Video
 
@@ -33,6 +33,11 @@ def propagate(
         typer.Option("--adapt/--no-adapt", help="Fit stdpose to this video first: better, up to a minute slower."),
     ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Other weights for stdpose.", show_default=False)] = None,
+    frame_from: FrameFrom = "field",
+    frame_pattern: FramePattern = None,
+    frame_offset: FrameOffset = None,
+    scale: Scale = "refuse",
+    pseudo: Pseudo = "skip",
     as_json: Json = False,
 ) -> None:
     """Fill in the poses of every frame from those of a few keyframes, which come back unchanged."""
@@ -45,10 +50,11 @@ def propagate(
         raise UsageError(f"--adapt: the engine {chosen.name} cannot be fitted to a video")
     cuts = Cuts()
     with opened(video) as frames:
-        poses = read_poses(keyframes, frames)
+        reading = Reading(numbering(frame_from, frame_pattern, frame_offset), scale, pseudo)
+        poses = read_poses(keyframes, frames, reading=reading)
         try:
             if adapt is not False and adaptable(chosen):
-                chosen = _adapted(chosen, frames, poses.tracks, cuts, as_json=as_json)
+                chosen = _adapted(chosen, frames, poses.labels, cuts, as_json=as_json)
             with replacing(output) as stream:
                 _write(stream, frames, video.stem, poses, chosen, cuts, as_json=as_json)
         except (VideoError, OSError) as error:
@@ -80,7 +86,7 @@ def _write(
 ) -> None:
     about = VideoInfo(id=1, slug=slug, width=video.width, height=video.height, num_frames=video.num_frames)
     with progress_bar(as_json) as progress:
-        filled = _in_order(video, poses.tracks, engine, cuts, progress, as_json=as_json)
+        filled = _in_order(video, poses.labels, engine, cuts, progress, as_json=as_json)
         info = {"description": f"poses propagated by Posetween from keyframes, engine {engine.name} {engine.version}"}
         write_coco(stream, poses.skeleton, [(about, filled)], info=info, every_frame=True)
 

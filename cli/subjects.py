@@ -11,6 +11,7 @@ import numpy as np
 
 from cli.files import opened, pairs, read_poses
 from cli.options import UsageError
+from pose.formats.coco import AS_IS, Reading
 from pose.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ def read_estimator(checkpoint: Path, device: str) -> Loaded:
 
 
 def read_subjects(
-    files: Sequence[Path], skeleton: Skeleton | None = None, pseudo_weight: float = 1.0
+    files: Sequence[Path],
+    skeleton: Skeleton | None = None,
+    pseudo_weight: float = 1.0,
+    *,
+    reading: Reading = AS_IS,
 ) -> tuple[Skeleton, list[Subject]]:
     """Read subjects.
 
@@ -43,6 +48,7 @@ def read_subjects(
         files: Videos, each with its COCO file after it.
         skeleton: The keypoints wanted; those of the first file where None.
         pseudo_weight: How much a machine's points count beside a person's, times their score.
+        reading: How the COCO files are read.
 
     Returns:
         The skeleton, and the subjects: one for each track.
@@ -57,7 +63,7 @@ def read_subjects(
     subjects = []
     for video, labels in found:
         with opened(video) as frames:
-            poses = read_poses(labels, frames, skeleton)
+            poses = read_poses(labels, frames, skeleton, reading=reading)
             skeleton, table = poses.skeleton, frames.table
         name = video.stem if stems.count(video.stem) == 1 else str(video)
         for number, track in poses.tracks.items():

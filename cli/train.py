@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from app.finite import finite
 from cli.files import progress_bar
-from cli.options import Json, UsageError
+from cli.options import FrameFrom, FrameOffset, FramePattern, Json, Scale, UsageError, numbering
 from cli.subjects import by_hand, read_subjects
+from pose.formats.coco import Reading
 
 _PARTS = 1000  # of the bar
 
@@ -48,6 +49,14 @@ def train(
         float, typer.Option(min=0, max=1, help="How much a machine's points count, times their score.")
     ] = 1.0,
     hold_out: Annotated[float, typer.Option(help="Share of the labels to choose the best epoch by.")] = 0.2,
+    frame_from: FrameFrom = "field",
+    frame_pattern: FramePattern = None,
+    frame_offset: FrameOffset = None,
+    scale: Scale = "refuse",
+    pseudo: Annotated[
+        Literal["weigh", "skip", "human"],
+        typer.Option(help="Poses that a machine made: weigh them, skip them, or take them for a person's (human)."),
+    ] = "weigh",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     resume: Annotated[bool, typer.Option(help="Go on where a training in this folder was stopped.")] = False,
     as_json: Json = False,
@@ -64,7 +73,9 @@ def train(
             if begun
             else f"{output} holds no training to resume"
         )
-    skeleton, subjects = read_subjects(files, pseudo_weight=pseudo_weight)
+    machine: Literal["keep", "skip", "human"] = "keep" if pseudo == "weigh" else pseudo
+    reading = Reading(numbering(frame_from, frame_pattern, frame_offset), scale, machine)
+    skeleton, subjects = read_subjects(files, pseudo_weight=pseudo_weight, reading=reading)
     config = TrainConfig(
         estimator=estimator,
         preset=preset,

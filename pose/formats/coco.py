@@ -7,17 +7,23 @@ one instance differ in source, ``keypoint_sources``. Categories carry the OKS ``
 """
 
 from pose.formats.coco_check import Finding, check_coco
+from pose.formats.coco_frames import MAX_PATTERN, Numbering, PatternError
 from pose.formats.coco_instances import Instance, VideoInfo, instances
 from pose.formats.coco_layout import MAX_COORDINATE, CocoError
-from pose.formats.coco_read import CocoPoses, read_coco
+from pose.formats.coco_read import AS_IS, CocoPoses, Reading, read_coco
 from pose.formats.coco_write import Written, write_coco
 
 __all__ = [
+    "AS_IS",
     "MAX_COORDINATE",
+    "MAX_PATTERN",
     "CocoError",
     "CocoPoses",
     "Finding",
     "Instance",
+    "Numbering",
+    "PatternError",
+    "Reading",
     "VideoInfo",
     "Written",
     "check_coco",

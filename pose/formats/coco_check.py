@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from pose.boxes import corners
-from pose.formats.coco_layout import MAX_COORDINATE, MAX_FAULTS, CocoError, Document, Fault, decode
+from pose.formats.coco_layout import MAX_COORDINATE, MAX_FAULTS, CocoError, Document, Fault, decode, whole
 from pose.formats.coco_sheet import WIDTHS, Sheet, sheet_of
 from pose.formats.coco_write import AREA_SHARE, RULES
 
@@ -190,14 +190,15 @@ def _frames(sheet: Sheet) -> Iterator[Fault]:
     frames: dict[object, int] = {}
     names: dict[object, int] = {}
     for index, image in enumerate(sheet.document.images):
+        frame = whole(image.frame_index)
         if image.frame_index is not None:
-            if image.frame_index < 0:
-                yield f"/images/{index}/frame_index", "frames count from 0"
+            if frame is None or frame < 0:
+                yield f"/images/{index}/frame_index", "frames are whole numbers that count from 0"
             first = frames.setdefault((image.video_id, image.frame_index), image.id)
             if first != image.id:
                 yield f"/images/{index}/frame_index", f"frame {image.frame_index} is image {first} already"
             number = re.search(r"(\d+)\.\w+$", image.file_name or "")
-            if number is None or int(number[1]) != image.frame_index:
+            if number is None or int(number[1]) != frame:
                 yield f"/images/{index}/file_name", f"{image.file_name!r} does not end in frame {image.frame_index}"
         if image.file_name and names.setdefault(image.file_name, image.id) != image.id:
             yield f"/images/{index}/file_name", f"{image.file_name!r} is image {names[image.file_name]} already"

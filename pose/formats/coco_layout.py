@@ -53,25 +53,36 @@ class Faults(list[Fault]):
 
 
 class Image(msgspec.Struct, gc=False):
-    """One frame of a video. COCO requires the size and the file name, Posetween the frame index."""
+    """One frame of a video. COCO requires the size and the file name, Posetween the frame index.
 
-    id: Id
+    ``id`` is a whole number once it is decoded; ``width`` and ``height`` are positive, or None where nothing is said.
+    """
+
+    id: Any
     file_name: str | None = None
-    width: int | float | None = None
-    height: int | float | None = None
-    video_id: int | str | None = None
-    frame_index: int | None = None
+    width: Any = None
+    height: Any = None
+    video_id: int | float | str | None = None
+    frame_index: int | float | str | None = None
 
 
 class Category(msgspec.Struct, gc=False):
     """A skeleton. ``skeleton`` counts keypoints from 1; ``sigmas`` and ``swap`` are Posetween's, ``swap`` by name."""
 
-    id: Id
-    name: str = ""
+    id: Any
+    name: str | None = ""
     keypoints: list[str] = []
     skeleton: list[tuple[int, int]] | None = None
     sigmas: list[float] | None = None
     swap: list[tuple[str, str]] | None = None
+
+
+class _Kind(msgspec.Struct, gc=False):
+    """A category as far as everybody writes one: what has no keypoints may hold anything else."""
+
+    id: Any
+    name: Any = None
+    keypoints: Any = None
 
 
 class Document(msgspec.Struct):
@@ -83,6 +94,13 @@ class Document(msgspec.Struct):
     info: msgspec.Raw = msgspec.Raw(b"null")
 
 
+class _File(msgspec.Struct):
+    images: list[Image]
+    annotations: list[msgspec.Raw]
+    categories: list[msgspec.Raw]
+    info: msgspec.Raw = msgspec.Raw(b"null")
+
+
 def decode(data: bytes) -> Document:
     """Decode all but the annotations.
 
@@ -90,7 +108,7 @@ def decode(data: bytes) -> Document:
         CocoError: Not JSON, or not laid out as a COCO file.
     """
     try:
-        return msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"), type=Document)
+        file = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"), type=_File)
     except msgspec.ValidationError as error:
         raise CocoError([fault(error)]) from None
     except UnicodeDecodeError:
@@ -99,6 +117,65 @@ def decode(data: bytes) -> Document:
         raise CocoError([("", "nested too deep for a COCO file")]) from None
     except msgspec.DecodeError as error:
         raise CocoError(list(_not_a_number(data)) or [("", f"not JSON: {error}")]) from None
+    faults = Faults()
+    categories = [_category(raw, f"/categories/{index}", faults) for index, raw in enumerate(file.categories)]
+    for index, image in enumerate(file.images):
+        image.id = whole_id(image.id, f"/images/{index}/id", faults)
+        image.width, image.height = _extent(image.width), _extent(image.height)
+        if isinstance(image.video_id, float):
+            image.video_id = whole(image.video_id)
+    faults.check()
+    return Document(file.images, file.annotations, [one for one in categories if one is not None], file.info)
+
+
+def whole(value: object) -> int | None:
+    """The whole number that is meant by ``7``, ``7.0`` or ``"7"``; None for anything else, and beyond 2**53."""
+    if isinstance(value, str):
+        written = re.fullmatch(r"\s*(-?[0-9]{1,16})(?:\.0*)?\s*", value)
+        value = int(written[1]) if written else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        return None
+    return int(value) if abs(value) <= 2**53 else None
+
+
+def whole_id(value: object, pointer: str, faults: Faults) -> int:
+    """An id that is meant by ``7``, ``7.0`` or ``"7"``; -1 with a fault for anything else."""
+    number = whole(value)
+    if number is not None and number >= 0:
+        return number
+    faults.add(pointer, f"{_shown(value)} is no id; ids are whole numbers that count from 1")
+    return -1
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _extent(value: object) -> int | float | None:
+    number: object = value
+    if isinstance(value, str):
+        number = whole(value)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return None
+    return number if 0 < number <= 2**53 else None
+
+
+def _category(raw: msgspec.Raw, pointer: str, faults: Faults) -> Category | None:
+    try:
+        kind = msgspec.json.decode(raw, type=_Kind)
+        number = whole_id(kind.id, f"{pointer}/id", faults)
+        if kind.keypoints:
+            category = msgspec.json.decode(raw, type=Category)
+            category.id, category.name = number, category.name or ""
+            return category
+        return Category(number, kind.name if isinstance(kind.name, str) else "")
+    except msgspec.ValidationError as error:
+        below, sentence = fault(error)
+        faults.add(pointer + below, sentence)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        faults.add(pointer, "not UTF-8 text")
+    return None
 
 
 def rows(raw: list[msgspec.Raw], kind: type[Row], pointer: str) -> Iterator[Row | Fault]:

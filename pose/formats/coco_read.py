@@ -3,14 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
-from pose.formats.coco_layout import Faults, Image, decode
-from pose.formats.coco_rows import NO_TRACK, Instances, columns_of, first_of, read_instances, tracks_of
-from pose.formats.coco_skeleton import read_skeleton
+from pose.formats.coco_frames import BY_FIELD, Frames, Numbering, frames_of, rescaled, scales_of
+from pose.formats.coco_identity import identities_of
+from pose.formats.coco_layout import Document, Faults, Image, decode
+from pose.formats.coco_rows import Instances, check_scores, pointer_to, read_instances, tracks_of
+from pose.formats.coco_skeleton import Posed, posed
+from pose.formats.coco_skipped import Skipped
 from pose.skeleton import Skeleton
 from pose.track import Track
+
+_PLACES = 3  # that a warning names
+
+# Only a person's point has score 1 (``pose.track``), however sure a machine is.
+_NOT_A_PERSON = float(np.nextafter(np.float32(1), np.float32(0)))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read.
+
+    Attributes:
+        numbering: How images say which frame of the video they are.
+        scale: What happens to images of another size than the video's: ``refuse``, or ``fit`` the coordinates.
+        machine: What happens to a machine's poses: ``keep`` them apart from people's, ``skip`` them, or take them for
+            a person's (``human``).
+    """
+
+    numbering: Numbering = BY_FIELD
+    scale: Literal["refuse", "fit"] = "refuse"
+    machine: Literal["keep", "skip", "human"] = "keep"
+
+
+#: ``frame_index`` at the video's size, a machine's poses apart from people's.
+AS_IS = Reading()
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,105 +51,166 @@ class CocoPoses:
         skeleton: The one asked for, else the one in the file, with 0-based edges.
         width: Pixels; None where images differ or do not say.
         height: Pixels; None where images differ or do not say.
-        tracks: By track id. A point that brings no score is a person's label: score 1, radius 0.
+        labels: What people labelled, by track id: score 1, radius 0.
+        pseudo: What machines made, by track id: scores are below 1.
+        names: What the file calls the tracks, by id, where it does not call them ``track_id`` and a number.
+        numbered: Whether track ids are the file's own numbers; otherwise tracks are known by their names alone.
+        file_names: File name of each image whose frame is known, by frame, ascending.
+        offset: Number that the first frame of the video was taken to have in the file.
+        skipped: How many annotations were passed over, by kind (see ``coco_skipped``).
         warnings: Sentences on what the file says and the tracks do not carry.
     """
 
     skeleton: Skeleton
     width: int | None
     height: int | None
-    tracks: dict[int, Track]
+    labels: dict[int, Track]
+    pseudo: dict[int, Track]
+    names: dict[int, str]
+    numbered: bool
+    file_names: dict[int, str]
+    offset: int
+    skipped: dict[str, int]
     warnings: list[str]
 
+    @cached_property
+    def tracks(self) -> dict[int, Track]:
+        """All poses by track id, people's over machines'."""
+        merged = {**self.pseudo, **self.labels}
+        for number in self.pseudo.keys() & self.labels.keys():
+            merged[number] = self.labels[number].over(self.pseudo[number])
+        return dict(sorted(merged.items()))
 
-def read_coco(data: bytes, *, num_frames: int | None = None, skeleton: Skeleton | None = None) -> CocoPoses:
-    """Read the poses of one video, labels or pseudo-labels.
 
-    Images say their ``frame_index``, annotations their ``track_id``; where no annotation has one, each image shows one
-    subject, track 1. Points with visibility 0 become 0, 0 whatever coordinates they bring. Crowds and instances without
-    a known point are left out with a warning.
+def read_coco(
+    data: bytes,
+    *,
+    num_frames: int | None = None,
+    size: tuple[int, int] | None = None,
+    skeleton: Skeleton | None = None,
+    reading: Reading = AS_IS,
+) -> CocoPoses:
+    """Read the poses of one video, labels and pseudo-labels.
+
+    Images say their ``frame_index`` or have its number in their file name, annotations their ``track_id`` or another
+    identity (``coco_identity``); where nothing does, each image shows one subject, track 1. ``source`` and scores say
+    who made a pose (``coco_origin``). Points with visibility 0 become 0, 0 whatever coordinates they bring. Crowds,
+    boxes, masks, other categories and poses without a known point are skipped with a warning, and so are points outside
+    of the video and at 0, 0 told of.
 
     Args:
         data: The file, JSON in UTF-8.
         num_frames: Length of the video; later frames are refused.
+        size: Width and height of the video; None to take coordinates as they are.
         skeleton: The keypoints wanted. The file may name them in another order, and may lack some: those stay unknown.
+        reading: How it is read.
 
     Raises:
         CocoError: The file contradicts itself or the arguments. It names up to ``MAX_FAULTS`` places.
+        PatternError: The pattern for file names cannot be used.
     """
     document = decode(data)
     warnings: list[str] = []
-    found = read_skeleton(document.categories, warnings)
-    columns = columns_of(found.keypoints, skeleton.keypoints if skeleton else found.keypoints, document, warnings)
-    faults = Faults()
-    frame_at = _frames(document.images, num_frames, faults)
-    kept = read_instances(document, found.size, faults)
-    frames = np.append(frame_at, -1)[kept.images]
-    tracks = _tracks(kept, frames, faults)
+    categories = posed(document, skeleton, warnings)
+    faults, skipped = Faults(), Skipped()
+    frames = frames_of(document.images, reading.numbering, num_frames, faults, warnings)
+    scales = scales_of(document.images, size, reading.scale, faults, warnings)
+    keep = reading.machine == "keep"
+    found = read_instances(document, categories, faults, skipped, keep_machine=keep)
+    found = _made(found, reading, skipped, warnings)
+    check_scores(found, categories, faults)
+    np.minimum(found.scores, _NOT_A_PERSON, out=found.scores, where=found.machine)
+    frame_of = np.append(frames.indices, -1)[found.images]
+    identities = identities_of(found, frame_of, categories.names, faults, warnings)
     faults.check()
 
-    crowds = len(document.annotations) - len(kept.positions)
-    if crowds:
-        warnings.append(f"{crowds} crowd annotations are left out")
-    if not kept.known.all():
-        warnings.append(f"{np.count_nonzero(~kept.known)} annotations without a known point are left out")
-    chosen = np.flatnonzero(kept.known)
+    warnings += skipped.sentences()
+    _tell_of_zeros(found, categories, warnings)
+    _rescale(found, scales)
+    _tell_of_outside(found, categories, document, size, warnings)
+    human = found.known & ~found.machine
     return CocoPoses(
-        skeleton=skeleton or found,
+        skeleton=categories.skeleton,
         width=_shared([image.width for image in document.images]),
         height=_shared([image.height for image in document.images]),
-        tracks=tracks_of(kept, chosen, frames[chosen], tracks[chosen], columns),
+        labels=tracks_of(found, human, frame_of, identities.tracks),
+        pseudo=tracks_of(found, found.machine, frame_of, identities.tracks),
+        names=identities.names,
+        numbered=identities.numbered,
+        file_names=_file_names(document.images, frames),
+        offset=frames.offset,
+        skipped=skipped.kinds,
         warnings=warnings,
     )
 
 
-def _frames(images: list[Image], num_frames: int | None, faults: Faults) -> np.ndarray:
-    """``(I,)`` the frame index of each image, -1 where it has none that is right."""
-    frames = np.full(len(images), -1, dtype=np.int64)
-    image_of: dict[int, int] = {}
-    ids: set[int] = set()
-    stop = 2**31 if num_frames is None else num_frames
-    for index, image in enumerate(images):
-        pointer, frame = f"/images/{index}", image.frame_index
-        if image.video_id != images[0].video_id:
-            sentence = (
-                f"video {image.video_id!r} after video {images[0].video_id!r}: a file holds the poses of one video"
-            )
-            faults.add(f"{pointer}/video_id", sentence)
-        if image.id in ids:
-            faults.add(f"{pointer}/id", f"image {image.id} stands there twice")
-        ids.add(image.id)
-        if frame is None:
-            faults.add(f"{pointer}/frame_index", "missing; it says which frame of the video this is, counted from 0")
-        elif not 0 <= frame < stop:
-            faults.add(f"{pointer}/frame_index", f"frame {frame} is not in the video, which has frames 0 to {stop - 1}")
-        elif frame in image_of:
-            faults.add(f"{pointer}/frame_index", f"frame {frame} is image {image_of[frame]} already")
-        else:
-            image_of[frame] = image.id
-            frames[index] = frame
-    return frames
-
-
-def _tracks(kept: Instances, frames: np.ndarray, faults: Faults) -> np.ndarray:
-    """``(N,)`` the track id of each instance, 1 throughout where the file has none."""
-    untracked = kept.tracks == NO_TRACK
-    tracked = not untracked.all()
-    if tracked and untracked.any():
-        for (row,) in first_of(untracked):
-            faults.add(f"/annotations/{kept.positions[row]}/track_id", "missing, while other annotations have one")
-        return kept.tracks
-    tracks = np.where(untracked, 1, kept.tracks)
-    order = np.lexsort((frames, tracks))
-    for (place,) in first_of((np.diff(frames[order]) == 0) & (np.diff(tracks[order]) == 0) & (frames[order[1:]] >= 0)):
-        row = order[place + 1]
-        sentence = (
-            f"track {tracks[row]} has a pose on frame {frames[row]} already"
-            if tracked
-            else f"frame {frames[row]} shows two subjects; track_id would say which is which"
+def _made(found: Instances, reading: Reading, skipped: Skipped, warnings: list[str]) -> Instances:
+    """The poses that are read of those that a machine made, and people's."""
+    poses = found.machine.any(axis=1)
+    if reading.machine == "human":
+        if poses.any():
+            warnings.append(f"{np.count_nonzero(poses)} poses that a machine made are taken for a person's")
+        return found.by_hand()
+    if reading.machine == "keep" or not poses.any():
+        return found
+    whole = poses & ~(found.known & ~found.machine).any(axis=1)
+    for row in np.flatnonzero(whole).tolist():
+        skipped.add(found.kinds[row] or "pseudo", f"/annotations/{found.positions[row]}")
+    if (mixed := poses & ~whole).any():
+        count = np.count_nonzero(found.machine[mixed])
+        first = found.positions[np.flatnonzero(mixed)[0]]
+        warnings.append(
+            f"{count} points that a machine made are left out of {np.count_nonzero(mixed)} poses with points of a "
+            f"person's, the first at /annotations/{first}"
         )
-        faults.add(f"/annotations/{kept.positions[row]}/track_id", sentence)
-    return tracks
+    return found.without(found.machine)
+
+
+def _rescale(found: Instances, scales: np.ndarray) -> None:
+    by_row = np.append(scales, [[1.0, 1.0]], axis=0)[found.images][:, None]
+    known = found.known
+    found.keypoints[..., :2] = np.where(known[..., None], rescaled(found.keypoints[..., :2], by_row), 0)
+    found.radius90[...] = found.radius90 * np.sqrt(by_row.prod(axis=-1))
+
+
+def _tell_of_zeros(found: Instances, categories: Posed, warnings: list[str]) -> None:
+    zeros = found.known & (found.keypoints[..., :2] == 0).all(axis=-1)
+    if places := _places(zeros, found, categories):
+        warnings.append(
+            f"{np.count_nonzero(zeros)} points lie at (0, 0) with v > 0, {places}; "
+            "a point that is not labelled has v = 0"
+        )
+
+
+def _tell_of_outside(
+    found: Instances, categories: Posed, document: Document, size: tuple[int, int] | None, warnings: list[str]
+) -> None:
+    if size is None:
+        extents = [(image.width or np.inf, image.height or np.inf) for image in document.images]
+        limits = np.array([*extents, (np.inf, np.inf)])[found.images]
+    else:
+        limits = np.broadcast_to(np.array(size, dtype=float), (len(found), 2))
+    xy = found.keypoints[..., :2]
+    # Pixel centres are at integers, so that the image ends half a pixel beyond the last one.
+    outside = found.known & ~((xy >= -0.5) & (xy <= limits[:, None] - 0.5)).all(axis=-1)
+    if places := _places(outside, found, categories):
+        of = "the image" if size is None else f"the video's {size[0]} x {size[1]} pixels"
+        warnings.append(f"{np.count_nonzero(outside)} points with v > 0 lie outside {of}, {places}")
+
+
+def _places(mask: np.ndarray, found: Instances, categories: Posed) -> str:
+    """The first of the points of a mask in words; empty where there are none."""
+    places = [
+        f"{categories.skeleton.keypoints[k]} ({found.keypoints[row, k, 0]:g}, {found.keypoints[row, k, 1]:g}) at "
+        + pointer_to(found, categories, row, k, "keypoints", 3)
+        for row, k in np.argwhere(mask)[:_PLACES]
+    ]
+    return f"the first {', '.join(places)}" if places else ""
+
+
+def _file_names(images: list[Image], frames: Frames) -> dict[int, str]:
+    order = np.argsort(frames.indices, kind="stable")
+    return {int(frames.indices[index]): images[index].file_name or "" for index in order if frames.indices[index] >= 0}
 
 
 def _shared(values: list[int | float | None]) -> int | None:

@@ -3,163 +3,251 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from pose.formats.coco_layout import MAX_COORDINATE, MAX_FAULTS, CocoError, Document, Fault, Faults, Id, rows
+from pose.formats.coco_layout import MAX_COORDINATE, MAX_FAULTS, Document, Faults, rows, whole
+from pose.formats.coco_origin import origin_of
+from pose.formats.coco_skeleton import Posed
+from pose.formats.coco_skipped import Skipped
 from pose.track import Track
 
-#: Stands for a track id that an annotation lacks.
-NO_TRACK = -1
+#: Where annotations say whose pose they are: fields of their own, and fields of ``attributes``, the first one first.
+TRACK = "track_id"
+IDENTITY_FIELDS = (TRACK, "object_id", "instance_id", "individual_id", "individual", "identity")
+IDENTITY_ATTRIBUTES = (*IDENTITY_FIELDS, "track", "animal_id", "subject_id", "person_id", "id")
+
+Identity = int | str | None
+
+_LONGEST_NAME = 100
 
 
 class _Annotation(msgspec.Struct, gc=False):
-    id: Id
-    image_id: Id
-    category_id: Id
-    keypoints: list[float]
-    track_id: int | None = None
-    iscrowd: int | bool = 0
-    keypoint_scores: list[float] | None = None
-    keypoint_radius90: list[float] | None = None
+    """What is looked at of an annotation; what tools fill in their own ways is taken as it is."""
+
+    id: Any = None
+    image_id: Any = None
+    category_id: Any = None
+    keypoints: list[float | None] | None = None
+    iscrowd: Any = 0
+    bbox: Any = None
+    segmentation: Any = None
+    attributes: Any = None
+    source: Any = None
+    score: Any = None
+    keypoint_scores: Any = None
+    keypoint_radius90: Any = None
+    keypoint_sources: Any = None
+    track_id: Any = None
+    object_id: Any = None
+    instance_id: Any = None
+    individual_id: Any = None
+    individual: Any = None
+    identity: Any = None
 
 
 @dataclass(frozen=True, eq=False)
 class Instances:
-    """The annotations of a file that are no crowds.
+    """The annotations of a file that are poses with a known point.
 
     Attributes:
         positions: ``(N,)`` index in the file's annotations.
         images: ``(N,)`` index in the file's images; -1 where there is no such image.
-        tracks: ``(N,)`` track ids, ``NO_TRACK`` where the file has none.
-        keypoints: ``(N, K, 3)`` as in the file.
-        scores: ``(N, K)``; 1 where the file has none.
-        radius90: ``(N, K)``; 0 where the file has none.
+        categories: ``(N,)`` category ids.
+        keypoints: ``(N, K, 3)`` of the skeleton, 0 where the point is not known.
+        scores: ``(N, K)``; 1 where a person made the point.
+        radius90: ``(N, K)``; 0 where a person made the point.
+        machine: ``(N, K)`` bool: known points that a machine made.
+        kinds: What each pose is counted as where it is skipped as a machine's; None for a person's.
+        identities: What each says of whose pose it is, by field.
     """
 
     positions: np.ndarray
     images: np.ndarray
-    tracks: np.ndarray
+    categories: np.ndarray
     keypoints: np.ndarray
     scores: np.ndarray
     radius90: np.ndarray
+    machine: np.ndarray
+    kinds: list[str | None]
+    identities: dict[str, list[Identity]]
+
+    def __len__(self) -> int:
+        return len(self.positions)
 
     @property
     def known(self) -> np.ndarray:
-        """``(N,)`` bool, where some point is known."""
-        known: np.ndarray = np.any(self.keypoints[..., 2] > 0, axis=1)
+        """``(N, K)`` bool, points that are known."""
+        known: np.ndarray = self.keypoints[..., 2] > 0
         return known
 
+    def select(self, rows: np.ndarray) -> Instances:
+        """Those at these positions."""
+        chosen = rows.tolist()
+        return Instances(
+            **{name: getattr(self, name)[rows] for name in _ARRAYS},
+            kinds=[self.kinds[row] for row in chosen],
+            identities={name: [values[row] for row in chosen] for name, values in self.identities.items()},
+        )
 
-def read_instances(document: Document, count: int, faults: Faults, *, first_track: int = 1) -> Instances:
+    def by_hand(self) -> Instances:
+        """The same, every point taken for a person's."""
+        known = self.known
+        return replace(
+            self,
+            scores=known.astype(np.float64),
+            radius90=np.zeros(known.shape),
+            machine=np.zeros(known.shape, dtype=bool),
+            kinds=[None] * len(self),
+        )
+
+    def without(self, points: np.ndarray) -> Instances:
+        """The same without the points of a mask ``(N, K)``; poses of which nothing is left go too."""
+        keypoints = np.where(points[..., None], 0, self.keypoints)
+        left = replace(
+            self,
+            keypoints=keypoints,
+            scores=np.where(points, 0, self.scores),
+            radius90=np.where(points, 0, self.radius90),
+            machine=self.machine & ~points,
+        )
+        return left.select(np.flatnonzero((keypoints[..., 2] > 0).any(axis=1)))
+
+
+_ARRAYS = ("positions", "images", "categories", "keypoints", "scores", "radius90", "machine")
+
+
+def read_instances(
+    document: Document, posed: Posed, faults: Faults, skipped: Skipped, *, keep_machine: bool = True
+) -> Instances:
     """Decode and check the annotations; those that are faulty may be left out.
 
     Args:
         document: The file.
-        count: ``K``, the keypoints of its skeleton.
+        posed: Its categories that are read.
         faults: Takes what is wrong.
-        first_track: What track ids count from.
+        skipped: Takes what is no pose of the skeleton: crowds, boxes, masks, other categories, poses without a point.
+        keep_machine: Whether what a machine says of its own poses has to be right.
     """
-    posed = {category.id for category in document.categories if category.keypoints}
+    count = posed.skeleton.size
     image_at = {image.id: index for index, image in enumerate(document.images)}
     # Flat, and growing with the file: a few bytes of it must not ask for much memory.
-    keypoints, scores, radius90 = array("d"), array("d"), array("d")
-    positions, image_of, track_of = array("q"), array("q"), array("q")
+    keypoints, scores, radius90, machine = array("d"), array("d"), array("d"), array("B")
+    positions, image_of, category_of = array("q"), array("q"), array("q")
+    kinds: list[str | None] = []
+    identities: dict[str, list[Identity]] = {}
     ids: set[int] = set()
+    same = list(range(count))
+    score_faults = faults if keep_machine else Faults()
+    orders = {number: None if (order := each.tolist()) == same else order for number, each in posed.columns.items()}
 
     for index, row in enumerate(rows(document.annotations, _Annotation, "/annotations")):
         pointer = f"/annotations/{index}"
         if isinstance(row, tuple):
             faults.add(*row)
             continue
-        if row.id in ids:
-            faults.add(f"{pointer}/id", f"annotation {row.id} stands there twice")
-        ids.add(row.id)
-        if row.image_id not in image_at:
+        category = whole(row.category_id)
+        if (foreign := _foreign(row, category, posed)) is not None:
+            skipped.add(foreign[0], pointer, foreign[1])
+            continue
+        number, image = whole(row.id), whole(row.image_id)
+        if number is not None and number in ids:
+            faults.add(f"{pointer}/id", f"annotation {number} stands there twice")
+        if number is not None:
+            ids.add(number)
+        if image not in image_at:
             faults.add(f"{pointer}/image_id", f"there is no image {row.image_id}")
-        if row.iscrowd:
-            continue
-        if row.category_id not in posed:
+        if category not in posed.columns:
             faults.add(f"{pointer}/category_id", f"there is no category {row.category_id} with keypoints")
-        if row.track_id is not None and not first_track <= row.track_id <= 2**53:
-            faults.add(f"{pointer}/track_id", f"{row.track_id} is no track id; they count from {first_track}")
             continue
-        given = row.keypoints, row.keypoint_scores or [1.0] * count, row.keypoint_radius90 or [0.0] * count
-        if wrong := _wrong_length(given, count):
-            name, sentence = wrong
-            faults.add(f"{pointer}/{name}", sentence)
+        assert category is not None
+        assert row.keypoints is not None
+        size, flat = posed.sizes[category], _numbers(row.keypoints)
+        if len(flat) != 3 * size:
+            sentence = f"{len(flat)} numbers; {size} keypoints have {3 * size}, x, y and visibility each"
+            faults.add(f"{pointer}/keypoints", sentence)
             continue
-        for flat, values in zip((keypoints, scores, radius90), given, strict=True):
-            flat.extend(values)
+        if not any(flat[2::3]):
+            skipped.add("unlabelled", pointer)
+            continue
+        origin = origin_of(row, size, pointer, score_faults)
+        columns = orders[category]
+        parts: tuple[tuple[array[Any], Sequence[Any], int], ...] = (
+            (keypoints, flat, 3),
+            (scores, origin.scores, 1),
+            (radius90, origin.radius90, 1),
+            (machine, origin.machine, 1),
+        )
+        for target, values, each in parts:
+            target.extend(values if columns is None else _ordered(values, columns, each))
         positions.append(index)
-        image_of.append(image_at.get(row.image_id, -1))
-        track_of.append(NO_TRACK if row.track_id is None else row.track_id)
+        image_of.append(image_at.get(image, -1) if image is not None else -1)
+        category_of.append(category)
+        kinds.append(origin.kind)
+        _note_identities(identities, row, len(positions), pointer, faults)
 
     found = Instances(
-        np.array(positions),
-        np.array(image_of),
-        np.array(track_of),
-        np.array(keypoints).reshape(-1, count, 3),
-        np.array(scores).reshape(-1, count),
-        np.array(radius90).reshape(-1, count),
+        positions=np.array(positions, dtype=np.int64),
+        images=np.array(image_of, dtype=np.int64),
+        categories=np.array(category_of, dtype=np.int64),
+        keypoints=np.array(keypoints).reshape(-1, count, 3),
+        scores=np.array(scores).reshape(-1, count),
+        radius90=np.array(radius90).reshape(-1, count),
+        machine=np.array(machine, dtype=bool).reshape(-1, count),
+        kinds=kinds,
+        identities={name: values + [None] * (len(positions) - len(values)) for name, values in identities.items()},
     )
-    _check_values(found, faults)
-    return found
+    _check_points(found, posed, faults)
+    known = found.known
+    return replace(
+        found,
+        keypoints=np.where(known[..., None], found.keypoints, 0),
+        scores=np.where(known, found.scores, 0),
+        radius90=np.where(known, found.radius90, 0),
+        machine=found.machine & known,
+    )
 
 
-def tracks_of(
-    found: Instances, chosen: np.ndarray, frames: np.ndarray, tracks: np.ndarray, columns: np.ndarray
-) -> dict[int, Track]:
-    """Some instances, of one video, as tracks by id.
+def check_scores(found: Instances, posed: Posed, faults: Faults) -> None:
+    """See that what a machine says of its own points are probabilities and radii."""
+    bad = found.machine & ~((found.scores >= 0) & (found.scores <= 1))
+    for row, k in first_of(bad):
+        sentence = f"{found.scores[row, k]:g} is no probability from 0 to 1"
+        faults.add(pointer_to(found, posed, row, k, "keypoint_scores", 1), sentence)
+    bad = found.machine & ~((found.radius90 >= 0) & (found.radius90 <= MAX_COORDINATE))
+    for row, k in first_of(bad):
+        sentence = f"{found.radius90[row, k]:g} is no radius in pixels"
+        faults.add(pointer_to(found, posed, row, k, "keypoint_radius90", 1), sentence)
+
+
+def tracks_of(found: Instances, points: np.ndarray, frames: np.ndarray, tracks: np.ndarray) -> dict[int, Track]:
+    """Some points of instances, of one video, as tracks by id.
 
     Args:
-        found: All.
-        chosen: ``(M,)`` which of them.
-        frames: ``(M,)`` their frames.
-        tracks: ``(M,)`` their track ids.
-        columns: ``(K wanted,)`` where each keypoint stands in the file, -1 for one the file lacks.
+        found: ``N`` instances.
+        points: ``(N, K)`` bool: those that are taken; instances without any are left out.
+        frames: ``(N,)`` their frames.
+        tracks: ``(N,)`` their track ids.
     """
-    order = np.lexsort((frames, tracks))
-    chosen, frames, tracks = chosen[order], frames[order], tracks[order]
-    visibility = np.where(columns >= 0, found.keypoints[chosen][:, columns, 2], 0).astype(np.uint8)
-    known = visibility > 0
+    chosen = np.flatnonzero(points.any(axis=1))
+    chosen = chosen[np.lexsort((frames[chosen], tracks[chosen]))]
+    frames, tracks, points = frames[chosen], tracks[chosen], points[chosen]
     poses: dict[str, np.ndarray] = {
-        "xy": np.where(known[..., None], found.keypoints[chosen][:, columns, :2], 0).astype(np.float32),
-        "visibility": visibility,
-        "score": np.where(known, found.scores[chosen][:, columns], 0).astype(np.float32),
-        "radius90": np.where(known, found.radius90[chosen][:, columns], 0).astype(np.float32),
+        "xy": np.where(points[..., None], found.keypoints[chosen, :, :2], 0).astype(np.float32),
+        "visibility": np.where(points, found.keypoints[chosen, :, 2], 0).astype(np.uint8),
+        "score": np.where(points, found.scores[chosen], 0).astype(np.float32),
+        "radius90": np.where(points, found.radius90[chosen], 0).astype(np.float32),
     }
     ids, starts = np.unique(tracks, return_index=True)
     by_id = {}
-    for track_id, start, stop in zip(ids, starts, np.append(starts, len(order))[1:], strict=True):
+    for track_id, start, stop in zip(ids, starts, np.append(starts, len(chosen))[1:], strict=True):
         span = {name: values[start:stop] for name, values in poses.items()}
         by_id[int(track_id)] = Track(frames=frames[start:stop].astype(np.int64), **span)
     return by_id
-
-
-def columns_of(names: tuple[str, ...], wanted: tuple[str, ...], document: Document, warnings: list[str]) -> np.ndarray:
-    """``(K wanted,)`` where each keypoint stands in the file, -1 for one the file lacks.
-
-    Args:
-        names: The file's.
-        wanted: In the order wanted.
-        document: The file.
-        warnings: Takes a sentence on those that the file lacks.
-
-    Raises:
-        CocoError: The file has a keypoint that is not wanted.
-    """
-    position = {name: index for index, name in enumerate(names)}
-    if unknown := [name for name in names if name not in set(wanted)]:
-        index = next(index for index, category in enumerate(document.categories) if category.keypoints)
-        pointer = f"/categories/{index}/keypoints/{position[unknown[0]]}"
-        known = ", ".join(wanted)
-        raise CocoError([(pointer, f"keypoint {unknown[0]!r} is not in the skeleton, which has {known}")])
-    if missing := [name for name in wanted if name not in position]:
-        warnings.append(f"keypoints the file lacks stay unlabelled: {', '.join(missing)}")
-    return np.array([position.get(name, -1) for name in wanted])
 
 
 def first_of(mask: np.ndarray) -> np.ndarray:
@@ -167,36 +255,82 @@ def first_of(mask: np.ndarray) -> np.ndarray:
     return np.argwhere(mask)[:MAX_FAULTS]
 
 
-def _wrong_length(given: tuple[list[float], list[float], list[float]], count: int) -> Fault | None:
-    for name, numbers, each in zip(
-        ("keypoints", "keypoint_scores", "keypoint_radius90"), given, (3, 1, 1), strict=True
-    ):
-        if len(numbers) != each * count:
-            meaning = ", x, y and visibility each" if each == 3 else ""
-            return name, f"{len(numbers)} numbers; {count} keypoints have {each * count}{meaning}"
-    return None
+def pointer_to(found: Instances, posed: Posed, row: int, k: int, name: str, width: int, place: int = 0) -> str:
+    """JSON pointer to one of the numbers that an instance has for each keypoint.
+
+    Args:
+        found: The instances.
+        posed: The categories they are of.
+        row: Which instance.
+        k: Which keypoint of the skeleton.
+        name: Which field.
+        width: Numbers it has for each keypoint.
+        place: Which of them.
+    """
+    column = posed.columns[int(found.categories[row])][k]
+    return f"/annotations/{found.positions[row]}/{name}/{width * column + place}"
 
 
-def _check_values(found: Instances, faults: Faults) -> None:
+def _foreign(row: _Annotation, category: int | None, posed: Posed) -> tuple[str, str] | None:
+    """What an annotation is that is no pose of the skeleton, and a detail; None where it is one."""
+    if whole(row.iscrowd) or row.iscrowd is True:
+        return "crowd", ""
+    if category in posed.names and category not in posed.columns:
+        return "category", posed.names[category] or str(category)
+    if row.keypoints:
+        return None
+    return "mask" if row.segmentation else "box" if row.bbox else "empty", ""
+
+
+def _numbers(keypoints: list[float | None]) -> list[float]:
+    """The numbers of a pose; a point of which one is null is not known."""
+    if None not in keypoints:
+        return keypoints  # type: ignore[return-value]
+    flat: list[float] = []
+    for start in range(0, len(keypoints), 3):
+        point = keypoints[start : start + 3]
+        flat += [0.0] * len(point) if None in point else point  # type: ignore[arg-type]
+    return flat
+
+
+def _ordered(values: Sequence[Any], columns: list[int], each: int) -> list[Any]:
+    ordered: list[Any] = []
+    for k in columns:
+        ordered += values[each * k : each * (k + 1)] if k >= 0 else [0] * each
+    return ordered
+
+
+def _note_identities(
+    identities: dict[str, list[Identity]], row: _Annotation, count: int, pointer: str, faults: Faults
+) -> None:
+    for name in IDENTITY_FIELDS:
+        if (value := getattr(row, name)) is not None:
+            if name == TRACK and isinstance(value, int | float) and whole(value) is None:
+                faults.add(f"{pointer}/{name}", f"{value!r} is no track id")
+            _note_identity(identities, name, value, count)
+    if isinstance(row.attributes, dict):
+        for name in IDENTITY_ATTRIBUTES:
+            if (value := row.attributes.get(name)) is not None:
+                _note_identity(identities, f"attributes.{name}", value, count)
+
+
+def _note_identity(identities: dict[str, list[Identity]], name: str, value: Any, count: int) -> None:
+    if isinstance(value, bool | list | dict):
+        return
+    number = whole(value)
+    identity: Identity = number if number is not None else str(value).strip()[:_LONGEST_NAME] or None
+    values = identities.setdefault(name, [])
+    values += [None] * (count - 1 - len(values))
+    values.append(identity)
+
+
+def _check_points(found: Instances, posed: Posed, faults: Faults) -> None:
     xy, visibility = found.keypoints[..., :2], found.keypoints[..., 2]
-    known = visibility > 0
     for row, k in first_of(~np.isin(visibility, (0, 1, 2))):
         faults.add(
-            f"/annotations/{found.positions[row]}/keypoints/{3 * k + 2}",
+            pointer_to(found, posed, row, k, "keypoints", 3, 2),
             f"visibility {visibility[row, k]:g} is neither 0 (not labelled), 1 (hidden) nor 2 (visible)",
         )
-    for row, k, axis in first_of(known[..., None] & (np.abs(xy) > MAX_COORDINATE)):
-        faults.add(
-            f"/annotations/{found.positions[row]}/keypoints/{3 * k + axis}",
-            f"{xy[row, k, axis]:g} is no pixel of a video",
-        )
-    for row, k in first_of(known & ~((found.scores >= 0) & (found.scores <= 1))):
-        faults.add(
-            f"/annotations/{found.positions[row]}/keypoint_scores/{k}",
-            f"{found.scores[row, k]:g} is no probability from 0 to 1",
-        )
-    for row, k in first_of(known & ~((found.radius90 >= 0) & (found.radius90 <= MAX_COORDINATE))):
-        faults.add(
-            f"/annotations/{found.positions[row]}/keypoint_radius90/{k}",
-            f"{found.radius90[row, k]:g} is no radius in pixels",
-        )
+    for row, k, axis in first_of((visibility > 0)[..., None] & (np.abs(xy) > MAX_COORDINATE)):
+        sentence = f"{xy[row, k, axis]:g} is no pixel of a video"
+        faults.add(pointer_to(found, posed, row, k, "keypoints", 3, axis), sentence)

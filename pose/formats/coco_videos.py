@@ -16,19 +16,14 @@ from pathlib import Path, PurePosixPath
 import msgspec
 import numpy as np
 
-from pose.formats.coco_layout import CocoError, Faults, Id, decode, fault
-from pose.formats.coco_rows import NO_TRACK, Instances, columns_of, first_of, read_instances, tracks_of
-from pose.formats.coco_skeleton import read_skeleton
+from pose.formats.coco_identity import identities_of
+from pose.formats.coco_layout import CocoError, Faults, Image, decode, fault, whole
+from pose.formats.coco_rows import Instances, check_scores, read_instances, tracks_of
+from pose.formats.coco_skeleton import posed
+from pose.formats.coco_skipped import Skipped
 from pose.formats.video_labels import VideoLabels
 from pose.image_folder import MAX_FRAMES, SUFFIXES, number_of, renumbered
 from pose.skeleton import Skeleton
-
-
-class _Image(msgspec.Struct, gc=False):
-    id: Id
-    file_name: str = ""
-    video_id: int | str | None = None
-    frame_index: int | None = None
 
 
 class _Video(msgspec.Struct, gc=False):
@@ -38,7 +33,6 @@ class _Video(msgspec.Struct, gc=False):
 
 
 class _Listed(msgspec.Struct):
-    images: list[_Image]
     videos: list[_Video] = []
 
 
@@ -55,9 +49,9 @@ class _Sequence:
 def read_coco_videos(data: bytes, root: Path = Path(), *, skeleton: Skeleton | None = None) -> list[VideoLabels]:
     """Read the poses of all videos and stills of a file, in the order in which they are first named.
 
-    Where annotations have no ``track_id``, the subjects of a still are numbered from 1, and a frame of a video shows
-    one subject, track 1. Crowds and instances without a known point are left out, and so are videos of which nothing
-    remains. ``VideoLabels.file`` is what ``videos[].file_name`` names, if there is such a file.
+    Where annotations say no identity, the subjects of a still are numbered from 1, and a frame of a video shows one
+    subject, track 1, or one of each category. What is no pose of the skeleton is left out, and so are videos of which
+    nothing remains. ``VideoLabels.file`` is what ``videos[].file_name`` names, if there is such a file.
 
     Args:
         data: The file, JSON in UTF-8.
@@ -73,79 +67,84 @@ def read_coco_videos(data: bytes, root: Path = Path(), *, skeleton: Skeleton | N
     except msgspec.ValidationError as error:
         raise CocoError([fault(error)]) from None
     warnings: list[str] = []
-    found = read_skeleton(document.categories, warnings)
-    columns = columns_of(found.keypoints, skeleton.keypoints if skeleton else found.keypoints, document, warnings)
+    categories = posed(document, skeleton, warnings)
     faults = Faults()
-    sequences = _sequences(listed, faults)
-    kept = read_instances(document, found.size, faults, first_track=0)
+    sequences = _sequences(document.images, listed.videos, faults)
+    kept = read_instances(document, categories, faults, Skipped())
+    check_scores(kept, categories, faults)
     faults.check()
 
     by_image: dict[int, list[int]] = defaultdict(list)
-    for row in np.flatnonzero(kept.known).tolist():
-        by_image[int(kept.images[row])].append(row)
+    for row, image in enumerate(kept.images.tolist()):
+        by_image[image].append(row)
     places = []
     for sequence in sequences:
         where = [(row, frame) for frame, image in sequence.images.items() for row in by_image.get(image, ())]
         if where:
             rows, frames = np.array(where, dtype=np.int64).T
-            places.append((sequence, rows, frames, _track_ids(kept, rows, frames, still=sequence.still, faults=faults)))
+            shown = kept.select(rows)
+            tracks = _track_ids(shown, frames, categories.names, still=sequence.still, faults=faults)
+            places.append((sequence, shown, frames, tracks))
     faults.check()
     return [
         VideoLabels(
             name=sequence.name,
-            skeleton=skeleton or found,
-            tracks=tracks_of(kept, rows, frames, tracks, columns),
-            frames=_files(sequence, listed.images, root),
+            skeleton=categories.skeleton,
+            tracks=tracks_of(shown, shown.known, frames, tracks),
+            frames=_files(sequence, document.images, root),
             file=_video_file(sequence, root),
         )
-        for sequence, rows, frames, tracks in places
+        for sequence, shown, frames, tracks in places
     ]
 
 
-def _sequences(listed: _Listed, faults: Faults) -> list[_Sequence]:
+def _sequences(images: list[Image], listed: list[_Video], faults: Faults) -> list[_Sequence]:
     """The videos and stills, in the order in which they are first named."""
-    grouped: dict[tuple[str, int | str], list[int]] = defaultdict(list)
-    lone = any(image.video_id is None and image.frame_index is not None for image in listed.images)
+    grouped: dict[tuple[str, int | float | str], list[int]] = defaultdict(list)
+    lone = any(image.video_id is None and image.frame_index is not None for image in images)
     ids: set[int] = set()
-    for index, image in enumerate(listed.images):
+    for index, image in enumerate(images):
         if image.id in ids:
             faults.add(f"/images/{index}/id", f"image {image.id} stands there twice")
         ids.add(image.id)
-        _check_inside(image.file_name, f"/images/{index}/file_name", faults)
+        _check_inside(image.file_name or "", f"/images/{index}/file_name", faults)
         # Images without a video are frames of one if some of them say which frame they are.
         still = image.video_id is None and not lone
         grouped["still" if still else "video", index if still else _id(image)].append(index)
-    videos = {video.id: (place, video) for place, video in enumerate(listed.videos)}
+    videos: dict[int | float | str, tuple[int, _Video]] = {
+        video.id: (place, video) for place, video in enumerate(listed)
+    }
     sequences = []
     for (kind, key), members in grouped.items():
-        image = listed.images[members[0]]
+        image = images[members[0]]
         if kind == "still":
             sequences.append(_Sequence(image.file_name or f"image {image.id}", still=True, images={0: members[0]}))
             continue
-        place, video = videos.get(key, (0, _Video(key)))
+        place, video = videos.get(key, (0, _Video(str(key))))
         _check_inside(video.file_name, f"/videos/{place}/file_name", faults)
-        folder = str(PurePosixPath(image.file_name).parent)
+        folder = str(PurePosixPath(image.file_name or "").parent)
         name = video.name or video.file_name or str(key) or (folder if folder != "." else "video")
-        frames = _frames(members, listed.images, faults)
-        sequences.append(_Sequence(name, still=False, images=frames, file=video.file_name))
+        sequences.append(_Sequence(name, still=False, images=_frames(members, images, faults), file=video.file_name))
     return sequences
 
 
-def _id(image: _Image) -> int | str:
+def _id(image: Image) -> int | float | str:
     return "" if image.video_id is None else image.video_id
 
 
-def _frames(members: list[int], images: list[_Image], faults: Faults) -> dict[int, int]:
+def _frames(members: list[int], images: list[Image], faults: Faults) -> dict[int, int]:
     """The positions of a video's images by frame."""
-    given = [images[index].frame_index for index in members]
-    indexed = any(frame is not None for frame in given)
-    numbers = given if indexed else [number_of(images[index].file_name) for index in members]
-    said = "frame_index" if indexed else "file_name"
+    indexed = any(images[index].frame_index is not None for index in members)
+    numbers = [
+        whole(images[index].frame_index) if indexed else number_of(images[index].file_name or "") for index in members
+    ]
+    field = "frame_index" if indexed else "file_name"
     frames: dict[int, int] = {}
     for index, number in zip(members, numbers, strict=True):
-        pointer, name = f"/images/{index}/{said}", images[index].file_name
+        pointer, name = f"/images/{index}/{field}", images[index].file_name
         if number is None:
-            missing = "missing, while other images of this video have one"
+            said = images[index].frame_index
+            missing = "missing, while other images of this video have one" if said is None else f"{said!r} is no frame"
             faults.add(pointer, missing if indexed else f"{name!r} has no number, and there is no frame_index either")
         elif number < 0:
             faults.add(pointer, f"{number} is no frame; they count from 0")
@@ -163,30 +162,17 @@ def _check_inside(name: str, pointer: str, faults: Faults) -> None:
         faults.add(pointer, f"{name!r} does not lie in the folder of the data set")
 
 
-def _track_ids(kept: Instances, rows: np.ndarray, frames: np.ndarray, *, still: bool, faults: Faults) -> np.ndarray:
-    tracks: np.ndarray = kept.tracks[rows]
-    untracked = tracks == NO_TRACK
-    if untracked.any() and not untracked.all():
-        for (place,) in first_of(untracked):
-            faults.add(f"/annotations/{kept.positions[rows[place]]}/track_id", "missing, while others here have one")
-        return tracks
-    if untracked.all():
-        tracks = np.arange(1, len(rows) + 1) if still else np.ones(len(rows), dtype=np.int64)
-    order = np.lexsort((frames, tracks))
-    for (place,) in first_of((np.diff(frames[order]) == 0) & (np.diff(tracks[order]) == 0)):
-        row = order[place + 1]
-        sentence = (
-            f"frame {frames[row]} shows two subjects; track_id would say which is which"
-            if untracked.all()
-            else f"track {tracks[row]} has a pose on frame {frames[row]} already"
-        )
-        faults.add(f"/annotations/{kept.positions[rows[row]]}/track_id", sentence)
-    return tracks
+def _track_ids(
+    shown: Instances, frames: np.ndarray, categories: dict[int, str], *, still: bool, faults: Faults
+) -> np.ndarray:
+    if still and not any(value is not None for values in shown.identities.values() for value in values):
+        return np.arange(1, len(shown) + 1)
+    return identities_of(shown, frames, categories, faults, [], first_track=0).tracks
 
 
-def _files(sequence: _Sequence, images: list[_Image], root: Path) -> tuple[Path, ...]:
+def _files(sequence: _Sequence, images: list[Image], root: Path) -> tuple[Path, ...]:
     """The image files of a video; empty where they are not named, or frames between them cannot be."""
-    named = {frame: root / images[index].file_name for frame, index in sequence.images.items()}
+    named = {frame: root / (images[index].file_name or "") for frame, index in sequence.images.items()}
     if any(file.suffix.lower() not in SUFFIXES for file in named.values()):
         return ()
     length = max(named) + 1

@@ -129,7 +129,6 @@ def test_categories_may_share_a_skeleton():
     both = [category(), category(id=2, name="other mouse"), {"id": 3, "name": "box"}]
     changes = changed("annotations", 2, category_id=2) | {"categories": both}
     assert sorted(read(changes).tracks) == [1, 2]
-    assert "/annotations/2/category_id" in refusal(changed("annotations", 2, category_id=3) | {"categories": both})
 
 
 @pytest.mark.parametrize(
@@ -139,7 +138,6 @@ def test_categories_may_share_a_skeleton():
         (changed("annotations", 1, category_id=9), "/annotations/1/category_id"),
         (changed("annotations", 1, id=1), "/annotations/1/id"),
         (changed("annotations", 1, keypoints=[1, 2, 2]), "/annotations/1/keypoints"),
-        (changed("annotations", 1, keypoints=...), "/annotations/1/keypoints"),
         (changed("annotations", 1, keypoints=[1, 2, 2, "x", 2, 2, 1, 2, 2]), "/annotations/1/keypoints/3"),
         (changed("annotations", 1, keypoints=[1, 2, 2, 3, 4, 3, 5, 6, 2]), "/annotations/1/keypoints/5"),
         (changed("annotations", 1, keypoints=[1, 2, 2, 3, 4, 0.5, 5, 6, 2]), "/annotations/1/keypoints/5"),
@@ -164,7 +162,11 @@ def test_categories_may_share_a_skeleton():
         (changed("images", 1, video_id=4), "/images/1/video_id"),
         ({"categories": []}, "/categories"),
         ({"categories": [category(), category()]}, "/categories/1/id"),
-        ({"categories": [category(), category(id=2, keypoints=["a", "b", "c"])]}, "/categories/1/keypoints"),
+        (
+            {"categories": [category(), category(id=2, keypoints=["a", "b", "c"])]}
+            | changed("annotations", 1, category_id=2),
+            "/categories/1/keypoints",
+        ),
         ({"categories": [category(keypoints=["a", "b", "a"])]}, "/categories/0/keypoints/2"),
         ({"categories": [category(skeleton=[[1, 2], [2, 4]])]}, "/categories/0/skeleton/1"),
         ({"categories": [category(skeleton=[[1, 2, 3]])]}, "/categories/0/skeleton/0"),

@@ -168,7 +168,8 @@ def test_frames_are_opened_and_a_folder_that_begins_earlier_is_not_mistaken(tmp_
             "/annotations/1/track_id",
             "track 4 has a pose on frame 2 already",
         ),
-        ([{"id": 1, "frame_index": "2"}], [], "/images/0/frame_index", "expected int"),
+        ([{"id": 1, "frame_index": "two"}], [annotation(1, 1)], "/images/0/frame_index", "'two' is no frame"),
+        ([{"id": 1, "frame_index": []}], [], "/images/0/frame_index", "expected"),
     ],
 )
 def test_what_is_wrong_is_said_where_it_stands(images, annotations, pointer, sentence):

@@ -1,0 +1,154 @@
+"""COCO files at the command line: what is odd about one is said, and what contradicts the video is refused."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli.files import read_poses
+from cli.options import UsageError
+from cli.propagate import propagate
+from cli.subjects import by_hand, read_subjects
+from pose.formats.coco import Reading
+from pose.video import Video
+from pose.video_writer import VideoWriter
+
+FRAMES, WIDTH, HEIGHT = 30, 96, 64
+
+
+class Files:
+    def __init__(self, folder):
+        self.folder = folder
+        self.video = folder / "clip.mp4"
+        with VideoWriter(self.video, 25, WIDTH, HEIGHT) as writer:
+            for number in range(FRAMES):
+                writer.write(np.full((HEIGHT, WIDTH, 3), 4 * number, dtype=np.uint8))
+
+    def write(self, *annotations, size=(WIDTH, HEIGHT), indexed=True, name="poses.json"):
+        """A file of annotations: frame, first coordinate and more fields of each."""
+        frames = sorted({frame for frame, _, _ in annotations})
+        images = [
+            {"id": frame + 1, "file_name": f"clip/{frame:05d}.png", "width": size[0], "height": size[1]}
+            | ({"frame_index": frame} if indexed else {})
+            for frame in frames
+        ]
+        label = {"category_id": 1, "track_id": 1}
+        listed = [
+            label | {"id": place, "image_id": frame + 1, "keypoints": [x, 20, 2, x + 9, 30, 1]} | fields
+            for place, (frame, x, fields) in enumerate(annotations, start=1)
+        ]
+        document = {
+            "images": images,
+            "annotations": listed,
+            "categories": [{"id": 1, "name": "m", "keypoints": ["a", "b"]}],
+        }
+        path = self.folder / name
+        path.write_text(json.dumps(document))
+        return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    return Files(tmp_path)
+
+
+def invoke(files, keyframes, *options):
+    app = typer.Typer()
+    app.command()(propagate)
+    output = files.folder / "out.json"
+    output.unlink(missing_ok=True)
+    words = [files.video, keyframes, "-o", output, "--engine", "linear", *options]
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    if result.exit_code:
+        assert result.exit_code == 2, result.output
+        assert not output.exists()
+        return result, None
+    made = json.loads(output.read_bytes())
+    frame = {image["id"]: image["frame_index"] for image in made["images"]}
+    human = {
+        (frame[one["image_id"]], one["track_id"]): one["keypoints"]
+        for one in made["annotations"]
+        if one["source"] == "human"
+    }
+    return result, human
+
+
+MACHINE = {"source": "pseudo", "score": 1.0, "keypoint_scores": [1.0, 1.0]}
+
+
+def test_a_machines_poses_are_no_keyframes(files):
+    keyframes = files.write((0, 40, {}), (5, 44, MACHINE), (9, 47, {"score": 0.4}), (10, 50, {"source": "human"}))
+    result, human = invoke(files, keyframes)
+    assert set(human) == {(0, 1), (10, 1)}
+    assert "1 annotation is skipped, /annotations/1: a machine's pose" in result.stderr
+    result, human = invoke(files, keyframes, "--pseudo", "human")
+    assert set(human) == {(0, 1), (5, 1), (9, 1), (10, 1)}
+    assert "2 poses that a machine made are taken for a person's" in result.stderr
+
+
+def test_a_file_of_a_machine_alone_is_refused(files):
+    result, _ = invoke(files, files.write((5, 44, MACHINE)))
+    assert "no labelled point on any frame; 1 annotation is skipped, /annotations/0: a machine's pose" in result.stderr
+
+
+def test_another_size_is_refused_or_fitted(files):
+    keyframes = files.write((0, 40, {}), size=(192, 128))
+    result, _ = invoke(files, keyframes)
+    assert "labelled on 192 x 128 pixels, but the video shows 96 x 64; --scale fit scales" in result.stderr
+    result, human = invoke(files, keyframes, "--scale", "fit")
+    assert human == {(0, 1): [19.75, 9.75, 2, 24.25, 14.75, 1]}
+    assert "are scaled to the video's 96 x 64" in result.stderr
+
+
+def test_frames_are_read_from_file_names(files):
+    keyframes = files.write((0, 40, {}), (10, 50, {}), indexed=False)
+    result, _ = invoke(files, keyframes)
+    assert "--frame-from file_name reads it from the file name" in result.stderr
+    result, human = invoke(files, keyframes, "--frame-from", "file_name")
+    assert set(human) == {(0, 1), (10, 1)}
+    assert "2 images by file name: clip/00000.png is frame 0, clip/00010.png is frame 10" in result.stderr
+    assert set(invoke(files, keyframes, "--frame-pattern", "/([0-9]+)")[1]) == {(0, 1), (10, 1)}
+    later = files.write((11, 50, {}), indexed=False)
+    assert set(invoke(files, later, "--frame-offset", "1")[1]) == {(10, 1)}
+    first = files.write((1, 9, {}), indexed=False, name="first.json")
+    assert "--frame-offset 1 if they count from 1" in invoke(files, first, "--frame-from", "file_name")[0].stderr
+    for pattern, sentence in (("(", "--frame-pattern: not a regular"), ("x(.)", "matches nothing in 'clip/00011.png'")):
+        assert sentence in invoke(files, later, "--frame-pattern", pattern)[0].stderr
+
+
+def test_foreign_annotations_and_odd_points_are_told_of(files):
+    keyframes = files.write((0, 40, {}), (3, 0, {"keypoints": [], "bbox": [1, 1, 9, 9]}), (4, 5000, {}))
+    result, human = invoke(files, keyframes)
+    assert set(human) == {(0, 1), (4, 1)}
+    assert "a box without keypoints" in result.stderr
+    assert "2 points with v > 0 lie outside the video's 96 x 64 pixels, the first a (5000, 20)" in result.stderr
+
+
+def test_subjects_by_attribute_are_tracks(files):
+    said = [{"track_id": None, "attributes": {"track_id": number}} for number in (0, 0, 1)]
+    keyframes = files.write(*[(frame, 40, fields) for frame, fields in zip((0, 10, 20), said, strict=True)])
+    result, human = invoke(files, keyframes)
+    assert set(human) == {(0, 1), (10, 1), (20, 2)}
+    assert "tells the 2 subjects apart" in result.stderr
+
+
+def test_a_machines_certain_point_is_still_a_machines(files):
+    labels = files.write((0, 40, {}), (5, 44, MACHINE))
+    skeleton, (subject,) = read_subjects([files.video, labels], pseudo_weight=0.25)
+    np.testing.assert_allclose(subject.weight, [[1, 1], [0.25, 0.25]])
+    (human,) = by_hand([subject])
+    assert list(human.track.frames) == [0]
+    _, (left,) = read_subjects([files.video, labels], skeleton, reading=Reading(machine="skip"))
+    assert list(left.track.frames) == [0]
+
+
+def test_poses_to_look_around_may_be_a_machines(files):
+    with Video(files.video) as video:
+        poses = read_poses(files.write((5, 44, MACHINE)), video)
+        assert list(poses.tracks[1].frames) == [5]
+        with pytest.raises(UsageError):
+            read_poses(files.write((FRAMES, 44, {})), video)
