@@ -64,7 +64,8 @@ async def _once(
     request: Request, session: SessionDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Once:
     digest = hashlib.sha256(await request.body()).hexdigest()
-    return Once(session, caller.lab_id, idempotency_key, f"{request.method} {request.url.path} {digest}")
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return Once(session, caller.lab_id, idempotency_key, f"{request.method} {asked} {digest}")
 
 
 OnceDep = Annotated[Once, Depends(_once)]

@@ -22,6 +22,7 @@ from app.dependencies import (
     MetricsDep,
     ReadingDep,
     SessionDep,
+    SettingsDep,
     StorageDep,
     VideoDep,
     VisitorDep,
@@ -32,7 +33,7 @@ from app.dependencies import (
 from app.errors import invalid, problem_responses
 from app.idempotency import OnceDep
 from app.keys.service import Role
-from app.labels import service, windows
+from app.labels import imports, service, windows
 from app.labels.schemas import (
     Imported,
     LabelIn,
@@ -51,6 +52,7 @@ from app.pagination import Page, PageDep
 from app.projects import service as projects
 from app.tables import LabelRevision
 from app.videos.service import readable
+from pose.formats.coco import MAX_PATTERN, Numbering
 
 router = APIRouter(prefix="/videos/{video_id}/labels", tags=["labels"])
 
@@ -76,13 +78,56 @@ async def _labels(body: BodyDep) -> list[LabelIn]:
     return (await run_in_threadpool(read_body, body, LabelsIn)).labels
 
 
-def _coco(body: BodyDep, video_id: Id, database: DatabaseDep, caller: CallerDep) -> service.Sheet:
+def _wanted(
+    mode: Annotated[
+        Literal["add", "replace"],
+        Query(description="`replace` also takes back what else is labelled on the frames that the file has images of"),
+    ] = "add",
+    frame_from: Annotated[
+        Literal["field", "file_name"] | None,
+        Query(description="Where images say their frame: `frame_index` (default), or a number in `file_name`"),
+    ] = None,
+    frame_pattern: Annotated[
+        str | None,
+        Query(
+            max_length=MAX_PATTERN,
+            description="Regular expression (RE2) with one group, the number in `file_name`; default: its last digits",
+        ),
+    ] = None,
+    frame_offset: Annotated[
+        int | None,
+        Query(ge=0, le=2**31, description="Number in `file_name` that the video's first frame has"),
+    ] = None,
+    scale: Annotated[
+        Literal["refuse", "fit"],
+        Query(description="Images of another size than the video's are refused, or their coordinates scaled"),
+    ] = "refuse",
+    pseudo: Annotated[
+        Literal["skip", "run", "human"],
+        Query(description="What a machine made is skipped, kept as a run of its own, or taken for a person's"),
+    ] = "skip",
+    dry_run: Annotated[bool, Query(description="Answer the same and write nothing")] = False,
+) -> imports.Wanted:
+    named = "frame_pattern" if frame_pattern is not None else "frame_offset" if frame_offset is not None else None
+    if named and frame_from == "field":
+        raise invalid(f"/{named}", "this is about file names; say frame_from=file_name", "query")
+    numbering = Numbering("file_name" if named else frame_from or "field", frame_pattern, frame_offset)
+    return imports.Wanted(mode, numbering, scale, pseudo, dry_run)
+
+
+WantedDep = Annotated[imports.Wanted, Depends(_wanted)]
+
+
+def _coco(
+    wanted: WantedDep, body: BodyDep, video_id: Id, database: DatabaseDep, storage: StorageDep, caller: CallerDep
+) -> imports.Sheet:
     with database.session(readonly=True) as session:
-        return service.read_sheet(session, find_video(video_id, session, caller), body)
+        poses = imports.read_sheet(session, find_video(video_id, session, caller), body, wanted)
+    return imports.store(storage, poses, wanted)
 
 
 LabelsDep = Annotated[list[LabelIn], Depends(_labels)]
-SheetDep = Annotated[service.Sheet, Depends(_coco)]
+SheetDep = Annotated[imports.Sheet, Depends(_coco)]
 Frame = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 
@@ -239,29 +284,31 @@ def import_labels(
     sheet: SheetDep,
     video: VideoDep,
     session: SessionDep,
+    settings: SettingsDep,
+    storage: StorageDep,
     caller: CallerDep,
     metrics: MetricsDep,
     if_match: IfMatch,
     once: OnceDep,
     file_format: Annotated[Literal["coco"], Query(alias="format")] = "coco",
 ) -> Imported | JSONResponse:
-    """Write the labels of a COCO keypoints file: images carry ``frame_index``, annotations ``track_id``."""
+    """Write the labels of a COCO keypoints file as one revision.
+
+    Images carry ``frame_index``, or have a number in their file names; annotations carry ``track_id``, or an identity
+    in ``attributes`` or by their category. Boxes, masks, crowds, other categories and a machine's poses are skipped.
+    """
 
     def make() -> Imported:
-        written = service.import_sheet(session, video, sheet, key_id=caller.key_id, if_match=if_match)
-        audit.record(
-            session,
-            caller,
-            "labels.import",
-            video=video,
-            revision=written.revision,
-            written=written.written,
-            tracks=written.tracks,
-        )
+        written = imports.write(session, settings, storage, video, sheet, key_id=caller.key_id, if_match=if_match)
+        if sheet.wanted.dry_run:
+            session.rollback()
+            return written
+        told = {"mode": sheet.wanted.mode, **written.model_dump(include={"revision", "written", "removed", "tracks"})}
+        audit.record(session, caller, "labels.import", video=video, **told, run_id=written.run_id)
         _count(session, metrics, "import", written.written)
         return written
 
-    return once(make, status=200)
+    return make() if sheet.wanted.dry_run else once(make, status=200)
 
 
 def _count(session: Session, metrics: ApiMetrics, act: str, written: int) -> None:

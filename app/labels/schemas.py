@@ -91,10 +91,45 @@ class RevisionOut(BaseModel):
     created_at: datetime
 
 
-class Imported(Written):
-    """What an import wrote, and on which tracks."""
+class NumberedImage(BaseModel):
+    """An image of a file, and the frame that it was taken for."""
 
+    file_name: str
+    frame_index: int
+
+
+class FrameNumbers(BaseModel):
+    """How the images of a file were taken for frames.
+
+    ``source`` is ``field`` for ``frame_index``, or ``file_name``; ``offset`` is the number that the video's first frame
+    has in it. ``first`` are the first of ``images``.
+    """
+
+    source: Literal["field", "file_name"]
+    pattern: str | None
+    offset: int
+    images: int
+    first: list[NumberedImage]
+
+
+class Imported(Written):
+    """What an import wrote, and on which tracks.
+
+    ``removed`` labels were taken back (``mode=replace``). ``skipped`` annotations were passed over: ``skipped_kinds``
+    counts them by kind, and ``warnings`` say where the first of each stands. ``identities`` are the tracks of subjects
+    that the file does not call by a ``track_id``. ``run_id`` is the run that ``run_poses`` of a machine are kept as.
+    A dry run made no run and no revision: ``revision`` is the present one, and new tracks would have these numbers.
+    """
+
+    removed: int
+    skipped: int
+    skipped_kinds: dict[str, int]
     tracks: list[int]
+    identities: dict[str, int]
+    run_id: int | None
+    run_poses: int
+    frames: FrameNumbers
+    dry_run: bool
     warnings: list[str]
 
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, FieldProblem, Invalid, Stale, invalid
+from app.errors import FieldProblem, Invalid, Stale
 from app.labels import history
 from app.labels.history import Labels
-from app.labels.schemas import Imported, LabelIn, Written
+from app.labels.schemas import LabelIn, Written
 from app.projects import service as projects
 from app.tables import Run, Video
 from app.tracks import service as tracks
 from app.videos.service import readable
-from pose.formats.coco import CocoError, read_coco
 
 #: Coordinates beyond this many pixels are a mistake, not a point outside the image.
 MAX_COORDINATE = 100_000.0
@@ -66,7 +64,7 @@ def delete(
     _raise([("/keypoint", f"{k} of {size} keypoints, 0-based") for k in keypoints if not 0 <= k < size], "query")
     revision = history.lock(session, video)
     present = history.read(session, video.id, size, start=frame_index, stop=frame_index + 1, tracks=[track_number])
-    _check_fresh(session, video, present, revision, if_match)
+    check_fresh(session, video, present, revision, if_match)
     said = np.zeros(present.keypoints.shape[:2], dtype=bool)
     said[:, list(keypoints) or slice(None)] = True
     if not (present.keypoints[..., 2] * said).any():
@@ -75,64 +73,6 @@ def delete(
     gone = Labels(present.frames, present.tracks, np.zeros_like(present.keypoints), present.revisions)
     history.append(session, video.id, revision, gone, said)
     return Written(revision=revision, written=1)
-
-
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """The labels of a file that was read and found right.
-
-    Attributes:
-        labels: In no order.
-        warnings: What the file has that was passed over, as sentences.
-    """
-
-    labels: Labels
-    warnings: list[str]
-
-
-def read_sheet(session: Session, video: Video, data: bytes) -> Sheet:
-    """Read a COCO keypoints file that is meant for a video.
-
-    Raises:
-        Conflict: The video cannot be read (yet).
-        Invalid: The file breaks a rule, with a pointer to each place.
-    """
-    readable(video)
-    skeleton = projects.skeleton(session, video.project_id)
-    try:
-        poses = read_coco(data, num_frames=video.num_frames, skeleton=skeleton)
-    except CocoError as error:
-        fields = [FieldProblem(pointer=pointer, detail=sentence) for pointer, sentence in error.errors]
-        raise Invalid(str(error), fields) from error
-    known = {number: track for number, track in poses.tracks.items() if len(track)}
-    if not known:
-        raise invalid("/annotations", "the file labels nothing")
-    size = [len(track) for track in known.values()]
-    labels = Labels(
-        frames=np.concatenate([track.frames for track in known.values()]),
-        tracks=np.repeat(list(known), size),
-        keypoints=np.concatenate(
-            [np.concatenate([track.xy, track.visibility[..., None]], axis=-1) for track in known.values()]
-        ).astype(np.float32),
-        revisions=np.zeros(sum(size), dtype=np.int64),
-    )
-    _check_coordinates(labels, lambda index, k: "/annotations")
-    return Sheet(labels, poses.warnings)
-
-
-def import_sheet(session: Session, video: Video, sheet: Sheet, *, key_id: int | None, if_match: int | None) -> Imported:
-    """Write the labels of a file; tracks that the video lacks are made under the file's numbers.
-
-    Raises:
-        Conflict: The skeleton has other keypoints than when the file was read.
-        Stale: Somebody wrote since ``if_match``.
-    """
-    if sheet.labels.keypoints.shape[1] != projects.skeleton(session, video.project_id).size:
-        raise Conflict("the skeleton was changed while the file was read; send it again")
-    numbers = sorted({int(number) for number in sheet.labels.tracks})
-    tracks.ensure(session, video, numbers)
-    written = _write(session, video, "import", sheet.labels, [], key_id=key_id, if_match=if_match)
-    return Imported(**written.model_dump(), tracks=numbers, warnings=sheet.warnings)
 
 
 def _write(
@@ -146,7 +86,7 @@ def _write(
     if_match: int | None,
 ) -> Written:
     if if_match is not None:
-        _check_fresh(session, video, labels, history.lock(session, video), if_match)
+        check_fresh(session, video, labels, history.lock(session, video), if_match)
     revision = history.begin(session, video, kind, key_id)
     corrects = {index: label.corrects_run_id for index, label in enumerate(asked) if label.corrects_run_id is not None}
     history.append(session, video.id, revision, labels, said=labels.keypoints[..., 2] > 0, corrects=corrects)
@@ -214,8 +154,19 @@ def _raise(errors: Sequence[tuple[str, str]], location: str = "body") -> None:
         raise Invalid(f"{errors[0][0]}: {errors[0][1]}{more}", fields)
 
 
-def _check_fresh(session: Session, video: Video, yours: Labels, present: int, if_match: int | None) -> None:
-    """Refuse a write made in ignorance of another one."""
+def check_fresh(session: Session, video: Video, yours: Labels, present: int, if_match: int | None) -> None:
+    """Refuse a write made in ignorance of another one.
+
+    Args:
+        session: The transaction.
+        video: Whose labels.
+        yours: What is to be written.
+        present: The labels' present revision.
+        if_match: The revision that the writer saw; None to write whatever the present one is.
+
+    Raises:
+        Stale: Somebody wrote since ``if_match``; carries both versions of the labels in question.
+    """
     if if_match is None or if_match == present:
         return
     conflicts = _conflicts(session, video, yours, if_match) if len(yours) else []

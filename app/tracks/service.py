@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -22,12 +22,12 @@ def create(session: Session, video: Video, name: str) -> TrackRow:
     return track
 
 
-def ensure(session: Session, video: Video, numbers: Iterable[int]) -> list[TrackRow]:
-    """The tracks with these numbers, made where the video has none."""
+def ensure(session: Session, video: Video, numbers: Mapping[int, str | None]) -> list[TrackRow]:
+    """The tracks with these numbers, made under these names, or under their numbers, where the video has none."""
     rows = {row.number: row for row in of_video(session, video)}
-    for number in numbers:
+    for number, name in numbers.items():
         if number not in rows:
-            rows[number] = TrackRow(video_id=video.id, number=number, name=f"track {number}")
+            rows[number] = TrackRow(video_id=video.id, number=number, name=name or f"track {number}")
             session.add(rows[number])
     session.flush()
     return [rows[number] for number in numbers]

@@ -3,7 +3,8 @@
 An engine is given the labels next to a segment in time and nothing else (``pose.segments.relevant``), so the
 pseudo-labels of a segment depend on a held-out label exactly where one is among those. An engine that was fitted to a
 video has learnt from all labels of the propagation, and an estimator from all that its training learnt from: where a
-held-out label is among these, none of the run's poses are learnt from.
+held-out label is among these, none of the run's poses are learnt from. Poses that came in a file may know of anything:
+none of them are learnt from where the video has held-out labels.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.checkpoints.lineage import Seen
+from app.runs.imported import IMPORT
 from app.runs.keyframes import keyframes_of
 from app.tables import Checkpoint, Job, Run, Video
 from app.trainings.spans import Spans
@@ -60,6 +62,9 @@ def dependence(session: Session, run: Run, video: Video, held: Spans, held_frame
     if (number := job.params.get("checkpoint_id")) is not None:
         seen = Seen(session, session.get_one(Checkpoint, number))
         return Dependence(wholly=bool(seen.cover(video.id, held_frames).any()))
+    if job.kind == IMPORT:
+        # Nobody knows what poses of a file were made from: maybe from these very labels.
+        return Dependence(wholly=bool(len(held_frames)))
     keyframes = keyframes_of(session, job, run, video)
     touched = {number: track for number, track in keyframes.items() if held.cover(video.id, track.frames).any()}
     if job.params.get("adapt") and run.engine == _FITTED:

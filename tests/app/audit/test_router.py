@@ -76,9 +76,8 @@ def test_labels_taken_back_and_imported(house, trail, walker):
     coco = house.http.get(f"/exports/{export['result']['export_id']}/content").json()
     send = {"json": coco, "headers": {"Idempotency-Key": "import once"}}
     imported = house.http.post(f"{house.url}/labels/import", **send).json()
-    assert one(trail, "labels.import")["details"] == {
-        name: imported[name] for name in ("revision", "written", "tracks")
-    }
+    told = {name: imported[name] for name in ("revision", "written", "removed", "tracks", "run_id")}
+    assert one(trail, "labels.import")["details"] == {"mode": "add", **told}
     assert house.http.post(f"{house.url}/labels/import", **send).json() == imported
     assert trail.added() == []
 
