@@ -13,9 +13,13 @@ from pose.decoder import Limits
 
 MIB = 1024 * 1024
 
-#: Jobs that want a GPU, and those that do not.
+#: Jobs that want a GPU, and those that do not; the quick ones of each have a queue of their own (``app.jobs.lanes``).
 GPU, CPU = "gpu", "cpu"
-QUEUES = (GPU, CPU)
+GPU_QUICK, CPU_QUICK = "gpu-quick", "cpu-quick"
+QUEUES = (GPU_QUICK, CPU_QUICK, GPU, CPU)
+
+#: The quick jobs of each queue.
+QUICK = {GPU: GPU_QUICK, CPU: CPU_QUICK}
 
 
 def _lower(value: Any) -> Any:
@@ -57,6 +61,7 @@ class Settings(BaseSettings):
         poll_seconds: How often an idle worker looks for a job.
         ring_seconds: How long a job waits before workers are told of it once more, where there is a broker.
         queue: Whose jobs a worker does, ``gpu`` or ``cpu``; all where empty.
+        lane: Which of them, by how long they take: ``all``, or ``quick`` for those that are done in seconds.
         device: Where a worker's networks run, as PyTorch writes it; ``auto`` is a GPU where there is one.
         backbones_dir: Folder of the backbones that trainings may begin with, each a folder as transformers writes it;
             ``backbones`` in ``data_dir`` where empty.
@@ -102,6 +107,7 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(default=0.2, gt=0)
     ring_seconds: float = Field(default=5, gt=0)
     queue: Literal["", "gpu", "cpu"] = ""
+    lane: Literal["all", "quick"] = "all"
     device: str = "auto"
     backbones_dir: str = ""
     max_attempts: int = Field(default=3, gt=0)
@@ -130,8 +136,10 @@ class Settings(BaseSettings):
 
     @property
     def queues(self) -> tuple[str, ...]:
-        """Whose jobs a worker does."""
-        return (self.queue,) if self.queue else QUEUES
+        """Whose jobs a worker does, those first that are quick."""
+        chosen = (self.queue,) if self.queue else (GPU, CPU)
+        quick = tuple(QUICK[queue] for queue in chosen)
+        return quick if self.lane == "quick" else quick + chosen
 
     @property
     def limits(self) -> Limits:

@@ -29,6 +29,10 @@ BrokerUrl = Annotated[
 Queue = Annotated[
     str | None, typer.Option(envvar="POSETWEEN_QUEUE", help="Whose jobs to do: gpu or cpu; default: all.")
 ]
+Lane = Annotated[
+    str | None,
+    typer.Option(envvar="POSETWEEN_LANE", help="Which of them: all, or quick for those that are done in seconds."),
+]
 Device = Annotated[str | None, typer.Option(envvar="POSETWEEN_DEVICE", help="Where networks run: auto, cpu, cuda:0, …")]
 MetricsPort = Annotated[
     int | None,

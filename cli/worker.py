@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from app import logs
-from cli.options import BrokerUrl, DatabaseUrl, DataDir, Device, MetricsPort, Queue, StorageUrl, UsageError, settings
+from cli.options import (
+    BrokerUrl,
+    DatabaseUrl,
+    DataDir,
+    Device,
+    Lane,
+    MetricsPort,
+    Queue,
+    StorageUrl,
+    UsageError,
+    settings,
+)
 from worker.loop import work
 from worker.metrics_port import AddressTaken
 
@@ -21,6 +32,7 @@ def worker(
     storage_url: StorageUrl = None,
     broker_url: BrokerUrl = None,
     queue: Queue = None,
+    lane: Lane = None,
     device: Device = None,
     metrics_port: MetricsPort = None,
     until_idle: Annotated[bool, typer.Option(help="Look for jobs, and end as soon as none waits.")] = False,
@@ -36,6 +48,7 @@ def worker(
         storage_url=storage_url,
         broker_url=broker_url,
         queue=queue,
+        lane=lane,
         device=device,
         worker_metrics_port=metrics_port,
     )

@@ -23,6 +23,7 @@ from app.database import TROUBLE
 from app.jobs.bell import TASK
 from app.settings import Settings
 from worker.hands import Hands
+from worker.slots import beside
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,11 @@ def serve(settings: Settings, stopping: threading.Event) -> None:
     worker_shutting_down.connect(stop)
     setup_logging.connect(leave)
     try:
-        with Hands(settings, stopping) as hands, _looking(settings, hands, stopping) as turn:
+        with (
+            Hands(settings, stopping) as hands,
+            beside(settings, hands, stopping),
+            _looking(settings, hands, stopping) as turn,
+        ):
             celery = celery_app(settings, hands, stopping, turn)
             log.info("worker %s listens to %s", hands.owner, ", ".join(settings.queues))
             celery.Worker(

@@ -32,6 +32,14 @@ class Stopping(Exception):
     """The worker shuts down; the job goes back to the queue and on from its last segment."""
 
 
+class TakesLong(Exception):
+    """The job was taken for a quick one and is none; ``queue`` is where it belongs."""
+
+    def __init__(self, queue: str) -> None:
+        super().__init__(queue)
+        self.queue = queue
+
+
 class JobFailed(Exception):
     """The job cannot be done, and trying again would not help; the text is for people."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.jobs import lanes
 from app.labels import windows
 from app.projects import service as projects
 from app.storage import Storage
@@ -20,7 +22,7 @@ from pose.formats import npy
 from pose.segments import Segment, plan
 from pose.track import Track, join
 from worker.context import Context, HelperContext, JobFailed
-from worker.filling import fill, help_fill
+from worker.filling import Progress, fill, help_fill
 from worker.memory import SparingBatches
 from worker.networks import device_of, load, need_torch
 from worker.work import Compute, Piece
@@ -71,13 +73,18 @@ class Estimation:
 def estimate(context: Context) -> None:
     """Run an estimate job."""
     work = _work(context)
-    fill(context, work, lambda frames, _: _computing(context, work, frames), stage="estimating", shared=True)
+    prepare = partial(_prepared, context, work)
+    fill(context, work, prepare, stage="estimating", shared=True, queue=lanes.of_estimate)
 
 
 def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:
     """Help with an estimate that another worker holds, see ``worker.filling.help_fill``."""
     work = _work(context)
     return help_fill(context, work, lambda frames: _computing(context, work, frames), more)
+
+
+def _prepared(context: Context, work: Estimation, frames: FrameSource, progress: Progress) -> Compute:
+    return _computing(context, work, frames)
 
 
 def _work(context: Context) -> Estimation:

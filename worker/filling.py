@@ -19,6 +19,7 @@ from app import blobs
 from app.jobs import bell, ledger, segments
 from app.jobs.segments import Taken
 from app.runs import packing
+from app.settings import QUICK
 from app.tables import Job, JobSegment, Run, Video
 from models.engines.engine import FrameSource
 from models.propagate import RecentFrames
@@ -26,7 +27,7 @@ from pose.formats import npy
 from pose.frame_table import FrameTable
 from pose.track import Track
 from pose.video import Video as VideoReader
-from worker.context import Context, HelperContext, Missing
+from worker.context import Context, HelperContext, Missing, TakesLong
 from worker.work import Compute, Work
 
 _WAIT_SECONDS = 0.1  # for helpers that are not done
@@ -39,7 +40,13 @@ _FRAMES = 256
 
 
 def fill(
-    context: Context, work: Work, prepare: Callable[[FrameSource, Progress], Compute], *, stage: str, shared: bool
+    context: Context,
+    work: Work,
+    prepare: Callable[[FrameSource, Progress], Compute],
+    *,
+    stage: str,
+    shared: bool,
+    queue: Callable[[float], str],
 ) -> None:
     """Fill the run of the context's job and end the job; what was computed before, here or in an earlier run, is not
     computed again.
@@ -50,9 +57,14 @@ def fill(
         prepare: Gives what computes the pieces, once the frames can be read.
         stage: What the job is said to be doing.
         shared: Whether other workers may help.
+        queue: Where a job belongs of which so many frames, once for each track, are to be computed.
+
+    Raises:
+        TakesLong: This worker does what is quick, and the job is not.
     """
     context.stint.on(work.device)
     _write_down(context, work, shared=shared)
+    _check_lane(context, queue)
     progress = Progress(context, len(work.pieces), stage)
     progress.step()
     with _frames(context, work.video, progress.step) as frames, context.sharing():
@@ -91,6 +103,14 @@ def help_fill(
             except _OtherVersion:
                 return False
     return True
+
+
+def _check_lane(context: Context, queue: Callable[[float], str]) -> None:
+    if context.settings.lane == "quick":
+        with context.database.session(readonly=True) as session:
+            wanted = queue(segments.unfinished_frames(session, context.held.job_id))
+        if wanted not in QUICK.values():
+            raise TakesLong(wanted)
 
 
 class Progress:

@@ -25,6 +25,7 @@ from worker.helping import HELPED
 from worker.metrics import WorkerMetrics
 from worker.metrics_port import shown
 from worker.run import KINDS, run_job
+from worker.slots import Slot, main_slot
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Hands:
         if self._bell is not None:
             self._bell.attach(self._database)
         self._caretaker = Caretaker(settings, self._database, self._bell)
+        self._main = main_slot(settings)
         self._beyond_us: set[int] = set()  # jobs that this worker cannot help with
         self._told = ExitStack()
 
@@ -73,19 +75,30 @@ class Hands:
         self._database.dispose()
         self._told.close()
 
-    def do_one(self) -> bool:
+    def do_one(self, slot: Slot | None = None) -> bool:
         """Do the job whose turn it is, or where none waits a part of a job that another worker holds.
+
+        Args:
+            slot: Which jobs; those of the settings where left out.
 
         Returns:
             Whether there was anything to do.
         """
-        settings = self._settings
-        with self._database.session() as session:
-            held = ledger.claim(session, self.owner, settings.lease_seconds, list(KINDS), settings.queues)
-        if held is not None:
-            run_job(settings, self._database, self._storage, held, self._stopping, self._metrics)
+        slot = slot or self._main
+        if (held := self._claim(slot)) is not None:
+            slot.served(held.queue)
+            run_job(self._settings, self._database, self._storage, held, self._stopping, self._metrics)
             return True
-        return self._help()
+        return slot.helps and self._help()
+
+    def _claim(self, slot: Slot) -> Claim | None:
+        queues = slot.queues
+        # Who only reads keeps nobody from writing, however many workers look.
+        with self._database.session(readonly=True) as session:
+            if not ledger.waits(session, list(KINDS), queues):
+                return None
+        with self._database.session() as session:
+            return ledger.claim(session, self.owner, self._settings.lease_seconds, list(KINDS), queues)
 
     def _help(self) -> bool:
         with self._database.session(readonly=True) as session:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import nullcontext
 
 from app.database import TROUBLE
 from app.settings import Settings
 from worker.hands import Hands
+from worker.slots import beside
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +22,7 @@ def work(settings: Settings, stopping: threading.Event, *, until_idle: bool = Fa
         stopping: Set it to stop: a running job goes back to the queue at its next step.
         until_idle: Return as soon as no job waits.
     """
-    with Hands(settings, stopping) as hands:
+    with Hands(settings, stopping) as hands, nullcontext() if until_idle else beside(settings, hands, stopping):
         log.info("worker %s looks for jobs", hands.owner)
         while not stopping.is_set():
             try:

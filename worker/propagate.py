@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from app.jobs import lanes
 from models.engines.engine import Engine, FrameSource, Stepwise
 from models.registry import adaptable
 from worker.context import Context, HelperContext
@@ -23,7 +25,8 @@ def propagate(context: Context) -> None:
             engine = _adapted(context, work, frames, lambda: progress.step("adapting"))
         return _computing(context, work, engine, frames)
 
-    fill(context, work, prepare, stage="propagating", shared=not work.adapts)
+    queue = partial(lanes.of_propagation, work.name, adapt=work.adapts)
+    fill(context, work, prepare, stage="propagating", shared=not work.adapts, queue=queue)
 
 
 def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:

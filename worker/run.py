@@ -22,7 +22,7 @@ from app.settings import Settings
 from app.storage import Storage
 from app.trainings.service import TRAIN
 from app.videos.service import INGEST
-from worker.context import Cancelled, Context, JobFailed, Missing, Stopping
+from worker.context import Cancelled, Context, JobFailed, Missing, Stopping, TakesLong
 from worker.estimate import estimate
 from worker.export import export
 from worker.ingest import ingest
@@ -48,8 +48,8 @@ KINDS: dict[str, Callable[[Context], None]] = {
 
 
 #: How a worker lets go of a job that does not end with it: the worker shuts down; it went wrong and is tried again;
-#: somebody else has it.
-GIVEN_BACK, RETRIED, LOST = "given_back", "retried", "lost"
+#: somebody else has it; it is for workers that do what takes long.
+GIVEN_BACK, RETRIED, LOST, PASSED_ON = "given_back", "retried", "lost", "passed_on"
 
 
 def run_job(
@@ -87,6 +87,9 @@ def _do(context: Context) -> tuple[str, str | None]:
         return _end(context, ledger.cancelled, states.CANCELLED), None
     except Stopping:
         return _end(context, ledger.release, GIVEN_BACK), None
+    except TakesLong as word:
+        queue = word.queue
+        return _end(context, lambda session, held: ledger.pass_on(session, held, queue), PASSED_ON), None
     except JobFailed as error:
         reason = str(error)
         return _end(context, lambda session, held: ledger.fail(session, held, reason), states.FAILED), reason

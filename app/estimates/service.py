@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.checkpoints import service as checkpoints
 from app.errors import Conflict, invalid
 from app.estimates.schemas import EstimateIn
+from app.jobs import lanes
 from app.labels import history
 from app.projects import service as projects
 from app.runs import filling, packing, poses
@@ -62,7 +63,8 @@ def start(session: Session, settings: Settings, video: Video, wanted: EstimateIn
         label_revision=video.revision,
         skeleton_version=version,
     )
-    job = filling.queue(session, settings, project, ESTIMATE, params, run, checkpoint_id=checkpoint.id)
+    of = lanes.of_estimate
+    job = filling.queue(session, settings, project, ESTIMATE, params, run, of, checkpoint_id=checkpoint.id)
     return Started(job, made)
 
 

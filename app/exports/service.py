@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from app import snapshots
 from app.exports.schemas import ExportIn, ExportOut
-from app.jobs import ledger
+from app.jobs import lanes, ledger
 from app.labs import quotas
 from app.settings import Settings
 from app.tables import Export, Job, Project
@@ -23,7 +23,8 @@ def start(session: Session, settings: Settings, project: Project, wanted: Export
     """
     videos = snapshots.videos_of(session, project, wanted.videos)
     quotas.check_queue(session, settings, project.lab_id)
-    job = ledger.enqueue(session, project, EXPORT, {}, max_attempts=settings.max_attempts)
+    queue = lanes.of_export(sum(video.num_frames or 0 for video in videos), images=wanted.images)
+    job = ledger.enqueue(session, project, EXPORT, {}, queue=queue, max_attempts=settings.max_attempts)
     export = Export(
         project_id=project.id,
         job_id=job.id,

@@ -37,7 +37,7 @@ class Fenced(Exception):
 class Claim:
     """A job taken by a worker; ``(owner, attempt)`` is the fencing token.
 
-    ``waited`` is how many seconds it stood in the queue; None where it was tried before.
+    ``waited`` is how many seconds it stood in the queue; None where it was tried before. ``queue`` is where it stood.
     """
 
     job_id: int
@@ -46,6 +46,7 @@ class Claim:
     attempt: int
     params: dict[str, Any]
     waited: float | None = None
+    queue: str = CPU
 
 
 def enqueue(
@@ -98,7 +99,8 @@ def claim(
 ) -> Claim | None:
     """Take the most urgent job that waits, by compare and set; None when there is none.
 
-    Among equally urgent jobs the one goes first whose ``turn`` it is, see ``turns``.
+    Among equally urgent jobs those of the queue go first that is named first, and of these the one whose ``turn`` it
+    is, see ``turns``.
     """
     for queue in queues if len(queues) == 1 else _by_urgency(session, kinds, queues):
         waiting = _waiting(kinds, queue)
@@ -108,7 +110,7 @@ def claim(
             row = _take(session, waiting, owner, lease_seconds)
         if row is not None:
             waited = max(0.0, (datetime.now(UTC) - row.created_at).total_seconds()) if row.attempt == 1 else None
-            return Claim(row.id, row.kind, owner, row.attempt, row.params, waited)
+            return Claim(row.id, row.kind, owner, row.attempt, row.params, waited, queue)
     return None
 
 
@@ -129,18 +131,16 @@ def _top(waiting: ColumnElement[bool]) -> ScalarSelect[int]:
 
 
 def _by_urgency(session: Session, kinds: Sequence[str], queues: Sequence[str]) -> list[str]:
-    """The queues in which jobs wait, the one with the most urgent job first.
+    """The queues in which jobs wait, the one with the most urgent job first; equals as they are given.
 
     Each head is one step in the index; asked for together, all that waits would be sorted.
     """
     heads = []
     for queue in queues:
-        waiting = _waiting(kinds, queue)
-        first = select(Job.turn, Job.id, Job.priority).where(waiting, Job.priority == _top(waiting))
-        head = session.execute(first.order_by(Job.turn, Job.id).limit(1)).one_or_none()
-        if head is not None:
-            heads.append((-head.priority, head.turn, head.id, queue))
-    return [queue for *_, queue in sorted(heads)]
+        top = session.scalar(select(_top(_waiting(kinds, queue))))
+        if top is not None:
+            heads.append((-top, queue))
+    return [queue for _, queue in sorted(heads, key=lambda head: head[0])]
 
 
 def _take(session: Session, which: ColumnElement[bool], owner: str, lease_seconds: float) -> Row[Any] | None:
@@ -240,6 +240,25 @@ def release(session: Session, held: Claim, error: str | None = None, *, pause: f
         bell.note(session, row.queue, held.job_id)
     state: str = row.state
     return state
+
+
+def pass_on(session: Session, held: Claim, queue: str) -> None:
+    """Put a job into another queue, for its workers to do: it did not count as an attempt.
+
+    Args:
+        session: The transaction.
+        held: The claim.
+        queue: Where it is to wait.
+
+    Raises:
+        Fenced: The job is no longer this worker's.
+    """
+    fence(session, held)
+    job = session.execute(select(Job.lab_id, Job.priority).where(Job.id == held.job_id)).one()
+    turn = turns.of_new_job(session, job.lab_id, queue, job.priority)
+    again = {"queue": queue, "turn": turn, "max_attempts": Job.max_attempts + 1}
+    fence(session, held, state=QUEUED, stage="queued", owner=None, lease_until=None, **again)
+    bell.note(session, queue, held.job_id)
 
 
 def reap(session: Session) -> int:

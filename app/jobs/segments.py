@@ -109,6 +109,12 @@ def unfinished(session: Session, job_id: int) -> int:
     return session.execute(query).scalar_one()
 
 
+def unfinished_frames(session: Session, job_id: int) -> int:
+    """How many frames, once for each track, the segments of a job have that are not done."""
+    query = select(func.sum(JobSegment.stop - JobSegment.start))
+    return session.scalar(query.where(JobSegment.job_id == job_id, JobSegment.sha256.is_(None))) or 0
+
+
 def share(session: Session, job_id: int) -> None:
     """Let other workers help with a job."""
     session.execute(update(Job).where(Job.id == job_id).values(shared=True))

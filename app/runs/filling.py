@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.errors import invalid
 from app.jobs import ledger
 from app.labs import quotas
-from app.settings import GPU, Settings
+from app.settings import Settings
 from app.tables import Job, Project, Run, Video
 from app.version import VERSION
 from app.videos.service import readable
@@ -39,6 +40,7 @@ def queue(
     kind: str,
     params: dict[str, Any],
     run: Run,
+    lane: Callable[[float], str],
     **result: Any,
 ) -> Job:
     """Queue a job that fills a new run, whose id is in the job's result.
@@ -50,21 +52,23 @@ def queue(
         kind: Of the job.
         params: What the job needs; ``tracks``, ``start`` and ``stop`` are among them.
         run: Not added to the session yet, and without job and version of the code.
+        lane: The queue for so many frames, counted once for each track.
         result: What else the job's result holds.
 
     Raises:
         TooMany: The lab has as many jobs waiting as it may.
     """
     quotas.check_queue(session, settings, project.lab_id)
+    frames = float(len(params["tracks"]) * (params["stop"] - params["start"]))
     job = ledger.enqueue(
         session,
         project,
         kind,
         params,
-        queue=GPU,
+        queue=lane(frames),
         video_id=run.video_id,
         max_attempts=settings.max_attempts,
-        work=float(len(params["tracks"]) * (params["stop"] - params["start"])),
+        work=frames,
     )
     run.job_id, run.code_version = job.id, VERSION
     session.add(run)

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
-from app.jobs import ledger
+from app.jobs import lanes, ledger
 from app.jobs.states import QUEUED, RUNNING, SUCCEEDED
 from app.settings import Settings
 from app.storage import Stored
@@ -114,11 +114,13 @@ def queue(session: Session, settings: Settings, run: Run) -> Job:
     """Queue the packing of a run whose segments are all there."""
     video = session.get_one(Video, run.video_id)
     project = session.get_one(Project, video.project_id)
+    extent = extents(session, [run.id])[run.id]
     return ledger.enqueue(
         session,
         project,
         PACK,
         {"run_id": run.id},
+        queue=lanes.of_packing(len(extent.tracks) * (extent.stop - extent.start)),
         video_id=video.id,
         priority=_PRIORITY,
         max_attempts=settings.max_attempts,

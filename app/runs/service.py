@@ -9,6 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.errors import invalid
+from app.jobs import lanes
+from app.jobs.states import SUCCEEDED
 from app.labels import history
 from app.projects import service as projects
 from app.runs import filling, packing
@@ -47,7 +49,12 @@ def start(session: Session, settings: Settings, video: Video, wanted: Propagatio
         label_revision=video.revision,
         skeleton_version=project.skeleton_version,
     )
-    return filling.queue(session, settings, project, PROPAGATE, params, run)
+    again = not wanted.adapt and _was_propagated(session, video, wanted.engine)
+
+    def lane(frames: float) -> str:
+        return lanes.of_propagation(wanted.engine, 0 if again else frames, adapt=bool(wanted.adapt))
+
+    return filling.queue(session, settings, project, PROPAGATE, params, run, lane)
 
 
 def show(session: Session, run: Run) -> RunOut:
@@ -95,6 +102,12 @@ def restore(run: Run) -> bool:
         return False
     run.hidden_at = None
     return True
+
+
+def _was_propagated(session: Session, video: Video, engine: str) -> bool:
+    """Whether most poses may be there already. A worker that finds they are not passes the job on."""
+    done = select(Job.id).where(Job.video_id == video.id, Job.kind == PROPAGATE, Job.state == SUCCEEDED)
+    return session.scalar(done.where(Job.params["engine"].as_string() == engine).limit(1)) is not None
 
 
 def _cuts(job: Job) -> list[int]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import blobs
 from app.errors import Conflict, FieldProblem, NotFound
-from app.jobs import ledger, states
+from app.jobs import lanes, ledger, states
 from app.labs import quotas
 from app.settings import Settings
 from app.storage import Storage, Stored
@@ -41,7 +41,7 @@ def add(
     if known is not None:
         if known.status == "rejected" or (known.status == "ingesting" and _given_up(_ingest_job(session, known))):
             known.status, known.reason = "ingesting", None
-            ledger.enqueue(session, project, INGEST, {}, video_id=known.id, max_attempts=settings.max_attempts)
+            _queue_ingest(session, settings, project, known)
         return known, False
     blobs.record(session, storage, stored)
     video = Video(
@@ -55,7 +55,7 @@ def add(
     session.add(video)
     session.flush()
     quotas.check_storage(session, settings, project.lab_id)
-    ledger.enqueue(session, project, INGEST, {}, video_id=video.id, max_attempts=settings.max_attempts)
+    _queue_ingest(session, settings, project, video)
     return video, True
 
 
@@ -90,6 +90,11 @@ def check_frame(num_frames: int, index: int) -> None:
     if index >= num_frames:
         detail = f"there is no frame {index}: the video has the frames 0 to {num_frames - 1}"
         raise NotFound(detail, [FieldProblem(pointer="/index", detail=detail, location="path")])
+
+
+def _queue_ingest(session: Session, settings: Settings, project: Project, video: Video) -> None:
+    queue = lanes.of_ingest(video.size)
+    ledger.enqueue(session, project, INGEST, {}, queue=queue, video_id=video.id, max_attempts=settings.max_attempts)
 
 
 def _ingest_job(session: Session, video: Video) -> Job:

@@ -13,6 +13,7 @@ from sqlalchemy import event, select
 
 from app.jobs import ledger
 from app.jobs.ledger import Fenced
+from app.settings import QUEUES
 from app.tables import Job, Lab, Project
 
 
@@ -110,21 +111,49 @@ def test_each_queue_has_its_own_workers(database, add):
         assert ledger.claim(session, "a", 60, ["work"], ["gpu", "cpu"]).job_id == on_cpu
 
 
-def test_a_worker_of_both_queues_does_what_is_most_urgent_in_either(database, add, claim):
-    first = add(queue="cpu")
-    add(queue="gpu", work=5.0)
-    urgent = add(queue="gpu", priority=7)
-    add(queue="cpu", work=5.0)
-    assert claim().job_id == urgent[0]
-    assert claim().job_id == first[0]
-    assert sorted(claim().attempt for _ in range(2)) == [1, 1]
-    assert claim() is None
+def test_a_worker_of_several_queues_does_what_is_most_urgent_in_any_then_what_is_in_the_first(database, add):
+    (low,) = add(queue="cpu", priority=-1)
+    (cpu,) = add(queue="cpu")
+    (gpu,) = add(queue="gpu", work=5.0)
+    (urgent,) = add(queue="gpu", priority=7)
+    (quick,) = add(queue="cpu-quick")
+    with database.session() as session:
+        queues = ("cpu-quick", "cpu", "gpu")
+        claims = [ledger.claim(session, "a", 60, ["work"], queues) for _ in range(6)]
+    assert [held and (held.job_id, held.queue) for held in claims] == [
+        (urgent, "gpu"),
+        (quick, "cpu-quick"),
+        (cpu, "cpu"),
+        (gpu, "gpu"),
+        (low, "cpu"),
+        None,
+    ]
 
 
-@pytest.mark.parametrize("queues", [("gpu",), ("gpu", "cpu")])
+def test_a_job_that_is_passed_on_waits_in_the_other_queue_and_loses_no_attempt(database, add, state):
+    (before,) = add(queue="gpu", work=5.0)
+    (number,) = add(queue="gpu-quick", max_attempts=1)
+    with database.session() as session:
+        held = ledger.claim(session, "quick", 60, ["work"], ["gpu-quick"])
+        ledger.pass_on(session, held, "gpu")
+    passed = state(number)
+    assert (passed.state, passed.queue, passed.owner, passed.error) == ("queued", "gpu", None, None)
+    assert passed.turn > state(before).turn
+    with database.session() as session:
+        assert ledger.claim(session, "quick", 60, ["work"], ["gpu-quick"]) is None
+        assert ledger.claim(session, "a", 60, ["work"], ["gpu"]).job_id == before
+        again = ledger.claim(session, "b", -1, ["work"], ["gpu"])
+        assert (again.job_id, again.attempt) == (number, 2)
+        ledger.reap(session)
+        with pytest.raises(Fenced):
+            ledger.pass_on(session, held, "gpu")
+    assert state(number).state == "failed"
+
+
+@pytest.mark.parametrize("queues", [("gpu",), ("gpu", "cpu"), QUEUES])
 def test_claiming_sorts_nothing_however_much_waits(database, add, queues):
-    add(300, queue="gpu")
-    add(300, queue="cpu")
+    for queue in queues:
+        add(300, queue=queue)
     heard = []
     event.listen(database.engine, "before_cursor_execute", lambda *said: heard.append((said[2], said[3])))
     with database.session() as session:
@@ -283,4 +312,4 @@ def test_a_job_that_was_queued_before_the_clock_was_set_back_is_overdue(database
     with database.session() as session:
         session.get_one(Job, early).created_at -= timedelta(seconds=60)
         session.get_one(Job, late).created_at += timedelta(seconds=3600)
-    assert do(database, ledger.overdue, 30) == {"gpu": [], "cpu": [early, late]}
+    assert do(database, ledger.overdue, 30) == {**{queue: [] for queue in QUEUES}, "cpu": [early, late]}
