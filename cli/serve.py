@@ -1,17 +1,11 @@
-"""``posetween up`` and ``posetween serve``: the API, alone or with a worker beside it."""
+"""``posetween up`` and ``posetween serve``: the API, alone or with workers beside it."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import socket
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import typer
 from fastapi import FastAPI
@@ -21,16 +15,14 @@ from app.audit import service as audit
 from app.database import connect
 from app.keys.service import Caller, Role, ensure_admin_key
 from app.main import create_app
-from app.metrics import SHARED_FOLDER
 from app.settings import Settings
 from app.videos.frame_cache import FrameCache
 from cli import processes as processes_
 from cli.options import BrokerUrl, DatabaseUrl, DataDir, Host, Json, Port, Processes, StorageUrl, UsageError, settings
+from cli.worker_processes import kept
 from migrations.apply import upgrade
 
 log = logging.getLogger(__name__)
-
-_RESTART_SECONDS = 1.0
 
 
 def up(
@@ -43,7 +35,7 @@ def up(
     broker_url: BrokerUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Serve the API with a worker beside it; makes and upgrades the database first."""
+    """Serve the API with two workers beside it; makes and upgrades the database first."""
     chosen = settings(
         data_dir=data_dir,
         host=host,
@@ -55,7 +47,7 @@ def up(
     )
     logs.configure(chosen)
     app, listener = _open(chosen)
-    with _worker(chosen):
+    with kept(chosen):
         _announce(chosen, listener, as_json=as_json)
         processes_.run(chosen, app, listener)
 
@@ -124,48 +116,3 @@ def _announce(chosen: Settings, listener: socket.socket, *, as_json: bool, shows
         typer.echo(f"Posetween serves at {address}\n  key   {shown}")
         typer.echo(f"  docs  {address}/docs\nCtrl-C stops it.")
     sys.stdout.flush()
-
-
-@contextmanager
-def _worker(chosen: Settings) -> Iterator[None]:
-    """Keep a worker process alive for the length of a block."""
-    ending = threading.Event()
-    children: list[subprocess.Popen[bytes]] = []
-
-    def keep() -> None:
-        while not ending.is_set():
-            child = _start(chosen)
-            children[:] = [child]
-            child.wait()
-            if not ending.is_set():
-                log.warning("the worker ended with status %d; starting another", child.returncode)
-                time.sleep(_RESTART_SECONDS)
-
-    keeper = threading.Thread(target=keep, name="worker-keeper", daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        ending.set()
-        _stop(children)
-        keeper.join(timeout=30)
-
-
-def _start(chosen: Settings) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "cli.main", "worker", "--supervised"]
-    command += ["--data-dir", str(chosen.data_dir)]
-    command += ["--database-url", chosen.database, "--storage-url", chosen.storage]
-    command += ["--broker-url", chosen.broker_url] if chosen.broker_url else []
-    # It counts for itself.
-    environment = {name: value for name, value in os.environ.items() if name != SHARED_FOLDER}
-    # A process group of its own: Ctrl-C reaches the worker through us, once. Its standard input closes when we die.
-    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, env=environment)
-
-
-def _stop(children: list[subprocess.Popen[bytes]]) -> None:
-    for child in children:
-        child.terminate()
-        try:
-            child.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            child.kill()

@@ -41,7 +41,7 @@ def kill_worker(installation: Installation, rng: Random, stage: str) -> Mend:
     """Kill -9 of a worker that has a job of the stage, or of any worker where none has."""
     pid = _holder(installation, rng, stage)
     worker = next((one for one in installation.workers if one.pid == pid and one is not installation.api), None)
-    if worker is None:  # the one beside the API, which ``posetween up`` starts again
+    if worker is None:  # one of those beside the API, which ``posetween up`` starts again
         installation.expect_worker(pid)
         os.kill(pid, signal.SIGKILL)
         return None

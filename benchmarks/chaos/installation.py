@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 
 import httpx2
+import psutil  # type: ignore[import-untyped]
 import psycopg
 import redis
 from sqlalchemy import make_url, select
@@ -96,10 +97,10 @@ class Installation:
             return [owner_pid(owner) for owner in session.scalars(query) if owner is not None]
 
     def worker_pids(self) -> list[int]:
-        """Process numbers of the workers, also of the one that ``posetween up`` started."""
+        """Process numbers of the workers, also of those that ``posetween up`` started."""
         pids = [worker.pid for worker in self.workers if worker is not self.api]
         if self.api in self.workers:
-            pids += self.api.family()[1:2]
+            pids += [pid for pid in self.api.family()[1:] if _is_supervised(pid)]
         return [pid for pid in pids if pid is not None]
 
     def expect_worker(self, pid: int) -> None:
@@ -123,6 +124,12 @@ class Installation:
     def is_back(self) -> bool:
         """Whether every process is there and does its work."""
         return all(process.is_ready() for process in self.processes) and self.answers()
+
+
+def _is_supervised(pid: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return "--supervised" in psutil.Process(pid).cmdline()
+    return False
 
 
 def owner_pid(owner: str) -> int:

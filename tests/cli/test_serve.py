@@ -48,6 +48,11 @@ def workers(process):
     return children(process, "worker --supervised")
 
 
+def lane(worker):
+    words = worker.cmdline()
+    return words[words.index("--lane") + 1]
+
+
 def answering(process):
     return children(process, "spawn_main")
 
@@ -59,7 +64,7 @@ def wait_until(holds, seconds=20):
         time.sleep(0.05)
 
 
-def test_up_serves_with_a_worker_and_stops_both(up, tmp_path):
+def test_up_serves_with_two_workers_and_stops_all(up, tmp_path):
     process, about = up
     assert httpx2.get(f"{about['address']}/readyz").json()["status"] == "ok"
     me = httpx2.get(f"{about['address']}/api/v1/me", headers={"Authorization": f"Bearer {about['key']}"}).json()
@@ -67,29 +72,34 @@ def test_up_serves_with_a_worker_and_stops_both(up, tmp_path):
     key_file = tmp_path / "data" / "admin.key"
     assert key_file.read_text().strip() == about["key"]
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
-    wait_until(lambda: workers(process))
-    (worker,) = workers(process)
-    wait_until(lambda: "looks for jobs" in (tmp_path / "log").read_text(), 90)
+    wait_until(lambda: len(workers(process)) == 2)
+    both = workers(process)
+    assert sorted(lane(worker) for worker in both) == ["all", "quick"]
+    wait_until(lambda: (tmp_path / "log").read_text().count("looks for jobs") == 2, 90)
     process.send_signal(signal.SIGTERM)
     process.wait(timeout=30)
-    assert not worker.is_running()
+    assert not any(worker.is_running() for worker in both)
     assert "Fatal" not in (tmp_path / "log").read_text()
 
 
-def test_a_dead_worker_is_replaced(up):
+@pytest.mark.parametrize("which", ["all", "quick"])
+def test_a_dead_worker_is_replaced_and_the_other_one_stays(up, which):
     process, _ = up
-    wait_until(lambda: workers(process))
-    (first,) = workers(process)
-    os.kill(first.pid, signal.SIGKILL)
-    wait_until(lambda: [child for child in workers(process) if child.pid != first.pid])
+    wait_until(lambda: len(workers(process)) == 2)
+    first = {lane(worker): worker for worker in workers(process)}
+    os.kill(first[which].pid, signal.SIGKILL)
+    wait_until(lambda: len(workers(process)) == 2 and first[which] not in workers(process))
+    second = {lane(worker): worker for worker in workers(process)}
+    assert second.keys() == first.keys()
+    assert {which} == {name for name in first if second[name] != first[name]}
 
 
-def test_the_worker_does_not_outlive_the_service(up):
+def test_the_workers_do_not_outlive_the_service(up):
     process, _ = up
-    wait_until(lambda: workers(process))
-    (worker,) = workers(process)
+    wait_until(lambda: len(workers(process)) == 2)
+    both = workers(process)
     process.kill()
-    wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in both))
 
 
 def test_the_key_stays_the_same(tmp_path):

@@ -163,9 +163,22 @@ def test_our_containers_write_to_their_volumes_only():
 
 
 def test_the_machine_without_a_gpu_starts_the_rest():
-    (gpu,) = [name for name, service in SERVICES.items() if "reservations" in service["deploy"]["resources"]]
-    assert SERVICES[gpu]["profiles"] == ["gpu"]
-    assert not [name for name, service in SERVICES.items() if gpu in service.get("depends_on", {})]
+    gpu = {name for name, service in SERVICES.items() if "reservations" in service["deploy"]["resources"]}
+    assert gpu
+    assert all(SERVICES[name]["profiles"] == ["gpu"] for name in gpu)
+    assert not [name for name, service in SERVICES.items() if gpu & {*service.get("depends_on", {})}]
+
+
+def test_each_profile_has_a_worker_that_no_long_job_keeps():
+    workers = [service for service in SERVICES.values() if "worker" in service.get("command", [])]
+    for profile, queue in (("gpu", "gpu"), ("cpu-propagation", "gpu"), (None, "cpu")):
+        mine = [
+            one["command"] for one in workers if one.get("profiles", [None]) == [profile] and queue in one["command"]
+        ]
+        lanes = [command[command.index("--lane") + 1] if "--lane" in command else "all" for command in mine]
+        assert "quick" in lanes, profile
+        # A quick worker does what takes long of the queue cpu as well, beside.
+        assert "all" in lanes or queue == "cpu", profile
 
 
 def test_the_api_s_image_can_copy_the_database():

@@ -31,7 +31,7 @@ from tests.services import free_port, open_folder, postgres_binaries, redis_bina
 
 ROOT = Path(__file__).parents[2]
 _PATIENCE = 120.0
-_OURS = ("api", "cpu-worker", "cpu-propagation")
+_OURS = ("api", "cpu-worker", "cpu-propagation", "cpu-quick-propagation")
 
 
 @dataclass
