@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, TypeVar
 
-from anyio import Semaphore
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import Depends, Path, Request, Security
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from fastapi.params import Depends as DependsParam
@@ -27,6 +29,7 @@ from app.sessions import service as sessions
 from app.settings import Settings
 from app.storage import Storage
 from app.tables import Checkpoint, Export, Job, Project, Run, Video
+from app.turns import Turns
 
 #: Name of the cookie that stands for a browser's session.
 SESSION_COOKIE = "posetween_session"
@@ -51,30 +54,6 @@ async def _database(request: Request) -> Database:
     return request.app.state.database  # type: ignore[no-any-return]
 
 
-_GLANCES = 3  # at a time
-
-
-@dataclass(frozen=True)
-class Turns:
-    """Who may hold a transaction: everybody else waits on the event loop.
-
-    A request keeps its connection while it waits for a thread. Were there more such requests than connections, or two
-    writers on SQLite, the threads would all be taken by requests that wait for a connection or the write lock.
-
-    Those that look up a thing or two and wait for no storage hardly do anything but compute. Each more at a time would
-    only take turns with the others on the one core that Python has, and with the thread that reads all requests.
-    """
-
-    reading: Semaphore
-    glancing: Semaphore
-    writing: Semaphore
-
-    @classmethod
-    def of(cls, database: Database) -> Turns:
-        """Turns in as many transactions as a database has room for."""
-        return cls(Semaphore(database.readers), Semaphore(_GLANCES), Semaphore(database.writers))
-
-
 async def _turns(request: Request) -> Turns:
     return request.app.state.turns  # type: ignore[no-any-return]
 
@@ -90,63 +69,35 @@ TurnsDep = Annotated[Turns, Depends(_turns)]
 MetricsDep = Annotated[ApiMetrics, Depends(_metrics)]
 
 
-async def _session(request: Request) -> AsyncIterator[Session]:
-    database: Database = request.app.state.database
-    turns: Turns = request.app.state.turns
-    readonly = request.method in origin.SAFE
-    turn = turns.reading if readonly else turns.writing
-    async with turn, contextmanager_in_threadpool(database.session(readonly=readonly)) as session:
-        yield session
-
-
-# Scope "function" commits before the answer goes out; by default it would go out first and hide a failed commit.
-SessionDep = Annotated[Session, Depends(_session, scope="function")]
-
-
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True)
-class Transactions:
-    """Transactions for handlers that are called often: each takes one thread, once.
+def _transaction(database: Database, act: Callable[[Session], Answer], *, readonly: bool) -> Answer:
+    with database.session(readonly=readonly) as session:
+        return act(session)
 
-    With ``SessionDep`` every dependency and the commit wait for a thread of their own, and on SQLite nobody else may
-    write meanwhile.
-    """
+
+@dataclass(frozen=True)
+class Glancing:
+    """Reading transactions that look up a thing or two, in threads that wait for nothing else."""
 
     database: Database
-    turn: Semaphore
-    readonly: bool
+    threads: CapacityLimiter
 
     async def __call__(self, act: Callable[[Session], Answer]) -> Answer:
-        """Do something in a transaction, when it is our turn."""
-
-        def transaction() -> Answer:
-            with self.database.session(readonly=self.readonly) as session:
-                return act(session)
-
-        async with self.turn:
-            return await run_in_threadpool(transaction)
+        """Do something in a transaction."""
+        return await run_sync(partial(_transaction, self.database, act, readonly=True), limiter=self.threads)
 
 
-async def _reading(request: Request) -> Transactions:
-    state = request.app.state
-    return Transactions(state.database, state.turns.reading, readonly=True)
+async def _checking(request: Request) -> Glancing:
+    return Glancing(request.app.state.database, request.app.state.turns.checking)
 
 
-async def _glancing(request: Request) -> Transactions:
-    state = request.app.state
-    return Transactions(state.database, state.turns.glancing, readonly=True)
+async def _glancing(request: Request) -> Glancing:
+    return Glancing(request.app.state.database, request.app.state.turns.glancing)
 
 
-async def _writing(request: Request) -> Transactions:
-    state = request.app.state
-    return Transactions(state.database, state.turns.writing, readonly=False)
-
-
-ReadingDep = Annotated[Transactions, Depends(_reading)]
-GlancingDep = Annotated[Transactions, Depends(_glancing)]
-WritingDep = Annotated[Transactions, Depends(_writing)]
+GlancingDep = Annotated[Glancing, Depends(_glancing)]
 
 
 @dataclass(frozen=True)
@@ -215,11 +166,70 @@ async def _visitor(
 VisitorDep = Annotated[Visitor, Depends(_visitor)]
 
 
-async def _caller(visitor: VisitorDep, glancing: GlancingDep) -> Caller:
-    return await glancing(visitor.caller)
+async def _caller(visitor: VisitorDep, checking: Annotated[Glancing, Depends(_checking)]) -> Caller:
+    return await checking(visitor.caller)
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
+
+
+async def _session(request: Request, caller: CallerDep) -> AsyncIterator[Session]:
+    database: Database = request.app.state.database
+    turns: Turns = request.app.state.turns
+    readonly = request.method in origin.SAFE
+    if not readonly:
+        # All of it is here before anybody can wait for us: a client may take as long as it likes, or never end.
+        await request.body()
+    turn = (turns.reading if readonly else turns.writing).of(caller.lab_id)
+    async with turn, contextmanager_in_threadpool(database.session(readonly=readonly)) as session:
+        yield session
+
+
+# Scope "function" commits before the answer goes out; by default it would go out first and hide a failed commit.
+SessionDep = Annotated[Session, Depends(_session, scope="function")]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Reading transactions for handlers that are called often, see ``Writing``."""
+
+    database: Database
+    turns: Turns
+
+    async def __call__(self, act: Callable[[Session], Answer], lab_id: int, *, large: bool = False) -> Answer:
+        """Do something in a transaction when it is the lab's turn; what computes for long waits for others like it."""
+        async with (self.turns.large if large else self.turns.reading).of(lab_id):
+            return await run_in_threadpool(_transaction, self.database, act, readonly=True)
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Writing transactions for handlers that are called often: each takes one thread, once.
+
+    With ``SessionDep`` every dependency and the commit wait for a thread of their own, and on SQLite nobody else may
+    write meanwhile.
+    """
+
+    database: Database
+    turns: Turns
+    caller: Caller
+
+    async def __call__(self, act: Callable[[Session], Answer]) -> Answer:
+        """Do something in a transaction, when it is the caller's lab's turn."""
+        async with self.turns.writing.of(self.caller.lab_id):
+            return await run_in_threadpool(_transaction, self.database, act, readonly=False)
+
+
+async def _reading(request: Request) -> Reading:
+    return Reading(request.app.state.database, request.app.state.turns)
+
+
+async def _writing(request: Request, caller: CallerDep) -> Writing:
+    return Writing(request.app.state.database, request.app.state.turns, caller)
+
+
+ReadingDep = Annotated[Reading, Depends(_reading)]
+WritingDep = Annotated[Writing, Depends(_writing)]
 
 
 def require(role: Role) -> DependsParam:

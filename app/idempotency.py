@@ -60,6 +60,7 @@ IdempotencyKey = Annotated[
 ]
 
 
+# The body is here: ``SessionDep`` waits for it before it opens a transaction.
 async def _once(
     request: Request, session: SessionDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
 ) -> Once:

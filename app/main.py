@@ -18,7 +18,7 @@ from app.audit.router import router as audit
 from app.body_limit import BodyLimit
 from app.checkpoints.router import router as checkpoints
 from app.database import connect
-from app.dependencies import Doorkeeper, Turns
+from app.dependencies import Doorkeeper
 from app.errors import problem_responses
 from app.estimates.router import router as estimates
 from app.exports.router import router as exports
@@ -41,6 +41,7 @@ from app.settings import Settings
 from app.storage import open_storage
 from app.tracks.router import router as tracks
 from app.trainings.router import router as trainings
+from app.turns import Turns
 from app.uploads.intake import Intake
 from app.uploads.manners import TusManners
 from app.uploads.parts import Parts

@@ -80,6 +80,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield make()
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def module_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of an empty database, of either kind, for all tests of a module."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('database')}/test.db"
+        return
+    with _databases(request.getfixturevalue("postgres_server")) as make:
+        yield make()
+
+
 @pytest.fixture
 def broker_url(redis_server: str) -> Iterator[str]:
     """Address of an empty Redis database."""

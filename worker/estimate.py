@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from app.jobs import lanes
 from app.labels import windows
 from app.projects import service as projects
-from app.storage import Storage
 from app.tables import Checkpoint, Job, Run, Video
 from models.engines.engine import FrameSource
 from pose.formats import npy
@@ -28,7 +27,9 @@ from worker.networks import device_of, load, need_torch
 from worker.work import Compute, Piece
 
 _VERSION = 1  # of what is computed from the same frames, weights and poses
+# Frames and poses that are read at a time: between two of them a cancellation is heard.
 _WINDOW = 1024
+_POSES = 10_000
 _BATCH = 16
 
 
@@ -97,7 +98,7 @@ def _work(context: Context) -> Estimation:
         size = projects.skeleton(session, video.project_id).size
         tracks = {number: Track.empty(size) for number in job.params["tracks"]}
         if not job.params["whole_frame"]:
-            tracks |= _poses(session, context.storage, job, run, video, size)
+            tracks |= _poses(session, context, job, run, video, size)
     bare = [number for number, track in tracks.items() if not len(track)]
     if bare and len(tracks) > 1:
         raise JobFailed(f"track {bare[0]} has no pose to look around; label one of its frames, or ask for it alone")
@@ -112,25 +113,21 @@ def _work(context: Context) -> Estimation:
     return Estimation(run, video, checkpoint, by_place, bool(bare), device_of(context.settings.device))
 
 
-def _poses(session: Session, storage: Storage, job: Job, run: Run, video: Video, size: int) -> dict[int, Track]:
+def _poses(session: Session, context: Context, job: Job, run: Run, video: Video, size: int) -> dict[int, Track]:
     """What was known of the tracks when the estimate was asked for, wherever a point is."""
     assert video.num_frames is not None
     parts: dict[int, list[Track]] = {number: [] for number in job.params["tracks"]}
-    for start in range(0, video.num_frames, _WINDOW):
-        for found in windows.read(
-            session,
-            storage,
-            video,
-            size,
-            start=start,
-            stop=min(start + _WINDOW, video.num_frames),
-            layer="merged",
-            revision=run.label_revision,
-            runs=job.params["runs"],
-        ):
+    what: windows.Choice = {"layer": "merged", "revision": run.label_revision, "runs": job.params["runs"]}
+    start = 0
+    while start < video.num_frames:
+        context.listen()
+        stop = min(start + _WINDOW, video.num_frames)
+        stop = windows.reach(session, video, start=start, stop=stop, most=_POSES, **what)
+        for found in windows.read(session, context.storage, video, size, start=start, stop=stop, **what):
             known: np.ndarray = np.any(found.poses.visibility > 0, axis=1)
             if found.number in parts:
                 parts[found.number].append(found.poses.select(known))
+        start = stop
     return {number: join(tracks) for number, tracks in parts.items() if tracks}
 
 

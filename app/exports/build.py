@@ -29,7 +29,9 @@ from pose.video import Video as VideoReader
 #: Called with the frames written and the frames in all.
 Report = Callable[[int, int], None]
 
+# Frames and poses that are read at a time: between two of them a cancellation is heard.
 _WINDOW = 1024
+_POSES = 10_000
 _ANNOTATIONS = "annotations.json"
 #: The earliest moment a ZIP can name: a file must not depend on when it was written.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -102,28 +104,23 @@ class _Snapshot:
 
     def _instances(self, video: Video, snapshot: dict[str, Any], frames: list[int]) -> Iterator[Instance]:
         assert video.num_frames is not None
-        for start in range(0, video.num_frames, _WINDOW):
-            stop = min(start + _WINDOW, video.num_frames)
-            for track, row in windows.by_frame(self._window(video, snapshot, start, stop)):
+        start = 0
+        while start < video.num_frames:
+            stop, tracks = self._window(video, snapshot, start, min(start + _WINDOW, video.num_frames))
+            for track, row in windows.by_frame(tracks):
+                self.report(self.done, self.total)
                 if self.spec.images and frames[-1:] != [int(track.poses.frames[row])]:
                     frames.append(int(track.poses.frames[row]))
                 yield _instance(track, row, self.spec.min_score)
             self.done += stop - start
             self.report(self.done, self.total)
+            start = stop
 
-    def _window(self, video: Video, snapshot: dict[str, Any], start: int, stop: int) -> list[Layered]:
+    def _window(self, video: Video, snapshot: dict[str, Any], start: int, stop: int) -> tuple[int, list[Layered]]:
+        what: windows.Choice = {"layer": self.layer, "revision": snapshot["revision"], "runs": snapshot["runs"]}
         with self.database.session(readonly=True) as session:
-            return windows.read(
-                session,
-                self.storage,
-                video,
-                self.skeleton.size,
-                start=start,
-                stop=stop,
-                layer=self.layer,
-                revision=snapshot["revision"],
-                runs=snapshot["runs"],
-            )
+            end = windows.reach(session, video, start=start, stop=stop, most=_POSES, **what)
+            return end, windows.read(session, self.storage, video, self.skeleton.size, start=start, stop=end, **what)
 
 
 def _instance(track: Layered, row: int, min_score: float | None) -> Instance:

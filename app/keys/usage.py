@@ -7,13 +7,13 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import anyio
-from anyio import Semaphore
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import or_, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import Database
 from app.tables import ApiKey
+from app.turns import FairTurns
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +53,10 @@ class Usage:
             with self._lock:
                 self._pending = pending | self._pending
 
-    async def keep_writing(self, database: Database, turn: Semaphore) -> None:
+    async def keep_writing(self, database: Database, turn: FairTurns) -> None:
         """Write whenever there is something to write, taking turns with the requests that write."""
         while True:
             await anyio.sleep(_LOOK_SECONDS)
             if self._pending:
-                async with turn:
+                async with turn.of(None):
                     await run_in_threadpool(self.write, database)

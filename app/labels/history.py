@@ -16,6 +16,10 @@ from pose.track import Track
 _POINT = np.dtype("<f4")
 
 
+class More(Exception):
+    """There are more labels than were to be read."""
+
+
 @dataclass(frozen=True, eq=False)
 class Labels:
     """Human labels of a video as they stood at a revision, in order of frame and track.
@@ -61,6 +65,7 @@ def read(
     stop: int | None = None,
     revision: int | None = None,
     tracks: list[int] | None = None,
+    most: int | None = None,
 ) -> Labels:
     """Read labels as they stood at a revision.
 
@@ -72,13 +77,21 @@ def read(
         stop: Frame after the last; None for all.
         revision: The past to read; None for the present.
         tracks: Only these tracks; None for all.
+        most: How many labels to read; None for all.
+
+    Raises:
+        More: There are more than ``most``.
     """
-    given = {"video_id": video_id, "start": start, "stop": stop, "revision": revision, "tracks": tracks}
-    statement = _statement(until=stop is not None, past=revision is not None, some=tracks is not None)
+    room = None if most is None else most + 1
+    given = {"video_id": video_id, "start": start, "stop": stop, "revision": revision, "tracks": tracks, "room": room}
+    until, past, some, limited = (value is not None for value in (stop, revision, tracks, room))
+    statement = _statement(until=until, past=past, some=some, limited=limited)
     rows = session.execute(statement, {name: value for name, value in given.items() if value is not None}).all()
+    if most is not None and len(rows) > most:
+        raise More
     frames, tracks_, points, revisions = zip(*rows, strict=True) if rows else ((), (), (), ())
-    room = num_keypoints * 3 * _POINT.itemsize
-    keypoints = np.frombuffer(b"".join(each.ljust(room, b"\0") for each in points), dtype=_POINT)
+    width = num_keypoints * 3 * _POINT.itemsize
+    keypoints = np.frombuffer(b"".join(each.ljust(width, b"\0") for each in points), dtype=_POINT)
     return Labels(
         frames=np.array(frames, dtype=np.int64),
         tracks=np.array(tracks_, dtype=np.int64),
@@ -87,8 +100,18 @@ def read(
     )
 
 
+def reach(session: Session, video_id: int, *, start: int, stop: int, most: int, revision: int | None = None) -> int:
+    """How far a window may go that is to hold at most so many labels: at least one frame, ``stop`` at most."""
+    place = Label.frame_index, Label.track_number
+    query = select(Label.frame_index).where(Label.video_id == video_id, Label.frame_index.between(start, stop - 1))
+    if revision is not None:
+        query = query.where(Label.revision <= revision)
+    beyond = session.scalar(query.group_by(*place).order_by(*place).offset(most).limit(1))
+    return stop if beyond is None else max(int(beyond), start + 1)
+
+
 @cache
-def _statement(*, until: bool, past: bool, some: bool) -> Select[int, int, bytes, int]:
+def _statement(*, until: bool, past: bool, some: bool, limited: bool) -> Select[int, int, bytes, int]:
     """What reads labels; putting it together takes as long as reading one."""
     video_id: BindParameter[int] = bindparam("video_id")
     latest = (
@@ -102,6 +125,8 @@ def _statement(*, until: bool, past: bool, some: bool) -> Select[int, int, bytes
         latest = latest.where(Label.revision <= bindparam("revision"))
     if some:
         latest = latest.where(Label.track_number.in_(bindparam("tracks", expanding=True)))
+    if limited:  # in the order of the primary key, so that no more is looked at
+        latest = latest.order_by(Label.frame_index, Label.track_number).limit(bindparam("room"))
     newest = latest.subquery()
     return (
         select(Label.frame_index, Label.track_number, Label.keypoints, Label.revision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
@@ -24,6 +25,7 @@ from app.dependencies import (
     SessionDep,
     SettingsDep,
     StorageDep,
+    TurnsDep,
     VideoDep,
     VisitorDep,
     WritingDep,
@@ -32,8 +34,9 @@ from app.dependencies import (
 )
 from app.errors import invalid, problem_responses
 from app.idempotency import OnceDep
-from app.keys.service import Role
+from app.keys.service import Caller, Role
 from app.labels import imports, service, windows
+from app.labels.history import More
 from app.labels.schemas import (
     Imported,
     LabelIn,
@@ -50,7 +53,9 @@ from app.labels.undo import undo
 from app.metrics import ApiMetrics
 from app.pagination import Page, PageDep
 from app.projects import service as projects
-from app.tables import LabelRevision
+from app.storage import Storage
+from app.tables import LabelRevision, Video
+from app.tracks import service as tracks
 from app.videos.service import readable
 from pose.formats.coco import MAX_PATTERN, Numbering
 
@@ -58,6 +63,10 @@ router = APIRouter(prefix="/videos/{video_id}/labels", tags=["labels"])
 
 #: Most frames one answer holds.
 MAX_WINDOW = 4096
+
+# More than that is read in turns between labs.
+_FEW_LABELS = 1000
+_FEW_POSES = 4096
 
 #: Bytes that are read in less time than it takes to send them to a thread.
 _SHORT_BODY = 16 * 1024
@@ -72,10 +81,11 @@ async def _body(request: Request) -> bytes:
 BodyDep = Annotated[bytes, Depends(_body)]
 
 
-async def _labels(body: BodyDep) -> list[LabelIn]:
+async def _labels(body: BodyDep, turns: TurnsDep, caller: CallerDep) -> list[LabelIn]:
     if len(body) <= _SHORT_BODY:
         return read_body(body, LabelsIn).labels
-    return (await run_in_threadpool(read_body, body, LabelsIn)).labels
+    async with turns.parsing.of(caller.lab_id):
+        return (await run_in_threadpool(read_body, body, LabelsIn)).labels
 
 
 def _wanted(
@@ -118,12 +128,22 @@ def _wanted(
 WantedDep = Annotated[imports.Wanted, Depends(_wanted)]
 
 
-def _coco(
-    wanted: WantedDep, body: BodyDep, video_id: Id, database: DatabaseDep, storage: StorageDep, caller: CallerDep
+async def _coco(
+    wanted: WantedDep,
+    body: BodyDep,
+    video_id: Id,
+    database: DatabaseDep,
+    storage: StorageDep,
+    turns: TurnsDep,
+    caller: CallerDep,
 ) -> imports.Sheet:
-    with database.session(readonly=True) as session:
-        poses = imports.read_sheet(session, find_video(video_id, session, caller), body, wanted)
-    return imports.store(storage, poses, wanted)
+    def read() -> imports.Sheet:
+        with database.session(readonly=True) as session:
+            poses = imports.read_sheet(session, find_video(video_id, session, caller), body, wanted)
+        return imports.store(storage, poses, wanted)
+
+    async with turns.parsing.of(caller.lab_id):
+        return await run_in_threadpool(read)
 
 
 LabelsDep = Annotated[list[LabelIn], Depends(_labels)]
@@ -216,29 +236,65 @@ async def get_labels(
     layer: Layer = "human",
     revision: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None,
 ) -> Response:
-    """Read a window of frames, at most 4096 at a time. ``revision`` reads the human labels as they were."""
+    """Read a window of at most 4096 frames and about 50 000 poses. ``revision`` reads the human labels as they were."""
+    asked = _Asked(storage, start, stop, layer, revision)
 
-    def read(session: Session) -> Response:
-        video = readable(find_video(video_id, session, visitor.caller(session)))
-        num_frames = video.num_frames
-        assert num_frames is not None
-        wanted = num_frames if stop is None else min(stop, num_frames)
-        end = max(min(wanted, start + MAX_WINDOW), start)
+    def glance(session: Session) -> tuple[Caller, bool] | Response:
+        caller = visitor.caller(session)
+        video = readable(find_video(video_id, session, caller))
+        if layer != "human":  # what machines say is in storage
+            return caller, asked.frames(video) * tracks.count(session, video) > _FEW_POSES
+        try:
+            return asked.answer(session, video, most=_FEW_LABELS)
+        except More:
+            return caller, True
+
+    found = await glancing(glance)
+    if isinstance(found, Response):
+        return found
+    caller, large = found
+    return await reading(
+        lambda session: asked.answer(session, readable(find_video(video_id, session, caller))),
+        caller.lab_id,
+        large=large,
+    )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A window that somebody wants to read."""
+
+    storage: Storage
+    start: int
+    stop: int | None
+    layer: Layer
+    revision: int | None
+
+    def frames(self, video: Video) -> int:
+        return max(self._stop(video) - self.start, 0)
+
+    def answer(self, session: Session, video: Video, *, most: int | None = None) -> Response:
+        wanted = self._stop(video)
+        start, end = self.start, max(min(wanted, self.start + MAX_WINDOW), self.start)
+        window: windows.Choice = {"layer": self.layer, "revision": self.revision}
+        if most is None:
+            end = windows.reach(session, video, start=start, stop=end, **window)
         size = projects.skeleton(session, video.project_id).size
-        tracks = windows.read(session, storage, video, size, start=start, stop=end, layer=layer, revision=revision)
+        found = windows.read(session, self.storage, video, size, start=start, stop=end, most=most, **window)
         answer = LabelsOut(
-            revision=video.revision if revision is None else min(revision, video.revision),
-            layer=layer,
+            revision=video.revision if self.revision is None else min(self.revision, video.revision),
+            layer=self.layer,
             start=start,
             stop=end,
             next_start=end if end < wanted else None,
-            labels=windows.show(tracks),
+            labels=windows.show(found),
         )
         body = msgspec.json.encode(answer)
         return Response(body, media_type="application/json", headers={"ETag": f'"{video.revision}"'})
 
-    # Only what machines say is in storage.
-    return await (glancing if layer == "human" else reading)(read)
+    def _stop(self, video: Video) -> int:
+        assert video.num_frames is not None
+        return video.num_frames if self.stop is None else min(self.stop, video.num_frames)
 
 
 @router.get("/revisions")

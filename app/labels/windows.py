@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Required, TypedDict
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -11,14 +12,25 @@ from sqlalchemy.orm import Session
 from app.labels import history
 from app.labels.history import Labels
 from app.labels.schemas import LabelOut, Layer, Source
-from app.runs import poses
+from app.runs import packing, poses
 from app.runs.poses import PseudoLabels
 from app.storage import Storage
 from app.tables import Video
 from pose.track import Track
 
+#: About as many poses a window may have: reading more at once takes seconds and hundreds of megabytes.
+MAX_POSES = 50_000
+
 #: A row of them becomes a list of ``(x, y, v)``.
 _POINT = np.dtype([("x", np.float64), ("y", np.float64), ("v", np.int64)])
+
+
+class Choice(TypedDict, total=False):
+    """Which poses of a window are read; see ``read``."""
+
+    layer: Required[Layer]
+    revision: int | None
+    runs: Sequence[int] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +70,7 @@ def read(
     layer: Layer,
     revision: int | None = None,
     runs: Sequence[int] | None = None,
+    most: int | None = None,
 ) -> list[Layered]:
     """Read a window.
 
@@ -71,13 +84,17 @@ def read(
         layer: What to read.
         revision: Human labels as of this revision; None for the present.
         runs: Read pseudo-labels of these runs; None for all that are visible.
+        most: How many of people's labels to read; None for all.
 
     Returns:
         The tracks that have any poses there, by number.
+
+    Raises:
+        More: People wrote more labels than that.
     """
     human: dict[int, tuple[Track, np.ndarray]] = {}
     if layer != "pseudo":
-        labels = history.read(session, video.id, num_keypoints, start=start, stop=stop, revision=revision)
+        labels = history.read(session, video.id, num_keypoints, start=start, stop=stop, revision=revision, most=most)
         human = {number: _track(mine) for number, mine in labels.by_track().items()}
     pseudo: dict[int, PseudoLabels] = {}
     if layer != "human":
@@ -90,6 +107,34 @@ def read(
         else _alone(number, *human[number])
         for number in sorted(human.keys() | pseudo.keys())
     ]
+
+
+def reach(
+    session: Session,
+    video: Video,
+    *,
+    start: int,
+    stop: int,
+    layer: Layer,
+    revision: int | None = None,
+    runs: Sequence[int] | None = None,
+    most: int = MAX_POSES,
+) -> int:
+    """How far a window may go that is to hold at most about so many poses, for ``read``.
+
+    Returns:
+        The frame after the window's last: ``stop`` or less, but no less than one frame, however many poses it has.
+    """
+    if start >= stop:
+        return stop
+    end = stop
+    if layer != "pseudo":
+        end = history.reach(session, video.id, start=start, stop=stop, most=most, revision=revision)
+    if layer != "human":
+        chosen = poses.visible_runs(session, video.id) if runs is None else runs
+        tracks = {track for extent in packing.extents(session, chosen).values() for track in extent.tracks}
+        end = min(end, start + max(1, most // max(1, len(tracks))))
+    return end
 
 
 def by_frame(tracks: Sequence[Layered]) -> Iterator[tuple[Layered, int]]:

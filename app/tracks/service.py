@@ -43,6 +43,11 @@ def numbers(session: Session, video: Video) -> set[int]:
     return set(session.scalars(select(TrackRow.number).where(TrackRow.video_id == video.id)))
 
 
+def count(session: Session, video: Video) -> int:
+    """How many tracks a video has."""
+    return session.scalar(select(func.count()).select_from(TrackRow).where(TrackRow.video_id == video.id)) or 0
+
+
 def show(track: TrackRow) -> TrackOut:
     """A track as the API shows it."""
     return TrackOut(id=track.number, name=track.name, created_at=track.created_at)

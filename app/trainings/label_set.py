@@ -22,7 +22,9 @@ from app.trainings.spans import Spans
 from pose.skeleton import Skeleton
 from pose.track import Track, join
 
+# Frames and poses that are read at a time: between two of them a cancellation is heard.
 _WINDOW = 1024
+_POSES = 10_000
 
 _Rows = tuple[Track, np.ndarray]  # poses, and how much each of their points counts
 
@@ -129,9 +131,12 @@ class _Reader:
     def read(self, step: Callable[[], None]) -> Iterator[Labelled]:
         assert self.video.num_frames is not None
         parts: dict[int, list[_Rows]] = {}
-        for start in range(0, self.video.num_frames, _WINDOW):
+        start = 0
+        while start < self.video.num_frames:
             step()
-            for track in self._window(start, min(start + _WINDOW, self.video.num_frames)):
+            start, tracks = self._window(start, min(start + _WINDOW, self.video.num_frames))
+            for track in tracks:
+                step()
                 parts.setdefault(track.number, []).append(self._weighed(track))
         for number, rows in sorted(parts.items()):
             poses, weight = join([part for part, _ in rows]), np.concatenate([part for _, part in rows])
@@ -139,21 +144,13 @@ class _Reader:
             if some.any():
                 yield Labelled(self.video, number, poses.select(some), weight[some])
 
-    def _window(self, start: int, stop: int) -> Sequence[Layered]:
+    def _window(self, start: int, stop: int) -> tuple[int, Sequence[Layered]]:
         # A run that is not used at all must not hide an earlier one that is.
         runs = [number for number, known in self.known.items() if not known.wholly]
+        what: windows.Choice = {"layer": layer_of(self.wanted["include"]), "revision": self.revision, "runs": runs}
         with self.database.session(readonly=True) as session:
-            return windows.read(
-                session,
-                self.storage,
-                self.video,
-                self.size,
-                start=start,
-                stop=stop,
-                layer=layer_of(self.wanted["include"]),
-                revision=self.revision,
-                runs=runs,
-            )
+            end = windows.reach(session, self.video, start=start, stop=stop, most=_POSES, **what)
+            return end, windows.read(session, self.storage, self.video, self.size, start=start, stop=end, **what)
 
     def _weighed(self, track: Layered) -> _Rows:
         poses = track.poses

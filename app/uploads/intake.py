@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
+from anyio.to_thread import run_sync
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
 from app import blobs
 from app.database import Database
-from app.dependencies import Turns
 from app.errors import Conflict, NoSpace, TooLarge, invalid
 from app.keys.service import Caller
 from app.labs.quotas import OverQuota
 from app.settings import Settings
 from app.storage import Incoming, Storage, Stored
 from app.tables import Upload
+from app.turns import Turns
 from app.uploads import service
 from app.uploads.parts import Missing, Part, Parts, Taken
 from app.uploads.protocol import Checksum, ChecksumMismatch, Gone, Locked, Silence
@@ -30,6 +33,9 @@ from app.videos.probe import probe
 PATIENCE_SECONDS = 1.0
 
 _LOCKED = "another request is writing to this upload; ask for its offset and try again"
+
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -140,9 +146,8 @@ async def finish(intake: Intake, upload: Upload, part: Part) -> Upload:
         NoSpace: There is no room for it in storage or in the database; it can be tried again.
     """
     sha256 = upload.sha256 or await _judge(intake, upload, part)
-    # Storing belongs into the turn, see ``blobs.drop_unused``.
-    async with intake.turns.writing:
-        await run_in_threadpool(intake.storage.adopt, part.path, sha256)
+    store = partial(_slowly, intake, intake.storage.adopt, part.path, sha256)
+    async with intake.turns.recording(upload.lab_id, store):
         return await run_in_threadpool(_become_video, intake, upload, sha256)
 
 
@@ -157,7 +162,7 @@ async def recover(intake: Intake, upload: Upload) -> Upload:
         return upload
     if upload.sha256 is None or not await run_in_threadpool(intake.storage.has, upload.sha256):
         raise Gone("the bytes of this upload are not on this server any more; begin again")
-    async with intake.turns.writing:
+    async with intake.turns.writing.of(upload.lab_id):
         return await run_in_threadpool(_become_video, intake, upload, upload.sha256)
 
 
@@ -171,21 +176,25 @@ async def end(intake: Intake, upload: Upload, state: str, reason: str, caller: C
         reason: What to tell who asks for it.
         caller: Who wants it, where somebody does.
     """
-    async with intake.turns.writing:
+    async with intake.turns.writing.of(upload.lab_id):
         await run_in_threadpool(_end, intake, upload, state, reason, caller)
+
+
+async def _slowly(intake: Intake, work: Callable[..., Answer], *given: object) -> Answer:
+    """Do what takes long in a thread that nobody needs who only asks the database."""
+    return await run_sync(partial(work, *given), limiter=intake.turns.slow)
 
 
 async def _judge(intake: Intake, upload: Upload, part: Part) -> str:
     """Digest of all bytes of an upload, written down; unless they are no video, which ends it."""
     settings = intake.settings
     fault, sha256 = await asyncio.gather(
-        run_in_threadpool(probe, part.path, settings.limits, settings.ingest_memory_bytes),
-        run_in_threadpool(part.sha256),
+        _slowly(intake, probe, part.path, settings.limits, settings.ingest_memory_bytes), _slowly(intake, part.sha256)
     )
     if fault is not None:
         await end(intake, upload, service.REFUSED, fault)
         raise invalid("", fault)
-    async with intake.turns.writing:
+    async with intake.turns.writing.of(upload.lab_id):
         await run_in_threadpool(_mark_whole, intake, upload.id, sha256)
     return sha256
 

@@ -96,7 +96,7 @@ async def create_upload(
     protocol.check_length(upload_length, upload_defer_length)
     described = protocol.read_metadata(upload_metadata)
     checksum = protocol.read_checksum(upload_checksum)
-    async with intake.turns.writing:
+    async with intake.turns.writing.of(caller.lab_id):
         shown = await run_in_threadpool(_create, intake, caller, described, upload_length, idempotency_key)
     upload = await run_in_threadpool(_find, shown.id, intake.database, caller)
     headers = {"Location": f"{request.url.path.rstrip('/')}/{upload.id}"}
@@ -144,7 +144,7 @@ async def append(
     async with steps.hold(intake, upload) as part:
         _check_offset(upload_offset, part.size)
         if upload_length is not None and upload_length != upload.length:
-            async with intake.turns.writing:
+            async with intake.turns.writing.of(upload.lab_id):
                 await run_in_threadpool(_set_length, intake, upload.id, upload_length, part.size)
             upload.length = upload_length
         await _renew(intake, upload)
@@ -201,7 +201,7 @@ def _check_offset(given: int, here: int) -> None:
 
 async def _renew(intake: Intake, upload: Upload) -> None:
     if upload.state == service.OPEN and service.wants_renewal(intake.settings, upload):
-        async with intake.turns.writing:
+        async with intake.turns.writing.of(upload.lab_id):
             upload.expires_at = await run_in_threadpool(_written_renewal, intake, upload.id)
 
 

@@ -43,7 +43,7 @@ async def sweep(intake: Intake) -> None:
             log.info("upload %s: %s", upload_id, error.detail)
     for upload_id in idle - begun:
         intake.parts.remove(upload_id)
-    async with intake.turns.writing:
+    async with intake.turns.writing.of(None):
         await run_in_threadpool(_forget, intake)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Annotated, Any
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse
@@ -40,7 +42,7 @@ from app.keys.service import Caller, Role
 from app.labs import quotas
 from app.pagination import Page, PageDep
 from app.settings import Settings
-from app.storage import Incoming, Storage
+from app.storage import Storage, Stored
 from app.tables import Video
 from app.videos import service, upload
 from app.videos.frame_maker import View
@@ -97,14 +99,15 @@ async def upload_video(
     with storage.receive() as incoming:
         await upload.take_in(request.stream(), incoming, limit=settings.max_upload_bytes, digest=digest)
         fault, _ = await asyncio.gather(
-            run_in_threadpool(probe, incoming.path, settings.limits, settings.ingest_memory_bytes),
-            run_in_threadpool(incoming.sync),
+            run_sync(probe, incoming.path, settings.limits, settings.ingest_memory_bytes, limiter=turns.slow),
+            run_sync(incoming.sync, limiter=turns.slow),
         )
         if fault is not None:
             raise invalid("", fault)
-        async with turns.writing:
+        stored = Stored(incoming.digest().hex(), incoming.size)
+        async with turns.recording(caller.lab_id, partial(run_sync, storage.keep, incoming, limiter=turns.slow)):
             return await run_in_threadpool(
-                _add, database, storage, settings, caller, project_id, filename, incoming, idempotency_key
+                _add, database, storage, settings, caller, project_id, filename, stored, idempotency_key
             )
 
 
@@ -126,11 +129,10 @@ def _add(
     caller: Caller,
     project_id: int,
     filename: str,
-    incoming: Incoming,
+    stored: Stored,
     key: str | None,
 ) -> Response:
     status = 201
-    stored = storage.keep(incoming)
 
     def make() -> VideoOut:
         nonlocal status
