@@ -63,6 +63,9 @@ class Settings(BaseSettings):
         queue: Whose jobs a worker does, ``gpu`` or ``cpu``; all where empty.
         lane: Which of them, by how long they take: ``all``, or ``quick`` for those that are done in seconds.
         device: Where a worker's networks run, as PyTorch writes it; ``auto`` is a GPU where there is one.
+        precision: In which precision they compute there; ``auto`` is bf16 where the device computes it natively, else
+            fp32.
+        threads: How many threads a process computes with; 0 for as many as it may run at a time.
         backbones_dir: Folder of the backbones that trainings may begin with, each a folder as transformers writes it;
             ``backbones`` in ``data_dir`` where empty.
         max_attempts: How often a job is tried before it fails.
@@ -109,6 +112,8 @@ class Settings(BaseSettings):
     queue: Literal["", "gpu", "cpu"] = ""
     lane: Literal["all", "quick"] = "all"
     device: str = "auto"
+    precision: Annotated[Literal["auto", "fp32", "bf16"], BeforeValidator(_lower)] = "auto"
+    threads: int = Field(default=0, ge=0, le=1024)
     backbones_dir: str = ""
     max_attempts: int = Field(default=3, gt=0)
     adapt_steps: int = Field(default=200, gt=0)

@@ -19,7 +19,7 @@ from statistics import median
 import torch
 
 from benchmarks.peak_memory import peak_mb
-from models.devices import pick
+from models.devices import Compute, Precision, choose
 from models.estimators.estimator import Estimator
 from models.estimators.losses import Truth, losses
 from models.estimators.presets import ESTIMATORS, RANDOM, build, configure
@@ -64,9 +64,9 @@ def by_turns(works: dict[str, Callable[[], object]], rounds: int, device: torch.
     return {name: median(each) for name, each in taken.items()}
 
 
-def learning(network: Estimator, load: Load, device: torch.device, *, half: bool) -> Callable[[], None]:
+def learning(network: Estimator, load: Load, compute: Compute) -> Callable[[], None]:
     """A training step."""
-    config = network.config
+    config, device = network.config, compute.device
     network.advance(1.0)
     optimizer = torch.optim.AdamW(network.parameters())
     shape = (load.batch, config.frames)
@@ -75,7 +75,7 @@ def learning(network: Estimator, load: Load, device: torch.device, *, half: bool
 
     def step() -> None:
         network.train()
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        with compute.autocast():
             output = network(frames)
         total = sum(losses(output, truth, EDGES).values(), torch.zeros((), device=device))
         total.backward()
@@ -85,11 +85,9 @@ def learning(network: Estimator, load: Load, device: torch.device, *, half: bool
     return step
 
 
-def estimating(
-    network: Estimator, load: Load, device: torch.device, *, half: bool, alone: bool = False
-) -> Callable[[], None]:
+def estimating(network: Estimator, load: Load, compute: Compute, *, alone: bool = False) -> Callable[[], None]:
     """The frames of a video: each encoded once, then related to those around it; or the backbone ``alone``."""
-    config = network.config
+    config, device = network.config, compute.device
     frames = 255 * torch.rand(load.frames, 3, config.height, config.width, device=device)
     rows = torch.arange(load.frames, device=device)[:, None] + torch.tensor(config.deltas, device=device)
     rows = rows.clamp(0, load.frames - 1)
@@ -97,7 +95,7 @@ def estimating(
     @torch.inference_mode()
     def go() -> None:
         network.eval()
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        with compute.autocast():
             parts = []
             for at in range(0, load.frames, load.batch):
                 some = frames[at : at + load.batch]
@@ -121,8 +119,8 @@ def switched(name: str, preset: str, load: Load, device: torch.device) -> None:
         if switch == "`torch.compile`":  # encode and relate are called by themselves, and not always with equal shapes
             for part in ("forward", "encode", "relate"):
                 setattr(network, part, torch.compile(getattr(network, part)))
-        works[f"learn {switch}"] = learning(network, load, device, half=True)
-        works[f"all {switch}"] = estimating(network, load, device, half=True)
+        works[f"learn {switch}"] = learning(network, load, Compute(device, "bf16"))
+        works[f"all {switch}"] = estimating(network, load, Compute(device, "bf16"))
     taken = by_turns(works, load.rounds, device)
     print(f"### `{name}` in bfloat16 with switches\n")
     print(f"| switch | clips/s learnt | frames/s estimated | times as fast, learnt / estimated |\n|{'---|' * 4}")
@@ -137,15 +135,18 @@ def switched(name: str, preset: str, load: Load, device: torch.device) -> None:
 def compared(name: str, preset: str, load: Load, device: torch.device) -> None:
     """Print one estimator's row."""
     network = build(name, configure(name, preset, POINTS), pretrained=RANDOM).to(device)
-    halves = (False, True)
+    precisions: tuple[Precision, Precision] = ("fp32", "bf16")
     works: dict[str, Callable[[], object]] = {}
-    for half in halves:
-        works[f"learn {half}"] = learning(network, load, device, half=half)
-        works[f"all {half}"] = estimating(network, load, device, half=half)
-        works[f"backbone {half}"] = estimating(network, load, device, half=half, alone=True)
+    for precision in precisions:
+        compute = Compute(device, precision)
+        works[f"learn {precision}"] = learning(network, load, compute)
+        works[f"all {precision}"] = estimating(network, load, compute)
+        works[f"backbone {precision}"] = estimating(network, load, compute, alone=True)
     taken = by_turns(works, load.rounds, device)
-    learnt = [load.batch / taken[f"learn {half}"] for half in halves]
-    whole, alone = ([load.frames / taken[f"{what} {half}"] for half in halves] for what in ("all", "backbone"))
+    learnt = [load.batch / taken[f"learn {precision}"] for precision in precisions]
+    whole, alone = (
+        [load.frames / taken[f"{what} {precision}"] for precision in precisions] for what in ("all", "backbone")
+    )
     share = [one / other for one, other in zip(whole, alone, strict=True)]
     count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
     cells = [" / ".join(f"{value:.3g}" for value in pair) for pair in (learnt, whole, alone)]
@@ -163,7 +164,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--switches", action="store_true")
     wish = parser.parse_args()
-    device, load = pick(wish.device), Load(wish.batch, wish.frames, wish.rounds)
+    device, load = choose(wish.device).device, Load(wish.batch, wish.frames, wish.rounds)
     place = torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     print("# Speed of the estimators\n")
     print(f"Command: `python -m benchmarks.estimator_speed {' '.join(sys.argv[1:])}`\n")

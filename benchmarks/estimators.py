@@ -27,6 +27,7 @@ import torch
 
 from benchmarks.kept_training import BATCH, longest_wait, short, trained
 from benchmarks.rendered_people import FRAMES, people
+from models.devices import choose
 from models.estimators.losses import Truth, losses
 from models.estimators.presets import build, configure
 
@@ -80,6 +81,7 @@ def chosen(words: Sequence[str]) -> tuple[Variant, ...]:
 def step_seconds(variants: tuple[Variant, ...], points: int) -> dict[str, float]:
     """Processor seconds of a training step of each, backbone learning, by turns; medians of five."""
     torch.set_num_threads(1)
+    compute = choose("cpu")
     found: dict[str, list[float]] = {variant.title: [] for variant in variants}
     for _ in range(6):
         for variant in variants:
@@ -92,7 +94,7 @@ def step_seconds(variants: tuple[Variant, ...], points: int) -> dict[str, float]
             truth = Truth(torch.rand(*shape, points, 2) * (config.width - 1), torch.ones(*shape, points))
             for _ in range(2):  # the first warms up
                 began = time.process_time()
-                with torch.autocast("cpu", torch.bfloat16):
+                with compute.autocast():
                     output = network(frames)
                 sum(losses(output, truth, torch.tensor([[0, 1]])).values()).backward()  # type: ignore[union-attr]
                 optimizer.step()

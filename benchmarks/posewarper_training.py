@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.devices import choose
 from models.posewarper import PoseWarper, PoseWarperConfig, backbone_of, decode, heatmap_loss, save
 from models.pretraining.clip_inputs import as_input
 from models.pretraining.clip_stream import Position, stream
@@ -94,7 +95,7 @@ def draw(rng: np.random.Generator, clip: Clip, pairs: int, keypoints: int) -> Pa
 
 def warp(network: PoseWarper, pairs: Pairs, *, describe: bool = True) -> Tensor:
     """Heat maps ``(P, K, h, w)`` of the labels on the other frames; the backbone learns only where ``describe``."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with choose("cpu").autocast():
         with torch.set_grad_enabled(describe and torch.is_grad_enabled()):
             maps = network.describe(pairs.images)
         count = len(pairs)

@@ -64,7 +64,7 @@ def parts(engine: StdPoseEngine, path: Path, keyframes: dict[int, Track]) -> dic
         for reach in reaches(gap):
             frames = np.union1d(reach.window.times, reach.window.before)
             frames = np.union1d(frames, reach.window.after)
-            looks = Eye(engine.network, "", mirrored=engine.mirrored).look(seen, frames)
+            looks = Eye(engine.network, engine.compute, "", mirrored=engine.mirrored).look(seen, frames)
             start = torch.from_numpy(crop.to_crop(reach.window.interpolate())).float().expand(2, -1, -1, -1)
             batch = stack([reach.window] * 2, frames)
             hints = start[:, None].expand(-1, engine.network.config.hints, -1, -1, -1)
@@ -87,13 +87,13 @@ def parts(engine: StdPoseEngine, path: Path, keyframes: dict[int, Track]) -> dic
 
     def describe() -> None:
         for seen, frames in crops:
-            Eye(engine.network, "", mirrored=engine.mirrored).look(
+            Eye(engine.network, engine.compute, "", mirrored=engine.mirrored).look(
                 Seen(footage, seen.gray, seen.color, Memory()), frames
             )
 
     def refine() -> None:
         for looks, batch, start, hints in windows:
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            with torch.inference_mode(), engine.compute.autocast():
                 candidates = collect(engine.network, looks, batch, start, hints)
                 engine.network.judge(looks.maps, batch.first(), candidates)
 

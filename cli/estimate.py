@@ -11,7 +11,18 @@ import typer
 from rich.progress import Progress
 
 from cli.files import check_place, opened, progress_bar, read_poses, replacing, sentence
-from cli.options import FrameFrom, FrameOffset, FramePattern, Json, Scale, numbering
+from cli.options import (
+    Device,
+    FrameFrom,
+    FrameOffset,
+    FramePattern,
+    Json,
+    Precision,
+    Scale,
+    Threads,
+    computing,
+    numbering,
+)
 from cli.subjects import read_estimator
 from models.propagate import RecentFrames
 from pose.decoder import VideoError
@@ -36,12 +47,15 @@ def estimate(
     frame_pattern: FramePattern = None,
     frame_offset: FrameOffset = None,
     scale: Scale = "refuse",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
     """Find the poses on every frame of a video."""
     check_place(output)
-    loaded = read_estimator(checkpoint, device)
+    computing(device, precision, threads)
+    loaded = read_estimator(checkpoint)
     with opened(video) as frames:
         reading = Reading(numbering(frame_from, frame_pattern, frame_offset), scale)
         around = read_poses(tracks, frames, loaded.skeleton, reading=reading).tracks if tracks is not None else None
@@ -49,7 +63,7 @@ def estimate(
         info = {"description": f"poses estimated by Posetween with {loaded.name} {loaded.sha256[:12]}"}
         try:
             with replacing(output) as stream, progress_bar(as_json) as progress:
-                poses = _in_order(frames, loaded, around, device, progress, as_json=as_json)
+                poses = _in_order(frames, loaded, around, (device, precision), progress, as_json=as_json)
                 write_coco(stream, loaded.skeleton, [(about, poses)], info=info, every_frame=True)
         except (VideoError, OSError) as error:
             typer.echo(f"{output} was not written: {sentence(error)}", err=True)
@@ -59,7 +73,13 @@ def estimate(
 
 
 def _in_order(
-    video: Video, loaded: Loaded, around: dict[int, Track] | None, device: str, progress: Progress, *, as_json: bool
+    video: Video,
+    loaded: Loaded,
+    around: dict[int, Track] | None,
+    place: tuple[str, str],
+    progress: Progress,
+    *,
+    as_json: bool,
 ) -> Iterator[Instance]:
     """Instances by frame, then track: window by window, all tracks of one before the next."""
     from models.estimate import estimate as look
@@ -68,7 +88,7 @@ def _in_order(
     task = progress.add_task("estimating", total=video.num_frames)
     for start in range(0, video.num_frames, MAX_SEGMENT_FRAMES):
         stop = min(start + MAX_SEGMENT_FRAMES, video.num_frames)
-        found = look(frames, loaded, around, start=start, stop=stop, device=device)
+        found = look(frames, loaded, around, start=start, stop=stop, device=place[0], precision=place[1])
         yield from instances({}, {track_id: poses for track_id, _, poses in found})
         progress.update(task, completed=stop)
         if as_json:

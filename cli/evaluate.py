@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from cli.files import sentence
-from cli.options import FrameFrom, FrameOffset, FramePattern, Json, Pseudo, Scale, UsageError, numbering
+from cli.options import (
+    Device,
+    FrameFrom,
+    FrameOffset,
+    FramePattern,
+    Json,
+    Precision,
+    Pseudo,
+    Scale,
+    Threads,
+    UsageError,
+    computing,
+    numbering,
+)
 from cli.subjects import by_hand, read_estimator, read_subjects
 from pose.decoder import VideoError
 from pose.formats.coco import Reading
@@ -27,7 +40,9 @@ def evaluate(
     frame_offset: FrameOffset = None,
     scale: Scale = "refuse",
     pseudo: Pseudo = "skip",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
     """Measure an estimator on people's labels that it has not learnt from; each subject in its label's box."""
@@ -35,12 +50,13 @@ def evaluate(
     from models.evaluation.report import write_report
     from worker.examination import Frames, examine
 
-    loaded = read_estimator(checkpoint, device)
+    computing(device, precision, threads)
+    loaded = read_estimator(checkpoint)
     reading = Reading(numbering(frame_from, frame_pattern, frame_offset), scale, pseudo)
     _, subjects = read_subjects(files, loaded.skeleton, reading=reading)
     subjects = by_hand(subjects)
     try:
-        judged = examine(loaded, subjects, device=device)
+        judged = examine(loaded, subjects, device=device, precision=precision)
         evaluation = measure(judged, loaded.skeleton)
         with Frames(subjects) as frames:
             write_report(output, evaluation, judged, loaded.skeleton, frames)

@@ -8,6 +8,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from models.devices import wait_passively
+
 #: Where each command is: loaded when it is called, so that a server does not carry what only the demo needs.
 COMMANDS = {
     "up": "cli.serve:up",
@@ -24,6 +26,7 @@ COMMANDS = {
     "keys": "cli.keys:app",
     "db": "cli.db:app",
     "storage": "cli.storage:app",
+    "doctor": "cli.doctor:doctor",
 }
 
 
@@ -63,6 +66,7 @@ def _posetween() -> None:
 
 def main() -> None:
     """Run the command."""
+    wait_passively()  # read when PyTorch is loaded, which is later
     app()
 
 

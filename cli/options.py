@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from app.settings import Settings
+from models import devices
 from pose.formats.coco import Numbering
 
 DataDir = Annotated[
@@ -33,7 +34,15 @@ Lane = Annotated[
     str | None,
     typer.Option(envvar="POSETWEEN_LANE", help="Which of them: all, or quick for those that are done in seconds."),
 ]
-Device = Annotated[str | None, typer.Option(envvar="POSETWEEN_DEVICE", help="Where networks run: auto, cpu, cuda:0, …")]
+Device = Annotated[str, typer.Option(envvar="POSETWEEN_DEVICE", help="Where networks run: auto, cpu, cuda:0, …")]
+Precision = Annotated[
+    str,
+    typer.Option(envvar="POSETWEEN_PRECISION", help="Networks compute in fp32 or bf16; auto: bf16 where it is native."),
+]
+Threads = Annotated[
+    int,
+    typer.Option(envvar="POSETWEEN_THREADS", min=0, max=1024, help="Threads to compute with; 0: all that may run."),
+]
 MetricsPort = Annotated[
     int | None,
     typer.Option(envvar="POSETWEEN_WORKER_METRICS_PORT", help="Port to show metrics at; default: none."),
@@ -85,6 +94,19 @@ class UsageError(typer.Exit):
     def __init__(self, sentence: str) -> None:
         typer.echo(sentence, err=True)
         super().__init__(2)
+
+
+def computing(device: str, precision: str, threads: int) -> None:
+    """Have this process compute as its options say.
+
+    Raises:
+        UsageError: There is no such device, or it does not compute in this precision.
+    """
+    devices.use_threads(threads)
+    try:
+        devices.check(device, precision)
+    except devices.DeviceError as error:
+        raise UsageError(str(error)) from error
 
 
 def settings(**given: Any) -> Settings:

@@ -12,7 +12,7 @@ import numpy as np
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.options import UsageError
+from cli.options import Device, Precision, Threads, UsageError, computing
 
 if TYPE_CHECKING:
     from models.pretraining.training import Recipe, Report, Training
@@ -42,9 +42,10 @@ def pretrain(
         Path | None,
         typer.Option(help="Checkpoint to go on from; begins with the stage that trains all but the verifier."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 1,
-    threads: Annotated[int, typer.Option(min=0, help="Of the trainer; 0 leaves it to PyTorch.")] = 0,
+    threads: Threads = 0,
     validation: Annotated[int, typer.Option(min=1, help="Rendered clips to validate on.")] = 24,
     data: Annotated[
         Path | None, typer.Option(help="Folder of folders with video.* and truth.json, to validate on in the end.")
@@ -54,9 +55,11 @@ def pretrain(
     import torch
 
     from models import checkpoints
+    from models.devices import choose
     from models.pretraining.training import Training
     from models.pretraining.validation import validate, validation_clips
 
+    computing(device, precision, threads)
     state = output / "state.safetensors"
     if state.exists() and not resume:
         raise UsageError(f"{output} holds a training; go on with --resume or choose another folder")
@@ -69,9 +72,8 @@ def pretrain(
         else:
             recipe, network, origin = _begun(told, begin, preset, pretrained)
         output.mkdir(parents=True, exist_ok=True)
-        if threads:
-            torch.set_num_threads(threads)
-        training = Training(recipe, network, state, device, origin)
+        compute = choose(device, precision)
+        training = Training(recipe, network, state, compute, origin)
     except (ValueError, ImportError) as error:
         raise UsageError(str(error)) from error
     held_out = validation_clips(validation)
@@ -81,7 +83,7 @@ def pretrain(
             print(line, file=log, flush=True)
             if training.at.step >= validated + _VALIDATE_EVERY or training.progress >= 1:
                 validated = training.at.step
-                figures = validate(training.average, held_out)
+                figures = validate(training.average, held_out, compute)
                 listed = " ".join(f"{name} {figure:.4f}" for name, figure in figures.items())
                 print(f"step {training.at.step} validation {listed}", file=log, flush=True)
                 about = {
@@ -89,7 +91,8 @@ def pretrain(
                     "recipe": vars(recipe),
                     "steps": training.at.step,
                     "minutes": round(training.at.seconds / 60, 1),
-                    "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}",
+                    "machine": f"{platform.machine()}, PyTorch {torch.__version__}",
+                    "computed": compute.pedigree(),
                     "validation": {name: round(figure, 5) for name, figure in figures.items()},
                 }
                 path = output / "stdpose.safetensors"
@@ -124,6 +127,7 @@ def _resumed(state: Path, told: dict[str, Any], *, begun: bool) -> tuple[Recipe,
 
     about = read_about(state)
     kept, config = about.pop("recipe"), checkpoints.from_entries(StdPoseConfig, about.pop("config"))
+    kept.pop("half", None)  # of states that older versions wrote
     if begun:
         raise UsageError("--begin, --preset and --pretrained are for new trainings; this one has begun")
     if told["seed"] not in (None, kept["seed"]):

@@ -11,7 +11,20 @@ import typer
 from rich.progress import Progress
 
 from cli.files import check_place, opened, progress_bar, read_poses, replacing, sentence
-from cli.options import FrameFrom, FrameOffset, FramePattern, Json, Pseudo, Scale, UsageError, numbering
+from cli.options import (
+    Device,
+    FrameFrom,
+    FrameOffset,
+    FramePattern,
+    Json,
+    Precision,
+    Pseudo,
+    Scale,
+    Threads,
+    UsageError,
+    computing,
+    numbering,
+)
 from models.cuts import Cuts
 from models.engines.engine import Engine
 from models.propagate import RecentFrames, plan_tracks
@@ -38,12 +51,16 @@ def propagate(
     frame_offset: FrameOffset = None,
     scale: Scale = "refuse",
     pseudo: Pseudo = "skip",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
     """Fill in the poses of every frame from those of a few keyframes, which come back unchanged."""
     check_place(output)
+    computing(device, precision, threads)
     try:
-        chosen = resolve(engine, checkpoint, adapt=adapt is not False)
+        chosen = resolve(engine, checkpoint, adapt=adapt is not False, device=device, precision=precision)
     except PropagationError as error:
         raise UsageError(str(error)) from error
     if adapt and not adaptable(chosen):

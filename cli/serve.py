@@ -18,7 +18,22 @@ from app.main import create_app
 from app.settings import Settings
 from app.videos.frame_cache import FrameCache
 from cli import processes as processes_
-from cli.options import BrokerUrl, DatabaseUrl, DataDir, Host, Json, Port, Processes, StorageUrl, UsageError, settings
+from cli.options import (
+    BrokerUrl,
+    DatabaseUrl,
+    DataDir,
+    Device,
+    Host,
+    Json,
+    Port,
+    Precision,
+    Processes,
+    StorageUrl,
+    Threads,
+    UsageError,
+    computing,
+    settings,
+)
 from cli.worker_processes import kept
 from migrations.apply import upgrade
 
@@ -33,6 +48,9 @@ def up(
     database_url: DatabaseUrl = None,
     storage_url: StorageUrl = None,
     broker_url: BrokerUrl = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
     """Serve the API with two workers beside it; makes and upgrades the database first."""
@@ -44,8 +62,12 @@ def up(
         database_url=database_url,
         storage_url=storage_url,
         broker_url=broker_url,
+        device=device,
+        precision=precision,
+        threads=threads,
     )
     logs.configure(chosen)
+    computing(chosen.device, chosen.precision, chosen.threads)
     app, listener = _open(chosen)
     with kept(chosen):
         _announce(chosen, listener, as_json=as_json)

@@ -19,17 +19,15 @@ if TYPE_CHECKING:
     from models.training.subjects import Subject
 
 
-def read_estimator(checkpoint: Path, device: str) -> Loaded:
+def read_estimator(checkpoint: Path) -> Loaded:
     """The estimator of a checkpoint.
 
     Raises:
-        UsageError: It cannot be used, or there is no such device.
+        UsageError: It cannot be used.
     """
-    from models.devices import pick
     from models.estimators.checkpoints import load
 
     try:
-        pick(device)
         return load(checkpoint)
     except ValueError as error:  # CheckpointError is one
         raise UsageError(str(error)) from error

@@ -10,7 +10,19 @@ import typer
 
 from app.finite import finite
 from cli.files import progress_bar
-from cli.options import FrameFrom, FrameOffset, FramePattern, Json, Scale, UsageError, numbering
+from cli.options import (
+    Device,
+    FrameFrom,
+    FrameOffset,
+    FramePattern,
+    Json,
+    Precision,
+    Scale,
+    Threads,
+    UsageError,
+    computing,
+    numbering,
+)
 from cli.subjects import by_hand, read_subjects
 from pose.formats.coco import Reading
 
@@ -57,7 +69,9 @@ def train(
         Literal["weigh", "skip", "human"],
         typer.Option(help="Poses that a machine made: weigh them, skip them, or take them for a person's (human)."),
     ] = "weigh",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = 0,
     resume: Annotated[bool, typer.Option(help="Go on where a training in this folder was stopped.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -66,6 +80,7 @@ def train(
     from models.training.train import TrainConfig, TrainingError
     from models.training.train import train as run
 
+    computing(device, precision, threads)
     begun = (output / "state.safetensors").exists()
     if begun != resume:
         raise UsageError(
@@ -87,6 +102,7 @@ def train(
         patience=patience,
         seed=seed,
         device=device,
+        precision=precision,
     )
     recipe = {"files": [str(path) for path in files], "pseudo_weight": pseudo_weight, "hold_out": hold_out}
     best: dict[str, float] = {}

@@ -17,9 +17,12 @@ from cli.options import (
     Device,
     Lane,
     MetricsPort,
+    Precision,
     Queue,
     StorageUrl,
+    Threads,
     UsageError,
+    computing,
     settings,
 )
 from worker.loop import work
@@ -33,7 +36,9 @@ def worker(
     broker_url: BrokerUrl = None,
     queue: Queue = None,
     lane: Lane = None,
-    device: Device = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Threads = 0,
     metrics_port: MetricsPort = None,
     until_idle: Annotated[bool, typer.Option(help="Look for jobs, and end as soon as none waits.")] = False,
     supervised: Annotated[bool, typer.Option(hidden=True, help="End when standard input closes.")] = False,
@@ -50,10 +55,12 @@ def worker(
         queue=queue,
         lane=lane,
         device=device,
+        precision=precision,
+        threads=threads,
         worker_metrics_port=metrics_port,
     )
     logs.configure(chosen)
-    _check_device(chosen.device)
+    computing(chosen.device, chosen.precision, chosen.threads)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -67,17 +74,6 @@ def worker(
         else:
             work(chosen, stopping, until_idle=until_idle)
     except AddressTaken as error:
-        raise UsageError(str(error)) from error
-
-
-def _check_device(name: str) -> None:
-    if name == "auto":
-        return
-    from models.devices import pick  # loads PyTorch, which a worker without a network does without
-
-    try:
-        pick(name)
-    except ValueError as error:
         raise UsageError(str(error)) from error
 
 

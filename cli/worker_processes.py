@@ -83,6 +83,7 @@ def _start(chosen: Settings, lane: str) -> subprocess.Popen[bytes]:
     command += ["--data-dir", str(chosen.data_dir)]
     command += ["--database-url", chosen.database, "--storage-url", chosen.storage]
     command += ["--broker-url", chosen.broker_url] if chosen.broker_url else []
+    command += ["--device", chosen.device, "--precision", chosen.precision, "--threads", str(chosen.threads)]
     if chosen.worker_metrics_port:
         command += ["--metrics-port", str(chosen.worker_metrics_port + LANES.index(lane))]
     # It counts for itself.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from models.devices import pick
+from models.devices import choose
 from models.engines.confidence import score_of
 from models.engines.engine import FrameSource, Step, go_on
 from models.estimators.checkpoints import Loaded
@@ -52,6 +52,7 @@ def estimate(
     stop: int | None = None,
     batch: int = 16,
     device: str = "auto",
+    precision: str = "auto",
     step: Step = go_on,
 ) -> Iterator[tuple[int, Segment, Track]]:
     """Find poses on every frame, window by window; nothing of earlier windows is kept.
@@ -64,7 +65,8 @@ def estimate(
         start: First frame wanted.
         stop: The frame after the last wanted; the end of the video where ``None``.
         batch: Clips that are computed at a time.
-        device: Where the network runs, see ``models.devices.pick``.
+        device: Where the network runs, see ``models.devices.choose``.
+        precision: In which precision it computes there.
         step: Called several times a second; what it raises ends this.
 
     Yields:
@@ -80,18 +82,19 @@ def estimate(
         if not bool((track.visibility > 0).any()):
             raise EstimateError(f"track {track_id} has no pose that tells where the subject is")
     try:
-        where = pick(device)
+        compute = choose(device, precision)
     except ValueError as error:
         raise EstimateError(str(error)) from error
-    estimator = loaded.estimator.to(where)
+    estimator = loaded.estimator.to(compute.device)
     table = loaded.recipe.get("reliability", ())
     for window in plan(Track.empty(loaded.skeleton.size), start, stop):
         for track_id in sorted(tracks) if tracks is not None else [1]:
-            if tracks is not None:
-                around = boxes_on(tracks[track_id], window.frames)
-            else:
-                around = _looked_for(video, estimator, window, step)
-            found = _seen(video, estimator, window, around, batch, step)
+            with compute.autocast():
+                if tracks is not None:
+                    around = boxes_on(tracks[track_id], window.frames)
+                else:
+                    around = _looked_for(video, estimator, window, step)
+                found = _seen(video, estimator, window, around, batch, step)
             yield track_id, window, _track(window, found, around, table)
 
 
@@ -147,7 +150,7 @@ def _related(
         clips = torch.from_numpy(rows[at : at + batch]).to(device)
         xy, peak = places(estimator.relate(features, clips).heatmaps)
         found.append(xy.double().cpu().numpy())
-        peaks.append(peak.cpu().numpy())
+        peaks.append(peak.float().cpu().numpy())
     return np.concatenate(found), np.concatenate(peaks)
 
 

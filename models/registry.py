@@ -25,7 +25,14 @@ class PropagationError(ValueError):
     """A propagation that cannot be done as asked."""
 
 
-def resolve(name: str = "auto", checkpoint: Path | None = None, *, adapt: bool = False, device: str = "auto") -> Engine:
+def resolve(
+    name: str = "auto",
+    checkpoint: Path | None = None,
+    *,
+    adapt: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+) -> Engine:
     """The engine of a name.
 
     ``auto`` is ``stdpose`` where it will be fitted to the video, else ``flow``: with the weights that there are
@@ -36,7 +43,8 @@ def resolve(name: str = "auto", checkpoint: Path | None = None, *, adapt: bool =
         name: ``auto`` or one of ``NAMES``.
         checkpoint: Other weights than those of the package, for ``stdpose``.
         adapt: Whether the engine will be fitted to the video, see ``models.adaptation``, if it can be.
-        device: Where its network runs, see ``models.devices.pick``.
+        device: Where its network runs, see ``models.devices.choose``.
+        precision: In which precision it computes there.
 
     Raises:
         PropagationError: There is no such engine, or what it needs is not here.
@@ -49,7 +57,7 @@ def resolve(name: str = "auto", checkpoint: Path | None = None, *, adapt: bool =
         if checkpoint is not None:
             raise PropagationError(f"a checkpoint is for the engine stdpose; {name} has no weights")
         return CLASSICAL[name]
-    return _stdpose(checkpoint or TINY, device)
+    return _stdpose(checkpoint or TINY, device, precision)
 
 
 def adaptable(engine: Engine) -> TypeGuard[StdPoseEngine]:
@@ -58,13 +66,14 @@ def adaptable(engine: Engine) -> TypeGuard[StdPoseEngine]:
 
 
 @cache
-def _stdpose(checkpoint: Path, device: str) -> Engine:
+def _stdpose(checkpoint: Path, device: str, precision: str) -> Engine:
     if find_spec("torch") is None:
         raise PropagationError("the engine stdpose needs PyTorch: pip install 'posetween[worker]'")
+    from models.devices import choose
     from models.engines.stdpose import StdPoseEngine
     from models.errors import CheckpointError
 
     try:
-        return StdPoseEngine.from_checkpoint(checkpoint, device=device)
+        return StdPoseEngine.from_checkpoint(checkpoint, compute=choose(device, precision))
     except (CheckpointError, ValueError) as error:
         raise PropagationError(str(error)) from error

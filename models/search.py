@@ -56,7 +56,7 @@ def _look(estimator: Estimator, image: np.ndarray, box: np.ndarray) -> tuple[np.
     view = view_of(box, config.height, config.width)
     seen = torch.from_numpy(view.cut(image)).permute(2, 0, 1).float().to(next(estimator.parameters()).device)
     xy, peak = places(estimator(seen.expand(1, config.frames, *seen.shape)).heatmaps)
-    return view.to_frame(xy[0].double().cpu().numpy()), peak[0].cpu().numpy()
+    return view.to_frame(xy[0].double().cpu().numpy()), peak[0].float().cpu().numpy()
 
 
 def _windows(width: int, height: int) -> list[np.ndarray]:

@@ -23,7 +23,7 @@ from pose.track import Track, join
 from worker.context import Context, HelperContext, JobFailed
 from worker.filling import Progress, fill, help_fill
 from worker.memory import SparingBatches
-from worker.networks import device_of, load, need_torch
+from worker.networks import compute_of, load, need_torch
 from worker.work import Compute, Piece
 
 _VERSION = 1  # of what is computed from the same frames, weights and poses
@@ -102,7 +102,10 @@ def _work(context: Context) -> Estimation:
     bare = [number for number, track in tracks.items() if not len(track)]
     if bare and len(tracks) > 1:
         raise JobFailed(f"track {bare[0]} has no pose to look around; label one of its frames, or ask for it alone")
-    made_by = f"estimate {_VERSION} {checkpoint.weights_sha256} {video.proxy_sha256}"
+    compute = compute_of(context.settings)
+    # Those without a name of a precision are fp32: once all were.
+    version = f"{_VERSION} bf16" if compute.precision == "bf16" else str(_VERSION)
+    made_by = f"estimate {version} {checkpoint.weights_sha256} {video.proxy_sha256}"
     pieces = [
         Piece(number, segment, given := _near(track, segment), _digest(made_by, segment, given))
         for number, track in tracks.items()
@@ -110,7 +113,7 @@ def _work(context: Context) -> Estimation:
     ]
     pieces.sort(key=lambda piece: (piece.segment, piece.track))
     by_place = {(piece.track, piece.segment.start): piece for piece in pieces}
-    return Estimation(run, video, checkpoint, by_place, bool(bare), device_of(context.settings.device))
+    return Estimation(run, video, checkpoint, by_place, bool(bare), compute.device_name)
 
 
 def _poses(session: Session, context: Context, job: Job, run: Run, video: Video, size: int) -> dict[int, Track]:
@@ -156,9 +159,17 @@ def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compu
         around = None if work.whole_frame else {piece.track: piece.given}
 
         def once(batch: int) -> Track:
-            device = context.settings.device
+            wish = context.settings
             found = look(
-                frames, loaded, around, start=start, stop=stop, batch=batch, device=device, step=context.listen
+                frames,
+                loaded,
+                around,
+                start=start,
+                stop=stop,
+                batch=batch,
+                device=wish.device,
+                precision=wish.precision,
+                step=context.listen,
             )
             return join([poses for _, _, poses in found])
 

@@ -21,14 +21,20 @@ if TYPE_CHECKING:
 
 
 def examine(
-    loaded: Loaded, subjects: Sequence[Subject], *, device: str = "auto", step: Callable[[], None] = go_on
+    loaded: Loaded,
+    subjects: Sequence[Subject],
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    step: Callable[[], None] = go_on,
 ) -> list[Judged]:
     """Find poses on the labelled frames of subjects.
 
     Args:
         loaded: The estimator. Keypoints of the subjects that it does not know are missing from what it finds.
         subjects: With labels that it has not learnt from.
-        device: Where it runs.
+        device: Where it runs, see ``models.devices.choose``.
+        precision: In which precision it computes there.
         step: Called now and then; what it raises ends this.
 
     Returns:
@@ -47,9 +53,10 @@ def examine(
         with Video(subject.path, subject.table) as video:
             frames = RecentFrames(video)
             for start, stop in _stretches(truth.frames):
-                for _, _, poses in estimate(
-                    frames, loaded, {1: truth}, start=start, stop=stop, device=device, step=step
-                ):
+                looking = estimate(
+                    frames, loaded, {1: truth}, start=start, stop=stop, device=device, precision=precision, step=step
+                )
+                for _, _, poses in looking:
                     found.append(_with_keypoints(poses, truth.num_keypoints))
         judged.append(Judged(subject.name, truth, join(found)))
     return judged

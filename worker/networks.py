@@ -12,6 +12,7 @@ from app.tables import Checkpoint
 from worker.context import JobFailed, Missing
 
 if TYPE_CHECKING:
+    from models.devices import Compute
     from models.estimators.checkpoints import Loaded
 
 
@@ -25,12 +26,18 @@ def need_torch() -> None:
         raise JobFailed("estimators need PyTorch, which this worker lacks: pip install 'posetween[worker]'")
 
 
-def device_of(wanted: str) -> str:
-    """Where a network runs, as metrics name it; loads PyTorch, as the network has."""
-    from models.devices import pick
+def compute_of(settings: Settings) -> Compute:
+    """Where this worker's networks compute, and in which precision; loads PyTorch, as a network does.
 
-    device = pick(wanted)
-    return f"cuda:{device.index or 0}" if device.type == "cuda" else device.type
+    Raises:
+        JobFailed: The worker has no such device, or the device does not compute in this precision.
+    """
+    from models.devices import DeviceError, choose
+
+    try:
+        return choose(settings.device, settings.precision)
+    except DeviceError as error:
+        raise JobFailed(str(error)) from error
 
 
 def backbone_of(settings: Settings, name: str) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.jobs import states
 from app.runs.keyframes import keyframes_of
 from app.runs.service import PROPAGATE
+from app.settings import Settings
 from app.tables import Job, Run, Video
 from models import cuts as shots
 from models.cuts import Cuts
@@ -25,7 +26,7 @@ from pose.formats import npy
 from pose.segments import Segment, plan, relevant
 from pose.track import Track
 from worker.context import Context, JobFailed
-from worker.networks import device_of
+from worker.networks import compute_of
 from worker.work import Piece
 
 
@@ -86,12 +87,12 @@ def propagation_of(context: Context) -> Propagation:
         labels = keyframes_of(session, job, run, video)
         cuts = _known_cuts(session, job, video)
     wanted_fit = bool(job.params.get("adapt"))
-    engine = _engine(job.params["engine"], adapt=wanted_fit, device=context.settings.device)
+    engine = _engine(job.params["engine"], adapt=wanted_fit, settings=context.settings)
     adapts = wanted_fit and adaptable(engine)
     version = _version(engine, labels, context.settings.adapt_steps) if adapts else engine.version
     pieces = _pieces(f"{engine.name} {version}", labels, job, video, context.listen)
     by_place = {(one.track, one.segment.start): one for one in pieces}
-    device = device_of(context.settings.device) if adaptable(engine) else "cpu"
+    device = compute_of(context.settings).device_name if adaptable(engine) else "cpu"
     return Propagation(run, video, engine, adapts, labels, by_place, cuts, device)
 
 
@@ -101,9 +102,9 @@ def _learn(cuts: Cuts, result: dict[str, Any] | None) -> None:
         cuts.learn(found["frames"], found["scanned"])
 
 
-def _engine(name: str, *, adapt: bool, device: str) -> Engine:
+def _engine(name: str, *, adapt: bool, settings: Settings) -> Engine:
     try:
-        return resolve(name, adapt=adapt, device=device)
+        return resolve(name, adapt=adapt, device=settings.device, precision=settings.precision)
     except PropagationError as error:
         raise JobFailed(str(error)) from error
 

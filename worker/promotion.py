@@ -70,7 +70,7 @@ def store(context: Context, candidate: Candidate) -> None:
     from models.estimators.checkpoints import load as read
 
     loaded = read(candidate.folder / "best.safetensors")
-    judged = examine(loaded, candidate.exam, device=context.settings.device, step=context.listen)
+    judged = examine(loaded, candidate.exam, step=context.listen, **_place(context))
     learnt = _learnt(context, loaded, candidate)
     while True:
         context.step(_MEASURED, "comparing")
@@ -80,6 +80,10 @@ def store(context: Context, candidate: Candidate) -> None:
         weights, files = _stored(context, candidate.folder)
         if _kept(context, candidate, weights, files, metrics, verdict):
             return
+
+
+def _place(context: Context) -> dict[str, str]:
+    return {"device": context.settings.device, "precision": context.settings.precision}
 
 
 def _report(candidate: Candidate, judged: Sequence[Judged], said: Said | None) -> dict[str, Any]:
@@ -105,7 +109,7 @@ def _learnt(context: Context, loaded: Loaded, candidate: Candidate) -> list[Lear
     if not any(((subject.weight > 0) & (subject.weight < 1)).any() for subject in candidate.learnt):
         return []
     subjects = sampled(candidate.learnt, _LOOKED_AT, candidate.pedigree["seed"])
-    judged = examine(loaded, subjects, device=context.settings.device, step=context.listen)
+    judged = examine(loaded, subjects, step=context.listen, **_place(context))
     return [Learnt(one, subject.weight) for one, subject in zip(judged, subjects, strict=True)]
 
 
@@ -134,7 +138,7 @@ def _verdict(
         if rival is not None:
             loaded = load(context.storage, rival, context.listen)
             subjects = [candidate.exam[place].select(unseen[place]) for place in places]
-            theirs = examine(loaded, subjects, device=context.settings.device, step=context.listen)
+            theirs = examine(loaded, subjects, step=context.listen, **_place(context))
         ours = [_select(judged[place], unseen[place]) for place in places]
         seed, names = candidate.pedigree["seed"], candidate.skeleton.keypoints
         said = gate(ours, theirs, seed=seed, keypoints=names, learnt=learnt)

@@ -22,7 +22,7 @@ from app.trainings.label_set import LabelSet
 from app.version import VERSION
 from pose.skeleton import Skeleton
 from worker.context import Context, JobFailed
-from worker.networks import backbone_of, device_of, need_torch, weights_of
+from worker.networks import backbone_of, compute_of, need_torch, weights_of
 from worker.promotion import Candidate, store
 from worker.subjects import subjects_of
 from worker.training_folder import training_folder
@@ -68,7 +68,7 @@ def train(context: Context) -> None:
     need_torch()
     with training_folder(context) as folder:
         context.step(0, "reading labels")
-        context.stint.on(device_of(context.settings.device))
+        context.stint.on(compute_of(context.settings).device_name)
         task = _task(context, folder)
         epochs = _learn(context, task, folder)
         context.step(_LEARNT, "measuring")
@@ -144,7 +144,8 @@ def _learn(context: Context, task: _Task, folder: Path) -> list[dict[str, Any]]:
         result = session.scalars(select(Job.result).where(Job.id == context.held.job_id)).one() or {}
     told = {"pretrained": "shipped", **context.held.params["config"]}  # unnamed in jobs of older versions
     pretrained = backbone_of(context.settings, told["pretrained"])
-    config = TrainConfig(**{**told, "pretrained": pretrained}, device=context.settings.device)
+    told |= {"pretrained": pretrained, "device": context.settings.device, "precision": context.settings.precision}
+    config = TrainConfig(**told)
     # Where the state of an earlier attempt is on another machine, this one begins anew.
     resumed = (folder / "state.safetensors").exists()
     curve = {row["index"]: row for row in result.get("epochs", [])} if resumed else {}

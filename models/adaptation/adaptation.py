@@ -13,6 +13,7 @@ from models.adaptation.detector import Detector
 from models.adaptation.fitting import AdaptRecipe, Step, Subject, collect, detect, fit, untrained
 from models.adaptation.steadying import steady
 from models.cuts import Cuts
+from models.devices import Compute
 from models.engines.engine import FrameSource
 from models.engines.stdpose import Detected, StdPoseEngine
 from models.propagate import propagate_segment
@@ -65,9 +66,9 @@ class Adaptation:
         for number, (begin, end) in enumerate(pairwise(ends)):
             subjects = [Subject(labels, self._pseudo(engine, labels)) for labels in self._labelled]
             part = replace(recipe, seed=recipe.seed + number, steps=end - begin)
-            for step in fit(detector, collect(self._video, subjects, part), part):
+            for step in fit(detector, collect(self._video, subjects, part), part, engine.compute):
                 yield Step(begin + step.number, recipe.steps, step.loss)
-            engine = self._stage_a.with_detector(_Look(detector), self._stage_a.version)
+            engine = self._stage_a.with_detector(_Look(detector, engine.compute), self._stage_a.version)
         self._detector = detector
 
     @property
@@ -76,7 +77,7 @@ class Adaptation:
         if self._detector is None:
             raise RuntimeError("the detector is not fitted yet")
         version = version_of(self._stage_a, self._keyframes, self._recipe)
-        return self._stage_a.with_detector(_Look(self._detector), version)
+        return self._stage_a.with_detector(_Look(self._detector, self._stage_a.compute), version)
 
     def _pseudo(self, engine: StdPoseEngine, labels: Track) -> Track:
         first, last = int(labels.frames[0]), int(labels.frames[-1])
@@ -103,9 +104,10 @@ class _Look:
     """See ``models.engines.stdpose.Detect``."""
 
     detector: Detector
+    compute: Compute
 
     def __call__(self, video: FrameSource, keyframes: Track, poses: Track) -> Detected:
-        found = list(detect(self.detector, video, poses))
+        found = list(detect(self.detector, video, poses, self.compute))
         xy = np.concatenate([part.xy for part in found]).astype(np.float64)
         mass = np.concatenate([part.mass for part in found]).astype(np.float64)
         labels = keyframes.between(int(poses.frames[0]), int(poses.frames[-1]) + 1)

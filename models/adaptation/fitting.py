@@ -5,9 +5,9 @@ which sees every frame alone, errs differently. Frames to learn from are collect
 the video; then the detector is trained for a fixed number of steps, so the work does not grow with the video::
 
     detector = untrained(network, num_keypoints, recipe)
-    for step in fit(detector, collect(video, subjects, recipe), recipe):
+    for step in fit(detector, collect(video, subjects, recipe), recipe, compute):
         ...  # report progress, or stop
-    for detections in detect(detector, video, subject):
+    for detections in detect(detector, video, subject, compute):
         ...
 """
 
@@ -21,6 +21,7 @@ import torch
 
 from models.adaptation.detector import Detections, Detector, heatmap_loss, read
 from models.adaptation.patches import Patch, jitter, patch_around
+from models.devices import Compute
 from models.engines.engine import FrameSource
 from models.engines.gap import LEAST_SIZE, LONE_POINT_SIZE
 from models.engines.linear import Linear
@@ -58,7 +59,6 @@ class AdaptRecipe:
         backbone_rate: The backbone's, relative to ``rate``; 0 leaves it as it is.
         weight_decay: Of AdamW.
         jitter: Strength of the random turns, scales and shifts.
-        half: Use bfloat16 where it is safe.
     """
 
     seed: int = 0
@@ -73,7 +73,6 @@ class AdaptRecipe:
     backbone_rate: float = 0.5
     weight_decay: float = 1e-3
     jitter: float = 1.0
-    half: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,8 +174,8 @@ def collect(video: FrameSource, subjects: Sequence[Subject], recipe: AdaptRecipe
     )
 
 
-def fit(detector: Detector, examples: Examples, recipe: AdaptRecipe) -> Generator[Step, None, None]:
-    """Train a detector in place.
+def fit(detector: Detector, examples: Examples, recipe: AdaptRecipe, compute: Compute) -> Generator[Step, None, None]:
+    """Train a detector in place, where it is to compute.
 
     On a CPU the same seed gives the same weights. A detector that is no longer iterated stays as it is.
 
@@ -184,7 +183,7 @@ def fit(detector: Detector, examples: Examples, recipe: AdaptRecipe) -> Generato
         A report after each step.
     """
     rng = np.random.default_rng(recipe.seed)
-    device = next(detector.parameters()).device
+    device = compute.device
     rates = (recipe.rate, recipe.rate * recipe.backbone_rate)
     detector.backbone.requires_grad_(recipe.backbone_rate > 0)
     optimizer = torch.optim.AdamW(
@@ -198,7 +197,7 @@ def fit(detector: Detector, examples: Examples, recipe: AdaptRecipe) -> Generato
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / recipe.steps))
     for number in range(1, recipe.steps + 1):
         images, xy, weight = (torch.from_numpy(array).to(device) for array in _batch(rng, examples, recipe))
-        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.half):
+        with compute.autocast():
             logits = detector(images.permute(0, 3, 1, 2))
         loss = heatmap_loss(logits, xy, weight)
         optimizer.zero_grad()
@@ -209,7 +208,7 @@ def fit(detector: Detector, examples: Examples, recipe: AdaptRecipe) -> Generato
         yield Step(number, recipe.steps, float(loss.detach()))
 
 
-def detect(detector: Detector, video: FrameSource, poses: Track) -> Iterator[Detections]:
+def detect(detector: Detector, video: FrameSource, poses: Track, compute: Compute) -> Iterator[Detections]:
     """What a detector sees around a subject.
 
     Args:
@@ -217,17 +216,18 @@ def detect(detector: Detector, video: FrameSource, poses: Track) -> Iterator[Det
         video: The frames; read in runs of consecutive ones.
         poses: Roughly where the subject is on the frames wanted, see ``Subject.poses``. Points that are not known there
             are not looked for: their heat maps are even, their mass is 0.
+        compute: Where the detector is, and in which precision it computes.
 
     Yields:
         Detections of a few frames at a time, in order of time.
     """
-    device = next(detector.parameters()).device
+    device = compute.device
     patches, images = _patches(poses.xy, poses.visibility, video, SIDE), _read(video, poses.frames)
     for first in range(0, len(poses), _FRAMES_AT_ONCE):
         rows = np.arange(first, min(first + _FRAMES_AT_ONCE, len(poses)))
         seen = tuple(patches[row] for row in rows)
         pixels = np.stack([patch.cut(next(images)) for patch in seen])
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+        with torch.inference_mode(), compute.autocast():
             logits = detector(torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float())
         yield read(poses.frames[rows], seen, logits, poses.visibility[rows] > 0)
 

@@ -12,6 +12,7 @@ from models.backbones import pad
 from models.candidates import Looks
 
 if TYPE_CHECKING:
+    from models.devices import Compute
     from models.engines.seen import Seen
     from models.stdpose import StdPose
 
@@ -24,13 +25,17 @@ class Eye:
 
     Args:
         network: Describes.
+        compute: Where it is, and in which precision it computes; descriptions are kept in that.
         name: Tells networks apart in a memory that is shared.
         mirrored: Whether mirror images are described too.
         frames_at_once: Frames described together.
     """
 
-    def __init__(self, network: StdPose, name: str, *, mirrored: bool, frames_at_once: int = FRAMES_AT_ONCE) -> None:
+    def __init__(
+        self, network: StdPose, compute: Compute, name: str, *, mirrored: bool, frames_at_once: int = FRAMES_AT_ONCE
+    ) -> None:
         self._network = network
+        self._compute = compute
         self._name = name
         self._mirrored = mirrored
         self._at_once = frames_at_once
@@ -52,11 +57,11 @@ class Eye:
         return Looks(maps[:count], maps[count:] if self._mirrored else None, maps[0].shape[2] * STRIDES[0])
 
     def _describe(self, images: np.ndarray) -> list[list[torch.Tensor]]:
-        device = next(self._network.parameters()).device
-        pixels = torch.from_numpy(pad(images)).to(device).permute(0, 3, 1, 2).float()
+        compute = self._compute
+        pixels = torch.from_numpy(pad(images)).to(compute.device).permute(0, 3, 1, 2).float()
         views = [pixels, pixels.flip(-1)] if self._mirrored else [pixels]
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
-            levels = [level.to(torch.bfloat16) for view in views for level in self._network.describe(view)]
+        with torch.inference_mode(), compute.autocast():
+            levels = [level.to(compute.dtype) for view in views for level in self._network.describe(view)]
         return [[level[row].clone() for level in levels] for row in range(len(images))]
 
     def _key(self, seen: Seen, frame: int) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from models.backbones import pad
 from models.checkpoints import digest
 from models.crops import Crop
+from models.devices import Compute, choose
 from models.engines.confidence import SHAPE, TOLERANCE
 from models.engines.engine import FrameSource
 from models.engines.gap import Gap, crop_of, gaps
@@ -40,14 +41,16 @@ class PoseWarperEngine:
     Args:
         network: Ready for inference.
         version: See ``Engine``.
+        compute: Where it computes, and in which precision.
     """
 
     name = "posewarper"
 
-    def __init__(self, network: PoseWarper, version: str = "1") -> None:
+    def __init__(self, network: PoseWarper, version: str = "1", compute: Compute | None = None) -> None:
         self.version = version
-        self._network = network.eval()
-        self._device = next(network.parameters()).device
+        self._compute = compute or choose(str(next(network.parameters()).device))
+        self._device = self._compute.device
+        self._network = network.to(self._device).eval()
 
     @classmethod
     def from_checkpoint(cls, path: Path) -> PoseWarperEngine:
@@ -91,7 +94,7 @@ class PoseWarperEngine:
             maps = self._describe(crop, islice(source, _FRAMES_AT_ONCE))
             batch = len(maps[0])
             labelled = tuple(level.expand(batch, -1, -1, -1) for level in known)
-            with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16):
+            with torch.inference_mode(), self._compute.autocast():
                 warped = [
                     self._network(labelled, maps, group.expand(batch, -1, -1))
                     for group in torch.split(xy, _KEYPOINTS_AT_ONCE)
@@ -102,7 +105,7 @@ class PoseWarperEngine:
 
     def _describe(self, crop: Crop, frames: Iterator[np.ndarray]) -> tuple[Tensor, ...]:
         images = torch.from_numpy(pad(np.stack([crop.cut(frame) for frame in frames]))).to(self._device)
-        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16):
+        with torch.inference_mode(), self._compute.autocast():
             return self._network.describe(images.permute(0, 3, 1, 2).float())
 
 

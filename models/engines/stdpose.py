@@ -15,7 +15,7 @@ from torch import Tensor
 from models import checkpoints
 from models.candidates import SOURCES, collect, with_detector
 from models.crops import Crop
-from models.devices import pick
+from models.devices import Compute, choose
 from models.engines import flow
 from models.engines.confidence import HIDDEN_FACTOR, SHAPE, score_of
 from models.engines.engine import FrameSource, Step, go_on
@@ -48,6 +48,8 @@ _LONGEST_SIDE = 224
 _FLOW_ALONE, _FLOW_DETECTED = 0.5, 0.25
 _LEAST_GROWTH = 1e-3  # of an open error bar per frame, share of the subject's size
 _VERSION = "1"
+# Both are as good, but not equal. Versions without a name for it are bf16: once all were.
+_PRECISION_IN_VERSION = {"bf16": "", "fp32": "fp32"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +113,7 @@ class StdPoseEngine:
     Args:
         network: The network.
         weights: What identifies its weights, part of the engine's version.
-        device: See ``models.devices.pick``.
+        compute: Where it computes, and in which precision; as ``models.devices.choose`` has it where left out.
         choice: How candidates become a result.
         detect: A detector fitted to the video, whose findings are candidates too.
     """
@@ -122,11 +124,12 @@ class StdPoseEngine:
         self,
         network: StdPose,
         weights: str = "",
-        device: str = "auto",
+        compute: Compute | None = None,
         choice: Choice | None = None,
         detect: Detect | None = None,
     ) -> None:
-        self._device = pick(device)
+        self.compute = compute or choose()
+        self._device = self.compute.device
         self.network = network.to(self._device).eval()
         self.checkpoint_sha256 = weights or None
         self._choice = choice or Choice()
@@ -135,20 +138,23 @@ class StdPoseEngine:
         self.step: Step = go_on
         self.mirrored = self._choice.mirrored
         self._frames_at_once = FRAMES_AT_ONCE
-        self.version = f"{_VERSION}-{weights[:12]}" if weights else _VERSION
+        parts = (_VERSION, weights[:12], _PRECISION_IN_VERSION[self.compute.precision])
+        self.version = "-".join(part for part in parts if part)
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Path, *, device: str = "auto", choice: Choice | None = None) -> StdPoseEngine:
+    def from_checkpoint(
+        cls, checkpoint: Path, *, compute: Compute | None = None, choice: Choice | None = None
+    ) -> StdPoseEngine:
         """The engine with the network of a checkpoint.
 
         Raises:
             CheckpointError: See ``models.checkpoints.load``.
         """
-        return cls(checkpoints.load(checkpoint), checkpoints.digest(checkpoint), device, choice)
+        return cls(checkpoints.load(checkpoint), checkpoints.digest(checkpoint), compute, choice)
 
     def with_detector(self, detect: Detect, version: str) -> StdPoseEngine:
         """The same engine with a detector; ``version`` tells it from others."""
-        adapted = StdPoseEngine(self.network, self.checkpoint_sha256 or "", str(self._device), self._choice, detect)
+        adapted = StdPoseEngine(self.network, self.checkpoint_sha256 or "", self.compute, self._choice, detect)
         adapted.version, adapted.step = version, self.step
         return adapted
 
@@ -193,7 +199,7 @@ class StdPoseEngine:
         window, k = reach.window, reach.keypoints
         anchors = np.concatenate([window.before[window.has_before], window.after[window.has_after]])
         frames = np.union1d(window.times, anchors)
-        eye = Eye(self.network, self.version, mirrored=self.mirrored, frames_at_once=self._frames_at_once)
+        eye = Eye(self.network, self.compute, self.version, mirrored=self.mirrored, frames_at_once=self._frames_at_once)
         looks = eye.look(seen, frames)
         rows = window.times - reach.origin
         inside = np.flatnonzero(rows < len(gap.frames))
@@ -213,7 +219,7 @@ class StdPoseEngine:
             batch = stack([part] * len(starts), frames).to(self._device)
             hinted = [self._tensor(values[:, :, group]) for values in (hints, trust)]
             shown = Hints(*(values.expand(len(starts), *values.shape) for values in hinted))
-            with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16):
+            with torch.inference_mode(), self.compute.autocast():
                 candidates = collect(self.network, looks, batch, self._tensor(starts[:, :, group]), shown)
             yield _Question(
                 reach, rows, inside, k[group], looks.maps, batch.first(), candidates, self._tensor(bar[:, group])
@@ -257,7 +263,7 @@ class StdPoseEngine:
             candidates = with_detector(candidates, question.window, self._tensor(places), self._tensor(mass))
         absent = torch.tensor([source in self._choice.without for source in SOURCES], device=self._device)
         candidates = candidates.without(absent)
-        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16):
+        with torch.inference_mode(), self.compute.autocast():
             if self._choice.judge == "consensus":
                 return consensus(candidates, question.bar)
             estimate, _ = self.network.judge(question.maps, question.window, candidates)

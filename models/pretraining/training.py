@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from models import checkpoints, training_state
 from models.candidates import SOURCES, collect, with_detector
-from models.devices import pick
+from models.devices import Compute, choose
 from models.pretraining.clip_inputs import as_input, first_guesses, hints_of, look
 from models.pretraining.clip_stream import Position, stream
 from models.pretraining.clips import Clip, true_weight
@@ -53,7 +53,6 @@ class Recipe:
         workers: Processes that render.
         scenes_per_group: Clips are shuffled within the clips of this many scenes.
         clips_per_scene: Cut from each rendered scene.
-        half: Use bfloat16 where it is safe.
         save_seconds: Time from one saved state to the next.
     """
 
@@ -77,7 +76,6 @@ class Recipe:
     workers: int = 1
     scenes_per_group: int = 8
     clips_per_scene: int = 10
-    half: bool = True
     save_seconds: float = 240.0
 
 
@@ -133,7 +131,7 @@ class Training:
         recipe: How.
         network: What learns, in place.
         state: Where the training is saved, and read from if it is there.
-        device: Where it runs, see ``models.devices.pick``.
+        compute: Where it runs, and in which precision; as ``models.devices.choose`` has it where left out.
         about: Where the network came from, for the saved state, see ``training_state.read_about``.
 
     Attributes:
@@ -147,11 +145,12 @@ class Training:
         recipe: Recipe,
         network: StdPose,
         state: Path | None = None,
-        device: str = "auto",
+        compute: Compute | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> None:
         self.recipe = recipe
-        self._device = pick(device)
+        self.compute = compute or choose()
+        self._device = self.compute.device
         self.network = network.to(self._device).train()
         self.average = deepcopy(self.network).eval()
         self._backbone = list(self.network.backbone.parameters())
@@ -238,7 +237,7 @@ class Training:
         batch = stack([clip.window], np.arange(len(clip.images))).to(self._device)
         hints = hints_of(clip, 1, self._device, shown=bool(rng.random() > self.recipe.without_hints))
         rounds = int(rng.integers(2, self.network.config.rounds + 1))
-        with self._half():
+        with self.compute.autocast():
             with torch.set_grad_enabled(learning):
                 maps = self.network.describe(as_input(clip.images, self._device))
             estimates = self.network(maps, batch, start, hints, rounds)
@@ -258,7 +257,7 @@ class Training:
             self.network.load_state_dict(self.average.state_dict())
         batch = stack([clip.window] * 2, np.arange(len(clip.images))).to(self._device)
         starts = first_guesses(clip, self._device)
-        with self._half():
+        with self.compute.autocast():
             with torch.no_grad():
                 looks = look(self.network, clip, mirrored=bool(rng.random() < 0.6))
                 candidates = collect(self.network, looks, batch, starts, hints_of(clip, 2, self._device))
@@ -283,7 +282,7 @@ class Training:
         others = np.setdiff1d(window.times, anchors)
         frames = np.union1d(anchors, rng.permutation(others)[:8])
         shown = np.intersect1d(frames, window.times)
-        with self._half():
+        with self.compute.autocast():
             maps = self.network.describe(as_input(clip.images[frames], self._device))
         templates = self.network.templates(maps, stack([window], frames).to(self._device))
         rows, filled = shown - window.times[0], tuple(level[np.searchsorted(frames, shown)] for level in maps)
@@ -293,9 +292,6 @@ class Training:
     def _truth(self, clip: Clip) -> tuple[Tensor, Tensor]:
         xy, weight = (torch.from_numpy(values)[None].to(self._device) for values in (clip.xy, true_weight(clip)))
         return xy, weight
-
-    def _half(self) -> torch.autocast:
-        return torch.autocast(self._device.type, torch.bfloat16, enabled=self.recipe.half)
 
     def _update(self, stage: Stage) -> None:
         recipe, done = self.recipe, self.progress

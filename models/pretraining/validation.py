@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models.candidates import SOURCES, collect
+from models.devices import Compute
 from models.pretraining.clip_inputs import first_guesses, hints_of, look
 from models.pretraining.clips import Clip, clips
 from models.stdpose import StdPose
@@ -28,12 +29,12 @@ def validation_clips(count: int) -> list[Clip]:
 
 
 @torch.inference_mode()
-def validate(network: StdPose, held_out: Sequence[Clip]) -> dict[str, float]:
+def validate(network: StdPose, held_out: Sequence[Clip], compute: Compute) -> dict[str, float]:
     """Mean errors on clips, in shares of the subject's size: of each candidate, and of the verifier's choice."""
-    rows, device = [], next(network.parameters()).device
+    rows, device = [], compute.device
     for clip in held_out:
         batch = stack([clip.window] * 2, np.arange(len(clip.images))).to(device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with compute.autocast():
             looks = look(network, clip)
             candidates = collect(network, looks, batch, first_guesses(clip, device), hints_of(clip, 2, device))
             estimate, _ = network.judge(looks.maps, batch.first(), candidates)

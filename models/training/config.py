@@ -32,8 +32,8 @@ class TrainConfig:
         average: Share that the moving average of weights, which is what gets used, keeps at each step.
         patience: Epochs without a better validation after which the training ends; 0 for never.
         seed: Everything random follows from it.
-        device: Where it runs, see ``models.devices.pick``.
-        half: Whether bfloat16 is used where it is safe.
+        device: Where it runs, see ``models.devices.choose``.
+        precision: In which precision it computes there.
         workers: Threads that cut clips out.
         changes: Fields of the estimator's configuration that differ from the preset's.
         augmentation: How clips are changed at random.
@@ -58,7 +58,7 @@ class TrainConfig:
     patience: int = 8
     seed: int = 0
     device: str = "auto"
-    half: bool = True
+    precision: str = "auto"
     workers: int = 2
     changes: Mapping[str, Any] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=Augmentation)

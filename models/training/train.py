@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models import training_state
 from models.checkpoints import digest
-from models.devices import pick
+from models.devices import Compute, DeviceError, choose
 from models.engines.engine import Step, go_on
 from models.errors import CheckpointError
 from models.estimators.checkpoints import load, save
@@ -40,6 +40,8 @@ FEWEST_LABELS = 8
 
 _LEAST_CLIPS = 512  # in an epoch
 _STATE, _BEST = "state.safetensors", "best.safetensors"
+# Settings that may change from one session to the next. "half" is of states that older versions wrote.
+_OF_THE_MACHINE = frozenset({"device", "precision", "workers", "half"})
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -135,8 +137,10 @@ class _Run:
             )
         folder.mkdir(parents=True, exist_ok=True)
         network = self._begin(base)
-        self._processes = Processes(_device(config.device))
+        chosen = _compute(config)
+        self._processes = Processes(chosen.device)
         device, count = self._processes.device, self._processes.count
+        self._compute = replace(chosen, device=device)
         self._device, self._micro = device, -(-config.batch // (config.accumulate * count))
         began = time.perf_counter()
         try:
@@ -157,10 +161,15 @@ class _Run:
             weight_decay=config.weight_decay,
         )
         self._edges = torch.tensor(skeleton.edges, dtype=torch.long).reshape(-1, 2)
-        self._recipe = {**recipe, "training": _plain(config), "labels": labels}
+        self._recipe = {
+            **recipe,
+            "training": _plain(config),
+            "labels": labels,
+            "computed": self._compute.pedigree(),
+        }
         # What a state must be of to go on from; where it is computed may change.
         self._about = {
-            "config": {name: value for name, value in _plain(config).items() if name not in ("device", "workers")},
+            "config": {name: value for name, value in _plain(config).items() if name not in _OF_THE_MACHINE},
             "skeleton": list(skeleton.keypoints),
             "labels": [digest_of(training), digest_of(validation)],
             "base": None if base is None else digest(base),
@@ -198,7 +207,8 @@ class _Run:
     def _resume(self) -> None:
         try:
             about = training_state.read_about(self._state)
-            if about != self._about:
+            begun = {name: value for name, value in about["config"].items() if name not in _OF_THE_MACHINE}
+            if {**about, "config": begun} != self._about:
                 raise TrainingError(
                     "the training that was begun here has other settings or labels; give it another folder"
                 )
@@ -318,7 +328,7 @@ class _Run:
         for start in range(0, count, self._micro):
             rows = slice(start, start + self._micro)
             truth = Truth(*(each[rows].to(self._device) for each in (batch.truth.xy, batch.truth.weight)))
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.half):
+            with self._compute.autocast():
                 output = self._wrapped(batch.frames[rows].to(self._device).float())
             parts = losses(output, truth, self._edges)
             share = len(truth.xy) / count
@@ -342,10 +352,10 @@ def _seed_of(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
-def _device(name: str) -> torch.device:
+def _compute(config: TrainConfig) -> Compute:
     try:
-        return pick(name)
-    except ValueError as error:
+        return choose(config.device, config.precision)
+    except DeviceError as error:
         raise TrainingError(str(error)) from error
 
 

@@ -8,6 +8,7 @@ import torch
 from prometheus_client import CollectorRegistry, Counter
 
 from models.cuts import Cuts
+from models.devices import choose
 from models.engines.stdpose import StdPoseEngine
 from models.weights import TINY
 from pose.segments import Segment
@@ -49,7 +50,7 @@ def needing_much(engine, monkeypatch, most):
 
 @pytest.fixture
 def engine():
-    return StdPoseEngine.from_checkpoint(TINY, device="cpu")
+    return StdPoseEngine.from_checkpoint(TINY, compute=choose("cpu"))
 
 
 def test_out_of_memory_ends_in_the_same_poses_in_smaller_steps(engine, monkeypatch):

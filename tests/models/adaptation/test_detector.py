@@ -12,12 +12,14 @@ import torch
 from models.adaptation.detector import Detections, Detector, heatmap_loss, read
 from models.adaptation.fitting import SIDE, AdaptRecipe, Subject, collect, detect, fit, untrained
 from models.adaptation.patches import jitter, patch_around
+from models.devices import choose
 from models.pretraining.footage import Footage
 from models.stdpose import StdPose
 from pose.metrics import normalised_errors
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track, blank
 
+CPU = choose("cpu")
 QUICK = AdaptRecipe(steps=3, images_per_step=2, pictures=6)
 LABELLED = (0, 10, 20, 30)
 
@@ -48,7 +50,7 @@ def subject(truth: Track) -> Subject:
 
 def fitted(network: StdPose, footage: Footage, subjects: list[Subject], recipe: AdaptRecipe) -> Detector:
     detector = untrained(network, subjects[0].labels.num_keypoints, recipe)
-    steps = list(fit(detector, collect(footage, subjects, recipe), recipe))
+    steps = list(fit(detector, collect(footage, subjects, recipe), recipe, CPU))
     assert [step.number for step in steps] == list(range(1, recipe.steps + 1))
     assert np.isfinite([step.loss for step in steps]).all()
     return detector
@@ -56,7 +58,7 @@ def fitted(network: StdPose, footage: Footage, subjects: list[Subject], recipe: 
 
 def seen(detector: Detector, footage: Footage, subject: Subject) -> Track:
     poses = subject.poses(footage, 0, footage.num_frames)
-    parts = list(detect(detector, footage, poses))
+    parts = list(detect(detector, footage, poses, CPU))
     for part in parts:
         assert all(np.isfinite(array).all() for array in (part.xy, part.mass, part.probability))
     track = blank(np.concatenate([part.frames for part in parts]), poses.num_keypoints)
@@ -108,7 +110,7 @@ def test_a_frozen_backbone_does_not_learn(network: StdPose, footage: Footage, su
 
 def test_fitting_can_be_stopped(network: StdPose, footage: Footage, subject: Subject) -> None:
     detector = untrained(network, subject.labels.num_keypoints, QUICK)
-    steps = fit(detector, collect(footage, [subject], QUICK), replace(QUICK, steps=1000))
+    steps = fit(detector, collect(footage, [subject], QUICK), replace(QUICK, steps=1000), CPU)
     assert [step.number for step in islice(steps, 2)] == [1, 2]
     steps.close()
     assert seen(detector, footage, subject).score.max() <= 1
@@ -134,7 +136,7 @@ def test_a_keypoint_never_labelled_is_not_looked_for(network: StdPose, footage: 
     labels, pseudo = (lacking(track, 0) for track in (subject.labels, subject.pseudo))
     poor = Subject(labels, pseudo)
     detector = fitted(network, footage, [poor], QUICK)
-    for part in detect(detector, footage, poor.poses(footage, 3, 5)):
+    for part in detect(detector, footage, poor.poses(footage, 3, 5), CPU):
         assert part.mass[:, 0].max() == 0
         assert part.mass[:, 1:].min() > 0
         np.testing.assert_allclose(part.score_at(subject.pseudo.between(3, 5).xy)[:, 0], 0, atol=1e-4)

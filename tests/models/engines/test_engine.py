@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.devices import choose
 from models.engines.engine import Stepwise
 from models.engines.flow import Flow
 from models.engines.linear import Linear
@@ -35,7 +36,7 @@ def propagate(engine):
     return engine.propagate(Noise(), keyframes, Segment(0, FRAMES))
 
 
-@pytest.mark.parametrize("make", [Flow, lambda: StdPoseEngine.from_checkpoint(TINY, device="cpu")])
+@pytest.mark.parametrize("make", [Flow, lambda: StdPoseEngine.from_checkpoint(TINY, compute=choose("cpu"))])
 def test_it_can_be_ended_at_any_step(make):
     engine = make()
     assert isinstance(engine, Stepwise)

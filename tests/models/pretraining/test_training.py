@@ -9,19 +9,20 @@ import pytest
 import torch
 
 from models import checkpoints
+from models.devices import choose
 from models.errors import CheckpointError
 from models.pretraining.clips import clips
 from models.pretraining.training import Recipe, Report, Training
 from models.pretraining.validation import validate
 from models.stdpose import StdPose, StdPoseConfig
 
+EXACT = choose("cpu", "fp32")
 _RECIPE = Recipe(
     seed=3,
     steps=5,
     features_until=0.2,
     refiner_until=0.4,
     joint_until=0.6,
-    half=False,
     scenes_per_group=1,
     clips_per_scene=2,
 )
@@ -39,18 +40,18 @@ def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
 
 @pytest.mark.slow
 def test_a_stopped_training_goes_on_as_if_nothing_had_happened(tmp_path: Path, small: StdPoseConfig) -> None:
-    whole = Training(_RECIPE, fresh(small))
+    whole = Training(_RECIPE, fresh(small), compute=EXACT)
     stages = [report.stage for report in whole.run()]
     assert stages == ["features", "refiner", "joint", "verifier", "verifier"]
 
     state = tmp_path / "state.safetensors"
-    stopped = Training(_RECIPE, fresh(small), state)
+    stopped = Training(_RECIPE, fresh(small), state, EXACT)
     running = stopped.run()
     for _ in range(3):
         assert isinstance(next(running), Report)
     running.close()
     stopped.save()
-    resumed = Training(_RECIPE, fresh(small), state)
+    resumed = Training(_RECIPE, fresh(small), state, EXACT)
     assert [report.step for report in resumed.run()] == [4, 5]
     assert same(whole.network, resumed.network)
     assert same(whole.average, resumed.average)
@@ -76,6 +77,6 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, network: StdPose, smal
 
 def test_an_untrained_network_leaves_first_guesses_as_they_are(small: StdPoseConfig) -> None:
     held_out = list(clips(11, 0, 1, plain=True))
-    figures = validate(StdPose(small).eval(), held_out)
+    figures = validate(StdPose(small).eval(), held_out, EXACT)
     np.testing.assert_allclose(figures["from_linear"], figures["linear"], rtol=1e-5)
     np.testing.assert_allclose(figures["from_flow"], figures["flow"], rtol=1e-5)

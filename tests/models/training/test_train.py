@@ -178,7 +178,7 @@ def test_new_parts_learn_faster_than_what_was_trained_before(tmp_path: Path) -> 
 
 def test_accumulated_parts_learn_the_same(fly, split, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     # AdamW heeds how gradients relate to each other, hardly how large they are: what is compared is its memory of them.
-    exact = replace(QUICK, epochs=1, clips=8, half=False, frozen=0.0, clip=1e9)
+    exact = replace(QUICK, epochs=1, clips=8, precision="fp32", frozen=0.0, clip=1e9)
     states = []
     for parts in (1, 4):
         (epoch,) = train(replace(exact, accumulate=parts), fly[1], *split, tmp_path / str(parts))
