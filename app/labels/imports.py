@@ -9,8 +9,9 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, FieldProblem, Invalid, invalid
-from app.labels import history, service
+from app.labels import history
 from app.labels.history import Labels
+from app.labels.precondition import check_fresh
 from app.labels.schemas import FrameNumbers, Imported, NumberedImage
 from app.projects import service as projects
 from app.runs import imported
@@ -127,7 +128,7 @@ def write(
         raise Conflict("the skeleton was changed while the file was read; send it again")
     wanted, poses = sheet.wanted, sheet.poses
     present = history.lock(session, video)
-    service.check_fresh(session, video, sheet.labels, present, if_match)
+    check_fresh(session, video, sheet.labels, present, if_match)
     numbers = _numbers(session, video, poses)
     labels = replace(sheet.labels, tracks=np.array([numbers[int(n)] for n in sheet.labels.tracks], dtype=np.int64))
     said = labels.keypoints[..., 2] > 0
@@ -165,7 +166,7 @@ def _numbers(session: Session, video: Video, poses: CocoPoses) -> dict[int, int]
     locals_ = sorted(poses.tracks)
     numbers = {local: rows[name] for local, name in poses.names.items() if name in rows}
     taken = set(numbers.values())
-    highest = max([*rows.values(), *(locals_ if poses.numbered else ()), 0])
+    highest = max([tracks.highest(session, video), *(locals_ if poses.numbered else ())])
     for local in locals_:
         if local in numbers:
             continue

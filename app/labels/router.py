@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
@@ -37,6 +37,7 @@ from app.idempotency import OnceDep
 from app.keys.service import Caller, Role
 from app.labels import imports, service, windows
 from app.labels.history import More
+from app.labels.precondition import IfMatch
 from app.labels.schemas import (
     Imported,
     LabelIn,
@@ -149,18 +150,6 @@ async def _coco(
 LabelsDep = Annotated[list[LabelIn], Depends(_labels)]
 SheetDep = Annotated[imports.Sheet, Depends(_coco)]
 Frame = Annotated[int, Query(ge=0, le=MAX_ID)]
-
-
-async def _if_match(if_match: Annotated[str | None, Header(max_length=100)] = None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
-        return None
-    revision = if_match.strip().strip('"')
-    if not (revision.isascii() and revision.isdecimal()) or len(revision) > 15:
-        raise invalid("/if-match", "expected a revision number", "header")
-    return int(revision)
-
-
-IfMatch = Annotated[int | None, Depends(_if_match)]
 
 
 @router.put(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.errors import FieldProblem, Invalid, Stale
+from app.errors import FieldProblem, Invalid
 from app.labels import history
 from app.labels.history import Labels
+from app.labels.precondition import check_fresh
 from app.labels.schemas import LabelIn, Written
 from app.projects import service as projects
 from app.tables import Run, Video
@@ -152,53 +152,3 @@ def _raise(errors: Sequence[tuple[str, str]], location: str = "body") -> None:
         fields = [FieldProblem(pointer=pointer, detail=detail, location=location) for pointer, detail in errors[:20]]
         more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
         raise Invalid(f"{errors[0][0]}: {errors[0][1]}{more}", fields)
-
-
-def check_fresh(session: Session, video: Video, yours: Labels, present: int, if_match: int | None) -> None:
-    """Refuse a write made in ignorance of another one.
-
-    Args:
-        session: The transaction.
-        video: Whose labels.
-        yours: What is to be written.
-        present: The labels' present revision.
-        if_match: The revision that the writer saw; None to write whatever the present one is.
-
-    Raises:
-        Stale: Somebody wrote since ``if_match``; carries both versions of the labels in question.
-    """
-    if if_match is None or if_match == present:
-        return
-    conflicts = _conflicts(session, video, yours, if_match) if len(yours) else []
-    raise Stale(
-        f"the labels are at revision {present}, not {if_match}: somebody was faster",
-        [FieldProblem(pointer="/if-match", detail=f"the present revision is {present}", location="header")],
-        revision=present,
-        conflicts=conflicts,
-    )
-
-
-def _conflicts(session: Session, video: Video, yours: Labels, if_match: int) -> list[dict[str, Any]]:
-    """Both versions of each label that changed since ``if_match``."""
-    theirs = history.read(
-        session,
-        video.id,
-        yours.keypoints.shape[1],
-        start=int(yours.frames.min()),
-        stop=int(yours.frames.max()) + 1,
-    )
-    place = {key: index for index, key in enumerate(zip(theirs.frames, theirs.tracks, strict=True))}
-    conflicts = []
-    for index, key in enumerate(zip(yours.frames, yours.tracks, strict=True)):
-        other = place.get(key)
-        if other is not None and theirs.revisions[other] > if_match:
-            conflicts.append(
-                {
-                    "frame_index": int(key[0]),
-                    "track_id": int(key[1]),
-                    "yours": yours.keypoints[index].tolist(),
-                    "theirs": theirs.keypoints[other].tolist(),
-                    "revision": int(theirs.revisions[other]),
-                }
-            )
-    return conflicts

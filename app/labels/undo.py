@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,8 @@ from app.labels import history
 from app.labels.history import Labels
 from app.labels.schemas import Undone
 from app.projects import service as projects
-from app.tables import Label, LabelRevision, Video
+from app.tables import Label, LabelRevision, TrackRevision, TrackRow, Video
+from app.tracks import revisions
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +26,7 @@ class _Said:
         frames: ``(L,)``.
         tracks: ``(L,)``.
         points: ``(L, K)`` bool: where it said something.
-        last: ``(L, K)`` bool: where nobody has said anything since.
+        last: ``(L, K)`` bool: where nobody has said anything since, or all that was said is undone.
     """
 
     frames: np.ndarray
@@ -36,7 +38,9 @@ class _Said:
 def undo(session: Session, video: Video, revision: int, *, key_id: int | None) -> Undone:
     """Put back what stood before a revision. The history keeps all of it, so an undo can be undone too.
 
-    A point that was labelled again since stays as the later revision has it.
+    A point that was labelled again since stays as the later revision has it, unless that one is undone too. Of a
+    revision that moved whole poses between tracks, all labels of such a frame stay. A track is not deleted by an undo
+    as long as it has labels.
 
     Args:
         session: The transaction.
@@ -52,38 +56,82 @@ def undo(session: Session, video: Video, revision: int, *, key_id: int | None) -
         raise NotFound(f"the labels of this video have no revision {revision}")
     present = history.lock(session, video)
     size = projects.skeleton(session, video.project_id).size
-    said = _said(session, video.id, revision, size)
-    mine = said.points & said.last
-    kept = int((said.points & ~said.last).any(axis=1).sum())
+    undos = _undos(session, video.id)
+    said = _said(session, video.id, revision, size, undos)
+    changed = revisions.standing(session, video.id, revision, undos)
+    stands = said.last
+    if revisions.whole_poses(session, video.id, revision, undos):
+        again = said.frames[(said.points & ~stands).any(axis=1)]
+        stands = stands & ~np.isin(said.frames, again)[:, None]
+    mine = said.points & stands
     rows = mine.any(axis=1)
-    if not rows.any():
+    if not rows.any() and not changed:
         raise Conflict(f"nothing of revision {revision} stands any more: later ones say something about each point")
-    before = _before(session, video.id, revision, size, said)
     undone = history.begin(session, video, f"undo {revision}", key_id)
-    back = Labels(said.frames[rows], said.tracks[rows], before[rows], np.full(rows.sum(), present))
-    history.append(session, video.id, undone, back, mine[rows])
+    if rows.any():
+        before = _before(session, video.id, revision, size, said)
+        back = Labels(said.frames[rows], said.tracks[rows], before[rows], np.full(rows.sum(), present))
+        history.append(session, video.id, undone, back, mine[rows])
+    for row in changed:
+        _put_back(session, video, row, undone, size)
+    if rows.any():
+        _show_labelled(session, video, undone, back)
+    kept = int((said.points & ~stands).any(axis=1).sum())
     return Undone(revision=undone, written=int(rows.sum()), kept=kept)
 
 
-def _said(session: Session, video_id: int, revision: int, size: int) -> _Said:
+def _show_labelled(session: Session, video: Video, undone: int, labels: Labels) -> None:
+    """Bring back the tracks that have labels again: a split that was undone left its track without any."""
+    labelled = np.unique(labels.tracks[(labels.keypoints[..., 2] > 0).any(axis=1)])
+    for number in revisions.deleted(session, video.id) & {*labelled.tolist()}:
+        revisions.change(session, session.get_one(TrackRow, (video.id, number)), undone, deleted=False)
+
+
+def _put_back(session: Session, video: Video, row: TrackRevision, undone: int, size: int) -> None:
+    """Make a track what it was before a revision; one that has labels is not deleted."""
+    track = session.get_one(TrackRow, (video.id, row.number))
+    labels = history.read(session, video.id, size, tracks=[row.number])
+    labelled = bool((labels.keypoints[..., 2] > 0).any())
+    revisions.change(session, track, undone, name=row.name_before, deleted=row.deleted_before and not labelled)
+
+
+def _undos(session: Session, video_id: int) -> dict[int, int]:
+    """Which revision each undo undid."""
+    query = select(LabelRevision.revision, LabelRevision.kind).where(
+        LabelRevision.video_id == video_id, LabelRevision.kind.startswith("undo ")
+    )
+    return {revision: int(kind.removeprefix("undo ")) for revision, kind in session.execute(query)}
+
+
+def _said(session: Session, video_id: int, revision: int, size: int, undos: Mapping[int, int]) -> _Said:
     rows = session.execute(
         select(Label.frame_index, Label.track_number, Label.revision, Label.changed)
-        .where(Label.video_id == video_id, Label.revision >= revision)
+        .where(Label.video_id == video_id, Label.revision >= revisions.needed(revision, undos))
         .order_by(Label.revision)
     ).all()
     own = [row for row in rows if row.revision == revision]
     place = {(row.frame_index, row.track_number): index for index, row in enumerate(own)}
-    points, since = (np.zeros((len(own), size), dtype=bool) for _ in range(2))
+    points = np.zeros((len(own), size), dtype=bool)
+    # The revision that each point has its word from; an undo gives it back the one it had before.
+    words, then = (np.zeros((len(own), size), dtype=np.int64) for _ in range(2))
+    before: dict[tuple[int, int], np.ndarray] = {}
     for row in rows:
         index = place.get((row.frame_index, row.track_number))
-        if index is not None:
-            changed = np.frombuffer(row.changed, dtype=np.uint8).astype(bool)
-            (points if row.revision == revision else since)[index, : len(changed)] |= changed
+        if index is None:
+            continue
+        changed = np.zeros(size, dtype=bool)
+        said = np.frombuffer(row.changed, dtype=np.uint8).astype(bool)
+        changed[: len(said)] = said
+        before[row.revision, index] = words[index].copy()
+        back = before.get((undos.get(row.revision, 0), index))
+        words[index] = np.where(changed, row.revision if back is None else back, words[index])
+        if row.revision == revision:
+            points[index], then[index] = changed, words[index]
     return _Said(
         frames=np.array([row.frame_index for row in own], dtype=np.int64),
         tracks=np.array([row.track_number for row in own], dtype=np.int64),
         points=points,
-        last=~since,
+        last=words == then,
     )
 
 

@@ -16,6 +16,7 @@ from app.runs import packing, poses
 from app.runs.poses import PseudoLabels
 from app.storage import Storage
 from app.tables import Video
+from app.tracks import revisions
 from pose.track import Track
 
 #: About as many poses a window may have: reading more at once takes seconds and hundreds of megabytes.
@@ -100,6 +101,8 @@ def read(
     if layer != "human":
         chosen = poses.visible_runs(session, video.id) if runs is None else runs
         pseudo = poses.read(session, storage, chosen, num_keypoints, start=start, stop=stop)
+        for number in revisions.deleted(session, video.id, revision):
+            pseudo.pop(number, None)
     nobody = Track.empty(num_keypoints), np.zeros(0, dtype=np.int64)
     return [
         _merge(number, *human.get(number, nobody), pseudo[number])

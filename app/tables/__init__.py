@@ -5,7 +5,7 @@ from app.tables.checkpoints import Checkpoint, CheckpointFile, HeldOut
 from app.tables.declaring import BigId, Table, UtcDateTime
 from app.tables.erasures import BackupCopy, Discard, Erasure
 from app.tables.jobs import Duty, Job, JobSegment
-from app.tables.labels import Label, LabelRevision, TrackRow
+from app.tables.labels import Label, LabelRevision, TrackRevision, TrackRow
 from app.tables.projects import Blob, Project, SkeletonVersion, Upload, Video
 from app.tables.runs import Export, ExportVideo, Run, RunSlab
 
@@ -35,6 +35,7 @@ __all__ = [
     "RunSlab",
     "SkeletonVersion",
     "Table",
+    "TrackRevision",
     "TrackRow",
     "Upload",
     "UtcDateTime",

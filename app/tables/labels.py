@@ -4,21 +4,40 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.tables.declaring import Table, now
 
 
 class TrackRow(Table):
-    """One subject of a video. Its number is what COCO files call ``track_id``."""
+    """One subject of a video. Its number is what COCO files call ``track_id``; a deleted one keeps it for ever."""
 
     __tablename__ = "track"
 
     video_id: Mapped[int] = mapped_column(ForeignKey("video.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str]
+    deleted: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class TrackRevision(Table):
+    """What a revision of the labels made of a track itself, and what the track was before. Never updated."""
+
+    __tablename__ = "track_revision"
+    __table_args__ = (
+        ForeignKeyConstraint(["video_id", "number"], ["track.video_id", "track.number"]),
+        ForeignKeyConstraint(["video_id", "revision"], ["label_revision.video_id", "label_revision.revision"]),
+    )
+
+    video_id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str]
+    deleted: Mapped[bool]
+    name_before: Mapped[str]
+    deleted_before: Mapped[bool]
 
 
 class LabelRevision(Table):
@@ -44,6 +63,7 @@ class Label(Table):
     __table_args__ = (
         ForeignKeyConstraint(["video_id", "track_number"], ["track.video_id", "track.number"]),
         ForeignKeyConstraint(["video_id", "revision"], ["label_revision.video_id", "label_revision.revision"]),
+        Index("ix_label_video_id_revision", "video_id", "revision"),
     )
 
     video_id: Mapped[int] = mapped_column(primary_key=True)

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.audit import service as audit
-from app.dependencies import CallerDep, SessionDep, VideoDep, require
+from app.database import after_commit
+from app.dependencies import CallerDep, Id, MetricsDep, SessionDep, VideoDep, require
+from app.errors import problem_responses
 from app.idempotency import OnceDep
 from app.keys.service import Role
+from app.labels.precondition import IfMatch
+from app.labels.schemas import Written
+from app.metrics import ApiMetrics
 from app.pagination import Page, PageDep
 from app.tables import TrackRow
-from app.tracks import service
-from app.tracks.schemas import TrackIn, TrackOut
+from app.tracks import editing, service
+from app.tracks.schemas import MergeIn, SplitIn, SwapIn, TrackIn, TrackOut, TrackPatch, TrackWritten
 
 router = APIRouter(prefix="/videos/{video_id}/tracks", tags=["tracks"])
 
 
 @router.get("")
-def list_tracks(video: VideoDep, session: SessionDep, page: PageDep) -> Page[TrackOut]:
-    """The video's subjects."""
-    return page.of(session, select(TrackRow).where(TrackRow.video_id == video.id), TrackRow.number, service.show)
+def list_tracks(
+    video: VideoDep, session: SessionDep, page: PageDep, deleted: Annotated[bool, Query()] = False
+) -> Page[TrackOut]:
+    """The video's subjects; with ``deleted``, those too that were deleted."""
+    return page.of(session, service.query(video, deleted=deleted), TrackRow.number, service.show)
 
 
 @router.post("", status_code=201, response_model=TrackOut, dependencies=[require(Role.ANNOTATOR)])
@@ -36,3 +45,134 @@ def create_track(
         return service.show(track)
 
     return once(make, status=201)
+
+
+@router.patch("/{number}", dependencies=[require(Role.ANNOTATOR)], responses=problem_responses(412))
+def rename_track(
+    body: TrackPatch,
+    number: Id,
+    video: VideoDep,
+    session: SessionDep,
+    caller: CallerDep,
+    if_match: IfMatch,
+    response: Response,
+) -> TrackWritten:
+    """Rename a subject: a revision of the labels, which can be undone."""
+    before = editing.find(session, video, number).name
+    renamed = editing.rename(session, video, number, body.name, key_id=caller.key_id, if_match=if_match)
+    if renamed.name != before:
+        audit.record(
+            session, caller, "track.rename", video=video, track_id=number, name=body.name, revision=renamed.revision
+        )
+    response.headers["ETag"] = f'"{renamed.revision}"'
+    return renamed
+
+
+@router.delete("/{number}", dependencies=[require(Role.ANNOTATOR)], responses=problem_responses(412))
+def delete_track(
+    number: Id,
+    video: VideoDep,
+    session: SessionDep,
+    caller: CallerDep,
+    metrics: MetricsDep,
+    if_match: IfMatch,
+    response: Response,
+) -> Written:
+    """Delete a subject: its labels are taken back in one revision, its poses are not seen any more. Undo brings it
+    back; its number is not given to another one.
+    """
+    gone = editing.delete(session, video, number, key_id=caller.key_id, if_match=if_match)
+    audit.record(session, caller, "track.delete", video=video, track_id=number, **gone.model_dump())
+    _count(session, metrics, "delete", gone.written)
+    response.headers["ETag"] = f'"{gone.revision}"'
+    return gone
+
+
+@router.post(
+    "/swap",
+    response_model=Written,
+    dependencies=[require(Role.ANNOTATOR)],
+    responses=problem_responses(409, 412),
+)
+def swap_tracks(
+    body: SwapIn,
+    video: VideoDep,
+    session: SessionDep,
+    caller: CallerDep,
+    metrics: MetricsDep,
+    if_match: IfMatch,
+    once: OnceDep,
+) -> Written | JSONResponse:
+    """Let two subjects change places, on some frames or all: one revision of the labels. What machines made of the
+    labels that moved is stale until it is propagated again.
+    """
+
+    def make() -> Written:
+        swapped = editing.swap(session, video, body, key_id=caller.key_id, if_match=if_match)
+        audit.record(session, caller, "track.swap", video=video, **body.model_dump(), **swapped.model_dump())
+        _count(session, metrics, "swap", swapped.written)
+        return swapped
+
+    return once(make, status=200)
+
+
+@router.post(
+    "/merge",
+    response_model=Written,
+    dependencies=[require(Role.ANNOTATOR)],
+    responses=problem_responses(409, 412),
+)
+def merge_tracks(
+    body: MergeIn,
+    video: VideoDep,
+    session: SessionDep,
+    caller: CallerDep,
+    metrics: MetricsDep,
+    if_match: IfMatch,
+    once: OnceDep,
+) -> Written | JSONResponse:
+    """Let one subject's labels become another's, on some frames or all: one revision of the labels. Where both are
+    labelled on a frame and differ, ``prefer`` says whose pose stands; without it that is a conflict.
+    """
+
+    def make() -> Written:
+        merged = editing.merge(session, video, body, key_id=caller.key_id, if_match=if_match)
+        about: dict[str, Any] = {**body.model_dump(by_alias=True), **merged.model_dump()}
+        audit.record(session, caller, "track.merge", video=video, **about)
+        _count(session, metrics, "merge", merged.written)
+        return merged
+
+    return once(make, status=200)
+
+
+@router.post(
+    "/split",
+    status_code=201,
+    response_model=TrackWritten,
+    dependencies=[require(Role.ANNOTATOR)],
+    responses=problem_responses(409, 412),
+)
+def split_track(
+    body: SplitIn,
+    video: VideoDep,
+    session: SessionDep,
+    caller: CallerDep,
+    metrics: MetricsDep,
+    if_match: IfMatch,
+    once: OnceDep,
+) -> TrackWritten | JSONResponse:
+    """Let a subject's labels from a frame on become those of a new one: one revision of the labels."""
+
+    def make() -> TrackWritten:
+        made = editing.split(session, video, body, key_id=caller.key_id, if_match=if_match)
+        about: dict[str, Any] = {"track": body.track, "start": body.start, "made": made.id}
+        about |= {"revision": made.revision, "written": made.written}
+        audit.record(session, caller, "track.split", video=video, **about)
+        _count(session, metrics, "split", made.written)
+        return made
+
+    return once(make, status=201)
+
+
+def _count(session: Session, metrics: ApiMetrics, act: str, written: int) -> None:
+    after_commit(session, lambda: metrics.labels_written.labels(act).inc(written))

@@ -4,43 +4,69 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from app.tables import TrackRow, Video
+from app.errors import Conflict
+from app.tables import TrackRevision, TrackRow, Video
 from app.tracks.schemas import TrackOut
 
 
 def create(session: Session, video: Video, name: str) -> TrackRow:
-    """Make a track under the video's next free number."""
+    """Make a track under the video's next free number; numbers of deleted tracks are not free."""
     # Locks the video, so that two callers cannot be given the same number.
     session.refresh(video, with_for_update=True)
-    highest = session.scalar(select(func.max(TrackRow.number)).where(TrackRow.video_id == video.id))
-    track = TrackRow(video_id=video.id, number=(highest or 0) + 1, name=name)
+    track = TrackRow(video_id=video.id, number=highest(session, video) + 1, name=name, deleted=False)
     session.add(track)
     session.flush()
     return track
 
 
 def ensure(session: Session, video: Video, numbers: Mapping[int, str | None]) -> list[TrackRow]:
-    """The tracks with these numbers, made under these names, or under their numbers, where the video has none."""
-    rows = {row.number: row for row in of_video(session, video)}
+    """The tracks with these numbers, made under these names, or under their numbers, where the video has none.
+
+    Raises:
+        Conflict: One of them is deleted.
+    """
+    rows = {row.number: row for row in session.scalars(query(video, deleted=True))}
+    gone = [number for number in numbers if number in rows and rows[number].deleted]
+    if gone:
+        at = session.scalar(
+            select(func.max(TrackRevision.revision)).where(
+                TrackRevision.video_id == video.id, TrackRevision.number == gone[0]
+            )
+        )
+        raise Conflict(
+            f"track {gone[0]} was deleted, and its number stays its own: undo revision {at} to have it back, or give"
+            " the labels another track_id"
+        )
     for number, name in numbers.items():
         if number not in rows:
-            rows[number] = TrackRow(video_id=video.id, number=number, name=name or f"track {number}")
+            rows[number] = TrackRow(video_id=video.id, number=number, name=name or f"track {number}", deleted=False)
             session.add(rows[number])
     session.flush()
     return [rows[number] for number in numbers]
 
 
+def highest(session: Session, video: Video) -> int:
+    """The highest number that a track of the video has or had; 0 where there was none."""
+    return session.scalar(select(func.max(TrackRow.number)).where(TrackRow.video_id == video.id)) or 0
+
+
+def query(video: Video, *, deleted: bool = False) -> Select[TrackRow]:
+    """The query for a video's tracks, with or without those that are deleted."""
+    every = select(TrackRow).where(TrackRow.video_id == video.id)
+    return every if deleted else every.where(TrackRow.deleted.is_(False))
+
+
 def of_video(session: Session, video: Video) -> list[TrackRow]:
-    """A video's tracks in order of their numbers."""
-    return list(session.scalars(select(TrackRow).where(TrackRow.video_id == video.id).order_by(TrackRow.number)))
+    """A video's tracks that are not deleted, in order of their numbers."""
+    return list(session.scalars(query(video).order_by(TrackRow.number)))
 
 
 def numbers(session: Session, video: Video) -> set[int]:
-    """The numbers of a video's tracks."""
-    return set(session.scalars(select(TrackRow.number).where(TrackRow.video_id == video.id)))
+    """The numbers of a video's tracks that are not deleted."""
+    return {track.number for track in of_video(session, video)}
 
 
 def count(session: Session, video: Video) -> int:
@@ -50,4 +76,4 @@ def count(session: Session, video: Video) -> int:
 
 def show(track: TrackRow) -> TrackOut:
     """A track as the API shows it."""
-    return TrackOut(id=track.number, name=track.name, created_at=track.created_at)
+    return TrackOut(id=track.number, name=track.name, deleted=track.deleted, created_at=track.created_at)

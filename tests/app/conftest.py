@@ -189,6 +189,14 @@ class Tenant:
             return {"key_id": self.admin.post("/keys", json={"name": MARK}).json()["id"]}
         if (method, path) == ("DELETE", "/uploads/{upload_id}"):
             return {"upload_id": self.admin.post("/uploads", **self.requests["POST", "/uploads"]).json()["id"]}
+        if (method, path) == ("DELETE", "/videos/{video_id}/tracks/{number}"):
+            url = f"/videos/{self.ids['video_id']}/tracks"
+            return {"number": self.admin.post(url, json={"name": MARK}).json()["id"]}
+        if path.endswith(("/merge", "/split")):
+            url = f"/videos/{self.ids['video_id']}/labels"
+            (label,) = self.requests["PUT", "/videos/{video_id}/labels"]["json"]["labels"]
+            moving = [{**label, "frame_index": 40}, {**label, "track_id": self.ids["other"]}]
+            assert self.admin.put(url, json={"labels": moving}).is_success
         if path.endswith("/undo"):
             url = f"/videos/{self.ids['video_id']}/labels"
             written = self.admin.put(url, **self.requests["PUT", "/videos/{video_id}/labels"])
@@ -207,6 +215,7 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
     project = service.project(walker.skeleton, MARK)
     video = service.upload(project, walker.path)
     track = service.track(video, MARK)
+    other = service.track(video, MARK)
     labels = [service.label(frame, track["id"], walker.tracks[1]) for frame in range(0, 45, 4)]
     assert admin.put(f"/videos/{video['id']}/labels", json={"labels": labels}).status_code == 200
     run = service.finished(admin.post(f"/videos/{video['id']}/propagations", json={"engine": "linear"}).json())
@@ -232,6 +241,8 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
         "key_id": key["id"],
         "upload_id": upload["id"],
         "index": 3,
+        "number": track["id"],
+        "other": other["id"],
     }
     skeleton = {"name": "s", "keypoints": ["a"]}
     requests: dict[tuple[str, str], dict[str, Any]] = {
@@ -253,6 +264,13 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
         ("PATCH", "/uploads/{upload_id}"): {"headers": {**tus, **no_bytes}},
         ("DELETE", "/uploads/{upload_id}"): {"headers": tus},
         ("POST", "/videos/{video_id}/tracks"): {"json": {"name": MARK}},
+        ("PATCH", "/videos/{video_id}/tracks/{number}"): {"json": {"name": f"still {MARK}"}},
+        ("DELETE", "/videos/{video_id}/tracks/{number}"): {},
+        ("POST", "/videos/{video_id}/tracks/swap"): {"json": {"a": track["id"], "b": other["id"]}},
+        ("POST", "/videos/{video_id}/tracks/merge"): {
+            "json": {"from": other["id"], "into": track["id"], "start": 0, "stop": 1, "prefer": "into"}
+        },
+        ("POST", "/videos/{video_id}/tracks/split"): {"json": {"track": track["id"], "start": 40}},
         ("PUT", "/videos/{video_id}/labels"): {"json": {"labels": labels[:1]}},
         ("DELETE", "/videos/{video_id}/labels"): {"params": {"frame_index": 44, "track_id": track["id"]}},
         ("POST", "/videos/{video_id}/labels/import"): {"json": coco},

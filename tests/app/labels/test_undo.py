@@ -68,6 +68,29 @@ def test_what_was_labelled_since_stays(desk):
     assert desk.read() == {0: [[9, 9, 2], [0, 0, 0]]}
 
 
+def test_revisions_are_undone_one_after_another(desk):
+    """What was said since and is undone itself does not stand in the way."""
+    written = [desk.put({0: points}) for points in (ONE, TWO, THREE)]
+    undone = [desk.undo(revision).json()["revision"] for revision in written[:0:-1]]
+    assert desk.read() == {0: ONE}
+    again = desk.undo(undone[1]).json()["revision"]
+    assert desk.read() == {0: TWO}
+    desk.undo(again)
+    assert desk.undo(written[0]).json()["kept"] == 0
+    assert desk.read() == {}
+
+
+def test_what_was_undone_out_of_turn_stays_undone(desk, refused):
+    first = desk.put({0: ONE})
+    second = desk.put({0: [[9, 9, 2], [0, 0, 0]]})
+    assert desk.undo(first).json()["kept"] == 1
+    refused(desk.undo(first), 409)
+    desk.undo(second)
+    assert desk.read() == {0: [ONE[0], [0, 0, 0]]}
+    desk.undo(first)
+    assert desk.read() == {}
+
+
 def test_a_deletion_is_undone(desk):
     desk.put({3: ONE})
     deleted = desk.http.delete(desk.url, params={"frame_index": 3, "track_id": 1}).json()["revision"]
