@@ -26,7 +26,10 @@ from pose.track import Track
 
 IMPORT = "import"
 
-_IMAGES_SHOWN = 5  # of those that an answer tells the frames of
+#: Most points of the poses that one import takes, unknown ones among them.
+MAX_POINTS = 10_000_000
+
+_IMAGES_SHOWN, _FILE_NAME_SHOWN = 5, 500  # images that an answer tells the frames of, characters of their file names
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,14 @@ def read_sheet(session: Session, video: Video, data: bytes, wanted: Wanted) -> C
     skeleton = projects.skeleton(session, video.project_id)
     size = video.width, video.height
     try:
-        poses = read_coco(data, num_frames=video.num_frames, size=size, skeleton=skeleton, reading=wanted.reading)
+        poses = read_coco(
+            data,
+            num_frames=video.num_frames,
+            size=size,
+            skeleton=skeleton,
+            reading=wanted.reading,
+            most_points=MAX_POINTS,
+        )
     except CocoError as error:
         fields = [FieldProblem(pointer=pointer, detail=sentence) for pointer, sentence in error.errors]
         raise Invalid(str(error), fields) from error
@@ -221,5 +231,5 @@ def _frame_numbers(sheet: Sheet) -> FrameNumbers:
         pattern=numbering.pattern,
         offset=sheet.poses.offset,
         images=len(named),
-        first=[NumberedImage(file_name=name, frame_index=frame) for frame, name in first],
+        first=[NumberedImage(file_name=name[:_FILE_NAME_SHOWN], frame_index=frame) for frame, name in first],
     )

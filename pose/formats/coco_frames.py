@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import re2
 
-from pose.formats.coco_layout import MAX_COORDINATE, Faults, Image, whole
+from pose.formats.coco_layout import MAX_COORDINATE, Faults, Image, counted, shown, whole
 
 #: Longer patterns are refused.
 MAX_PATTERN = 200
@@ -121,7 +121,7 @@ def scales_of(
     for (width, height), count in [*scaled.items()][:_SIZES_TOLD]:
         stretched = abs((size[0] / width) / (size[1] / height) - 1) > _SAME_SHAPE
         warnings.append(
-            f"coordinates on {count} image{'s' * (count > 1)} of {width:g} x {height:g} pixels are scaled to "
+            f"coordinates on {counted(count, 'image')} of {width:g} x {height:g} pixels are scaled to "
             f"the video's {size[0]} x {size[1]}"
             + (", which has another shape: they are stretched" if stretched else "")
         )
@@ -157,7 +157,7 @@ def _from_fields(images: Sequence[Image], faults: Faults) -> list[int | None]:
                 "missing; it says which frame of the video this is, counted from 0. "
                 "frame_from=file_name reads it from the file name"
                 if image.frame_index is None
-                else f"{image.frame_index!r} is no frame; they are whole numbers that count from 0"
+                else f"{shown(image.frame_index)} is no frame; they are whole numbers that count from 0"
             )
             faults.add(f"/images/{index}/frame_index", sentence)
         numbers.append(number)
@@ -178,16 +178,17 @@ def _from_names(images: Sequence[Image], pattern: str | None, faults: Faults) ->
         elif search is None:
             # The ending may hold a digit (.jp2), and so may folders.
             found = re.findall(r"[0-9]+", _stem(name))[-1:]
-            sentence = "" if found else f"{image.file_name!r} has no number"
+            sentence = "" if found else f"{shown(image.file_name)} has no number"
         else:
             found = [match.group(1) or "" for match in search.finditer(name)]
             if len(found) != 1:
-                several = f"matches {len(found)} times in {image.file_name!r}: {', '.join(found[:5])}"
-                sentence = f"the pattern {f'matches nothing in {image.file_name!r}' if not found else several}"
+                several = f"matches {len(found)} times in {shown(image.file_name)}: {', '.join(found[:5])[:80]}"
+                sentence = f"the pattern {f'matches nothing in {shown(image.file_name)}' if not found else several}"
         number = int(found[0]) if not sentence and re.fullmatch(r"[0-9]{1,15}", found[0]) else None
         if number is None:
             faults.add(
-                f"/images/{index}/file_name", sentence or f"{found[0]!r} in {image.file_name!r} is no frame number"
+                f"/images/{index}/file_name",
+                sentence or f"{shown(found[0])} in {shown(image.file_name)} is no frame number",
             )
         numbers.append(number)
     return numbers
@@ -229,12 +230,12 @@ def _offset(
     if lowest >= 1 and max(known) == num_frames:
         warnings.append(
             f"the numbers in the file names are taken to count from 1, since they end with {num_frames} and the video "
-            f"has as many frames: {name!r} is frame {lowest - 1}"
+            f"has as many frames: {shown(name)} is frame {lowest - 1}"
         )
         return 1
     if lowest == 1:
         warnings.append(
-            f"the numbers in the file names are taken to count from 0, so that {name!r} is frame 1; "
+            f"the numbers in the file names are taken to count from 0, so that {shown(name)} is frame 1; "
             "say frame_offset=1 if they count from 1"
         )
     return 0
@@ -248,7 +249,7 @@ def _compare_fields(images: Sequence[Image], numbers: Sequence[int | None], offs
     ]
     if other:
         warnings.append(
-            f"{len(other)} images have a frame_index other than the number in their file name, the first at "
+            f"{counted(len(other), 'image')} with a frame_index other than the number in the file name, the first at "
             f"/images/{other[0]}; the file name is taken"
         )
 
@@ -269,9 +270,8 @@ def _checked(
     for index, (image, number) in enumerate(zip(images, numbers, strict=True)):
         pointer = f"/images/{index}"
         if image.video_id != images[0].video_id:
-            sentence = (
-                f"video {image.video_id!r} after video {images[0].video_id!r}: a file holds the poses of one video"
-            )
+            first = shown(images[0].video_id)
+            sentence = f"video {shown(image.video_id)} after video {first}: a file holds the poses of one video"
             faults.add(f"{pointer}/video_id", sentence)
         if image.id in ids:
             faults.add(f"{pointer}/id", f"image {image.id} stands there twice")
@@ -279,7 +279,7 @@ def _checked(
         if number is None:
             continue
         frame = number - offset
-        named = f"frame {frame}" if source == "field" else f"frame {frame} of {image.file_name!r}"
+        named = f"frame {frame}" if source == "field" else f"frame {frame} of {shown(image.file_name)}"
         if not 0 <= frame < stop:
             hint = "" if source == "field" else "; frame_offset is the number that the first frame has"
             faults.add(f"{pointer}/{field}", f"{named} is not in the video, which has frames 0 to {stop - 1}{hint}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pose.formats.coco_layout import MAX_FAULTS, Faults
+from pose.formats.coco_layout import MAX_FAULTS, Faults, shown
 from pose.formats.coco_rows import IDENTITY_ATTRIBUTES, IDENTITY_FIELDS, TRACK, Identity, Instances, first_of
 
 #: Fields that say the same as ``track_id`` where both are there: two of them on one track are two subjects.
@@ -148,7 +148,9 @@ def _check_synonyms(found: Instances, said: Identities, faults: Faults) -> None:
                 continue
             before, place = first.setdefault(track, (value, position))
             if before != value:
-                sentence = f"{value!r}, while /annotations/{place} of the same track_id {track} has {before!r}"
+                sentence = (
+                    f"{shown(value)}, while /annotations/{place} of the same track_id {track} has {shown(before)}"
+                )
                 faults.add(f"/annotations/{position}/{field.replace('.', '/')}", sentence)
 
 

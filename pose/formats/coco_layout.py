@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,8 @@ MAX_COORDINATE = 100_000.0
 
 #: No more faults than this are collected from one file.
 MAX_FAULTS = 20
+
+_LONGEST_NAME = 100
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
@@ -143,13 +146,27 @@ def whole_id(value: object, pointer: str, faults: Faults) -> int:
     number = whole(value)
     if number is not None and number >= 0:
         return number
-    faults.add(pointer, f"{_shown(value)} is no id; ids are whole numbers that count from 1")
+    faults.add(pointer, f"{shown(value)} is no id; ids are whole numbers that count from 1")
     return -1
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """What stands in a file, in a sentence: not more than a few words of it."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def plain(name: str) -> str:
+    """A name from a file without control characters and not over long; different names stay different."""
+    short = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
+    if len(short) <= _LONGEST_NAME:
+        return short
+    return f"{short[: _LONGEST_NAME - 13]} {hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def _extent(value: object) -> int | float | None:

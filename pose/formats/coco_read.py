@@ -10,7 +10,7 @@ import numpy as np
 
 from pose.formats.coco_frames import BY_FIELD, Frames, Numbering, frames_of, rescaled, scales_of
 from pose.formats.coco_identity import identities_of
-from pose.formats.coco_layout import Document, Faults, Image, decode
+from pose.formats.coco_layout import Document, Faults, Image, counted, decode
 from pose.formats.coco_rows import Instances, check_scores, pointer_to, read_instances, tracks_of
 from pose.formats.coco_skeleton import Posed, posed
 from pose.formats.coco_skipped import Skipped
@@ -89,6 +89,7 @@ def read_coco(
     size: tuple[int, int] | None = None,
     skeleton: Skeleton | None = None,
     reading: Reading = AS_IS,
+    most_points: int | None = None,
 ) -> CocoPoses:
     """Read the poses of one video, labels and pseudo-labels.
 
@@ -104,9 +105,10 @@ def read_coco(
         size: Width and height of the video; None to take coordinates as they are.
         skeleton: The keypoints wanted. The file may name them in another order, and may lack some: those stay unknown.
         reading: How it is read.
+        most_points: Points of poses, unknown ones among them, that are read at most; None for any number.
 
     Raises:
-        CocoError: The file contradicts itself or the arguments. It names up to ``MAX_FAULTS`` places.
+        CocoError: The file contradicts itself or the arguments, or holds more. It names up to ``MAX_FAULTS`` places.
         PatternError: The pattern for file names cannot be used.
     """
     document = decode(data)
@@ -115,9 +117,10 @@ def read_coco(
     faults, skipped = Faults(), Skipped()
     frames = frames_of(document.images, reading.numbering, num_frames, faults, warnings)
     scales = scales_of(document.images, size, reading.scale, faults, warnings)
-    keep = reading.machine == "keep"
-    found = read_instances(document, categories, faults, skipped, keep_machine=keep)
-    found = _made(found, reading, skipped, warnings)
+    found = read_instances(
+        document, categories, faults, skipped, machine_poses=reading.machine, most_points=most_points
+    )
+    found = _made(found, reading, warnings)
     check_scores(found, categories, faults)
     np.minimum(found.scores, _NOT_A_PERSON, out=found.scores, where=found.machine)
     frame_of = np.append(frames.indices, -1)[found.images]
@@ -144,25 +147,22 @@ def read_coco(
     )
 
 
-def _made(found: Instances, reading: Reading, skipped: Skipped, warnings: list[str]) -> Instances:
-    """The poses that are read of those that a machine made, and people's."""
+def _made(found: Instances, reading: Reading, warnings: list[str]) -> Instances:
+    """The points that are read of those that a machine made, and people's."""
     poses = found.machine.any(axis=1)
+    count, first = int(poses.sum()), found.positions[poses][:1]
     if reading.machine == "human":
-        if poses.any():
-            warnings.append(f"{np.count_nonzero(poses)} poses that a machine made are taken for a person's")
+        if count:
+            made = counted(count, "pose")
+            warnings.append(f"{made} of a machine taken for a person's, the first /annotations/{first[0]}")
         return found.by_hand()
-    if reading.machine == "keep" or not poses.any():
+    if reading.machine == "keep" or not count:
         return found
-    whole = poses & ~(found.known & ~found.machine).any(axis=1)
-    for row in np.flatnonzero(whole).tolist():
-        skipped.add(found.kinds[row] or "pseudo", f"/annotations/{found.positions[row]}")
-    if (mixed := poses & ~whole).any():
-        count = np.count_nonzero(found.machine[mixed])
-        first = found.positions[np.flatnonzero(mixed)[0]]
-        warnings.append(
-            f"{count} points that a machine made are left out of {np.count_nonzero(mixed)} poses with points of a "
-            f"person's, the first at /annotations/{first}"
-        )
+    points = counted(int(found.machine.sum()), "point")
+    warnings.append(
+        f"{points} of a machine left out of {counted(count, 'pose')} with a person's as well, "
+        f"the first /annotations/{first[0]}"
+    )
     return found.without(found.machine)
 
 
@@ -177,7 +177,7 @@ def _tell_of_zeros(found: Instances, categories: Posed, warnings: list[str]) -> 
     zeros = found.known & (found.keypoints[..., :2] == 0).all(axis=-1)
     if places := _places(zeros, found, categories):
         warnings.append(
-            f"{np.count_nonzero(zeros)} points lie at (0, 0) with v > 0, {places}; "
+            f"{counted(int(zeros.sum()), 'point')} at (0, 0) with v > 0, {places}; "
             "a point that is not labelled has v = 0"
         )
 
@@ -195,7 +195,7 @@ def _tell_of_outside(
     outside = found.known & ~((xy >= -0.5) & (xy <= limits[:, None] - 0.5)).all(axis=-1)
     if places := _places(outside, found, categories):
         of = "the image" if size is None else f"the video's {size[0]} x {size[1]} pixels"
-        warnings.append(f"{np.count_nonzero(outside)} points with v > 0 lie outside {of}, {places}")
+        warnings.append(f"{counted(int(outside.sum()), 'point')} with v > 0 outside {of}, {places}")
 
 
 def _places(mask: np.ndarray, found: Instances, categories: Posed) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 
-from pose.formats.coco_layout import MAX_COORDINATE, MAX_FAULTS, Document, Faults, rows, whole
-from pose.formats.coco_origin import origin_of
+from pose.formats.coco_layout import MAX_COORDINATE, MAX_FAULTS, CocoError, Document, Faults, plain, rows, whole
+from pose.formats.coco_origin import Origin, origin_of
 from pose.formats.coco_skeleton import Posed
 from pose.formats.coco_skipped import Skipped
 from pose.track import Track
@@ -22,8 +22,6 @@ IDENTITY_FIELDS = (TRACK, "object_id", "instance_id", "individual_id", "individu
 IDENTITY_ATTRIBUTES = (*IDENTITY_FIELDS, "track", "animal_id", "subject_id", "person_id", "id")
 
 Identity = int | str | None
-
-_LONGEST_NAME = 100
 
 
 class _Annotation(msgspec.Struct, gc=False):
@@ -62,7 +60,6 @@ class Instances:
         scores: ``(N, K)``; 1 where a person made the point.
         radius90: ``(N, K)``; 0 where a person made the point.
         machine: ``(N, K)`` bool: known points that a machine made.
-        kinds: What each pose is counted as where it is skipped as a machine's; None for a person's.
         identities: What each says of whose pose it is, by field.
     """
 
@@ -73,7 +70,6 @@ class Instances:
     scores: np.ndarray
     radius90: np.ndarray
     machine: np.ndarray
-    kinds: list[str | None]
     identities: dict[str, list[Identity]]
 
     def __len__(self) -> int:
@@ -90,7 +86,6 @@ class Instances:
         chosen = rows.tolist()
         return Instances(
             **{name: getattr(self, name)[rows] for name in _ARRAYS},
-            kinds=[self.kinds[row] for row in chosen],
             identities={name: [values[row] for row in chosen] for name, values in self.identities.items()},
         )
 
@@ -102,7 +97,6 @@ class Instances:
             scores=known.astype(np.float64),
             radius90=np.zeros(known.shape),
             machine=np.zeros(known.shape, dtype=bool),
-            kinds=[None] * len(self),
         )
 
     def without(self, points: np.ndarray) -> Instances:
@@ -122,7 +116,13 @@ _ARRAYS = ("positions", "images", "categories", "keypoints", "scores", "radius90
 
 
 def read_instances(
-    document: Document, posed: Posed, faults: Faults, skipped: Skipped, *, keep_machine: bool = True
+    document: Document,
+    posed: Posed,
+    faults: Faults,
+    skipped: Skipped,
+    *,
+    machine_poses: Literal["keep", "skip", "human"] = "keep",
+    most_points: int | None = None,
 ) -> Instances:
     """Decode and check the annotations; those that are faulty may be left out.
 
@@ -131,18 +131,22 @@ def read_instances(
         posed: Its categories that are read.
         faults: Takes what is wrong.
         skipped: Takes what is no pose of the skeleton: crowds, boxes, masks, other categories, poses without a point.
-        keep_machine: Whether what a machine says of its own poses has to be right.
+        machine_poses: What becomes of poses that a machine made. Only where they are kept as such, their scores have
+            to be right; where they are skipped, those with a point of a person's stay as they are.
+        most_points: Points of poses, unknown ones among them, that may be kept; None for any number.
+
+    Raises:
+        CocoError: There are more.
     """
     count = posed.skeleton.size
     image_at = {image.id: index for index, image in enumerate(document.images)}
     # Flat, and growing with the file: a few bytes of it must not ask for much memory.
     keypoints, scores, radius90, machine = array("d"), array("d"), array("d"), array("B")
     positions, image_of, category_of = array("q"), array("q"), array("q")
-    kinds: list[str | None] = []
     identities: dict[str, list[Identity]] = {}
     ids: set[int] = set()
     same = list(range(count))
-    score_faults = faults if keep_machine else Faults()
+    score_faults = faults if machine_poses == "keep" else Faults()
     orders = {number: None if (order := each.tolist()) == same else order for number, each in posed.columns.items()}
 
     for index, row in enumerate(rows(document.annotations, _Annotation, "/annotations")):
@@ -175,6 +179,12 @@ def read_instances(
             skipped.add("unlabelled", pointer)
             continue
         origin = origin_of(row, size, pointer, score_faults)
+        if machine_poses == "skip" and origin.kind is not None and not _by_person(flat, origin):
+            skipped.add(origin.kind, pointer)
+            continue
+        if most_points is not None and len(machine) + count > most_points:
+            sentence = f"more than {most_points} points are too many for one file; split it by frames"
+            raise CocoError([(pointer, sentence)])
         columns = orders[category]
         parts: tuple[tuple[array[Any], Sequence[Any], int], ...] = (
             (keypoints, flat, 3),
@@ -187,7 +197,6 @@ def read_instances(
         positions.append(index)
         image_of.append(image_at.get(image, -1) if image is not None else -1)
         category_of.append(category)
-        kinds.append(origin.kind)
         _note_identities(identities, row, len(positions), pointer, faults)
 
     found = Instances(
@@ -198,7 +207,6 @@ def read_instances(
         scores=np.array(scores).reshape(-1, count),
         radius90=np.array(radius90).reshape(-1, count),
         machine=np.array(machine, dtype=bool).reshape(-1, count),
-        kinds=kinds,
         identities={name: values + [None] * (len(positions) - len(values)) for name, values in identities.items()},
     )
     _check_points(found, posed, faults)
@@ -293,6 +301,11 @@ def _numbers(keypoints: list[float | None]) -> list[float]:
     return flat
 
 
+def _by_person(flat: list[float], origin: Origin) -> bool:
+    """Whether a person made a known point of a pose."""
+    return any(v and not made for v, made in zip(flat[2::3], origin.machine, strict=True))
+
+
 def _ordered(values: Sequence[Any], columns: list[int], each: int) -> list[Any]:
     ordered: list[Any] = []
     for k in columns:
@@ -318,7 +331,7 @@ def _note_identity(identities: dict[str, list[Identity]], name: str, value: Any,
     if isinstance(value, bool | list | dict):
         return
     number = whole(value)
-    identity: Identity = number if number is not None else str(value).strip()[:_LONGEST_NAME] or None
+    identity: Identity = number if number is not None else plain(str(value)) or None
     values = identities.setdefault(name, [])
     values += [None] * (count - 1 - len(values))
     values.append(identity)

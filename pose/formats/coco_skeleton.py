@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pose.formats.coco_layout import Category, CocoError, Document, rows, whole
+from pose.formats.coco_layout import Category, CocoError, Document, plain, rows, whole
 from pose.skeleton import Skeleton, SkeletonError
 
 
@@ -63,7 +63,7 @@ def posed(document: Document, wanted: Skeleton | None, warnings: list[str]) -> P
             warnings.append(sentence)
     return Posed(
         skeleton=skeleton,
-        names={category.id: category.name or "" for category in categories},
+        names={category.id: plain(category.name or "") for category in categories},
         sizes={category.id: len(category.keypoints) for _, category in read},
         columns=columns,
     )

@@ -87,7 +87,7 @@ def test_a_machines_poses_are_no_keyframes(files):
     assert "1 annotation is skipped, /annotations/1: a machine's pose" in result.stderr
     result, human = invoke(files, keyframes, "--pseudo", "human")
     assert set(human) == {(0, 1), (5, 1), (9, 1), (10, 1)}
-    assert "2 poses that a machine made are taken for a person's" in result.stderr
+    assert "2 poses of a machine taken for a person's" in result.stderr
 
 
 def test_a_file_of_a_machine_alone_is_refused(files):
@@ -125,7 +125,7 @@ def test_foreign_annotations_and_odd_points_are_told_of(files):
     result, human = invoke(files, keyframes)
     assert set(human) == {(0, 1), (4, 1)}
     assert "a box without keypoints" in result.stderr
-    assert "2 points with v > 0 lie outside the video's 96 x 64 pixels, the first a (5000, 20)" in result.stderr
+    assert "2 points with v > 0 outside the video's 96 x 64 pixels, the first a (5000, 20)" in result.stderr
 
 
 def test_subjects_by_attribute_are_tracks(files):

@@ -153,7 +153,7 @@ def test_a_file_of_a_machine_alone_labels_nothing_otherwise(video, refused, ever
     assert "1 annotation is skipped, /annotations/0: a machine's pose" in problem["detail"]
     assert everything(video.lab.service) == before
     taken = video.imported(document(pose(1, **MACHINE)), pseudo="human")
-    assert taken["warnings"] == ["1 poses that a machine made are taken for a person's"]
+    assert taken["warnings"] == ["1 pose of a machine taken for a person's, the first /annotations/0"]
     assert video.labels()[1, 1]["source"] == "human"
 
 

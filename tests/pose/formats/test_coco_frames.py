@@ -140,7 +140,7 @@ def test_the_number_of_the_first_frame_may_be_anything():
 def test_a_frame_index_beside_another_number_is_told_of():
     poses = read(document("3.png", "4.png", frame_index=[3, 5]))
     assert list(poses.labels[1].frames) == [3, 4]
-    assert "1 images have a frame_index other than" in poses.warnings[0]
+    assert "1 image with a frame_index other than" in poses.warnings[0]
     assert "/images/1" in poses.warnings[0]
 
 

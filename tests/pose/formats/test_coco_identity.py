@@ -168,6 +168,17 @@ def test_what_is_no_identity_is_no_identity(value):
     assert frames(*attributes(value, value)) == {1: [0, 10]}
 
 
+def test_names_are_short_and_plain_and_stay_apart():
+    long = "m" * 300
+    poses = read({"track_id": "a\0b\n c"}, {"track_id": long + "1"}, {"track_id": long + "2"})
+    assert sorted(poses.labels) == [1, 2, 3]
+    assert poses.names[1] == "a b c"
+    assert len({*poses.names.values()}) == 3
+    assert max(map(len, poses.names.values())) == 100
+    by_category = read({}, {"category_id": 2}, categories=categories(long + "1", "\0" + long))
+    assert len({*by_category.names.values()}) == 2
+
+
 def test_a_machines_poses_that_are_skipped_need_no_identity():
     said = [{"track_id": 2}, {"source": "pseudo"}]
     data = json.dumps(document(*said, images=[0, 0])).encode()

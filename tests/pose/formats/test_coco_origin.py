@@ -72,7 +72,10 @@ def test_a_machines_pose_is_skipped_kept_apart_or_taken_when_asked(fields):
     taken = read("human", **fields)
     np.testing.assert_array_equal(taken.labels[1].score, np.ones((2, 3)))
     np.testing.assert_array_equal(taken.labels[1].radius90, np.zeros((2, 3)))
-    assert (taken.pseudo, taken.warnings) == ({}, ["1 poses that a machine made are taken for a person's"])
+    assert (taken.pseudo, taken.warnings) == (
+        {},
+        ["1 pose of a machine taken for a person's, the first /annotations/1"],
+    )
 
 
 @pytest.mark.parametrize("fields", [fields for fields in MADE_BY_MACHINES.values() if fields.get("score", 0) <= 1])
@@ -106,7 +109,7 @@ def test_points_of_a_person_and_a_machine_in_one_pose_are_parted():
     np.testing.assert_array_equal(poses.labels[1].visibility, [[2, 2, 1], [2, 0, 0]])
     assert poses.skipped == {}
     assert poses.warnings == [
-        "2 points that a machine made are left out of 1 poses with points of a person's, the first at /annotations/1"
+        "2 points of a machine left out of 1 pose with a person's as well, the first /annotations/1"
     ]
     kept = read("keep", **fields)
     np.testing.assert_array_equal(kept.labels[1].visibility, [[2, 2, 1], [2, 0, 0]])

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from pose.formats.coco import MAX_COORDINATE, CocoError, read_coco
+from pose.formats.coco import MAX_COORDINATE, CocoError, Reading, read_coco
 from pose.skeleton import Skeleton
 
 THREE = Skeleton(name="mouse", keypoints=("nose", "ear", "tail"), edges=((0, 1), (1, 2)))
@@ -224,6 +224,13 @@ def test_many_faults_are_told_together_but_not_without_end():
 def test_message_names_the_first_fault_and_counts_the_others():
     with pytest.raises(CocoError, match=r"^/annotations/0/image_id: there is no image 7 \(and 1 more\)$"):
         read({"annotations": [annotation(1, image_id=7, track_id=1), annotation(2, image_id=8, track_id=1)]})
+
+
+def test_a_file_that_holds_too_much_is_refused_while_it_is_read():
+    assert sorted(read(most_points=9).tracks) == [1, 2]
+    assert list(refusal(most_points=8)) == ["/annotations/2"]
+    machines = changed("annotations", 2, source="pseudo")
+    assert sorted(read(machines, most_points=6, reading=Reading(machine="skip")).tracks) == [1]
 
 
 def test_float32_keeps_two_decimals_of_the_largest_coordinate():

@@ -179,7 +179,7 @@ def test_points_outside_the_video_are_told_of_with_the_first_places():
     odd = {"id": 10, "image_id": 2, "category_id": 1, "track_id": 2, "keypoints": [-0.6, 3, 1, -99, -99, 0]}
     poses = read(far, odd, size=(320, 240))
     assert poses.warnings == [
-        "2 points with v > 0 lie outside the video's 320 x 240 pixels, the first nose (5000, 50) at "
+        "2 points with v > 0 outside the video's 320 x 240 pixels, the first nose (5000, 50) at "
         "/annotations/1/keypoints/0, nose (-0.6, 3) at /annotations/2/keypoints/0"
     ]
     np.testing.assert_array_equal(poses.labels[2].xy[0, 0], [5000, 50])
@@ -191,6 +191,4 @@ def test_points_at_the_origin_are_told_of():
         zeros, {**zeros, "id": 10, "image_id": 2}, {**zeros, "id": 11, "track_id": 3, "keypoints": [0, 0, 0, 9, 9, 2]}
     )
     (warning,) = poses.warnings
-    assert warning.startswith(
-        "2 points lie at (0, 0) with v > 0, the first nose (0, 0) at /annotations/1/keypoints/0, "
-    )
+    assert warning.startswith("2 points at (0, 0) with v > 0, the first nose (0, 0) at /annotations/1/keypoints/0, ")
