@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
-.venv/.ready: pyproject.toml constraints.txt scripts/setup
+.venv/.ready: pyproject.toml constraints.txt scripts/setup scripts/uv_install.py
 	@scripts/setup
 
 .PHONY: help setup demo up test chaos lint format picture clean

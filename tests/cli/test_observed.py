@@ -144,7 +144,7 @@ def test_a_job_can_be_followed_from_the_request_to_the_worker(observed):
         for line in observed.log("api")
         if line["message"] == "job is queued" and line["request_id"] == observed.named
     ]
-    assert (queued["job_id"], queued["job_kind"], queued["queue"]) == (observed.job["id"], "propagate", "gpu")
+    assert (queued["job_id"], queued["job_kind"], queued["queue"]) == (observed.job["id"], "propagate", "gpu-quick")
     mine = [line for line in observed.log("worker") if line.get("job_id") == observed.job["id"]]
     assert [line["message"] for line in mine] == ["job begins", "job ends"]
     assert {(line["job_kind"], line["attempt"]) for line in mine} == {("propagate", 1)}
