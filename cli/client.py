@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -69,15 +69,19 @@ class Client:
         url = f"/projects/{project_id}/videos"
         return self._send("POST", url, params={"filename": path.name}, content=pieces()).json()
 
-    def wait(self, job_id: int, show: Callable[[float, str], None]) -> Any:
+    def wait(self, job_id: int, show: Callable[[Mapping[str, Any]], None]) -> Any:
         """Follow a job to its end and give it.
+
+        Args:
+            job_id: The job.
+            show: Called with the job as it is now, again and again.
 
         Raises:
             JobError: It failed or was cancelled.
         """
         while True:
             job = self.get(f"/jobs/{job_id}")
-            show(job["progress"], job["stage"])
+            show(job)
             if job["state"] == "succeeded":
                 return job
             if job["state"] in ("failed", "cancelled"):

@@ -21,7 +21,8 @@ from pycocotools.coco import COCO
 from rich.console import Console
 from rich.table import Table
 
-from cli.client import Client
+from cli.client import ApiError, Client, JobError
+from cli.demo_steps import Show, Step, Steps
 from cli.sample import write_sample
 from pose.drawing import contact_sheet, overlay
 from pose.formats.coco import CocoPoses, check_coco, read_coco
@@ -37,6 +38,18 @@ EVERY = 20
 
 ENGINES = ("linear", "flow", "stdpose")
 
+#: What they take was measured on two quiet cores of a processor without bf16.
+STEPS = (
+    Step("render a video of a walking person, with exact truth", 3),
+    Step("start the service", 3),
+    Step("upload the video and ingest it", 4),
+    Step(f"label every {EVERY}th frame, as an annotator would", 1),
+    Step("fill in the other frames by linear interpolation, and export COCO", 2),
+    Step("fill them in by optical flow, and export COCO", 4),
+    Step("fit stdpose to the video, fill them in with it, and export COCO", 70),
+    Step("draw the result", 4),
+)
+
 _SCENE = SceneSpec(seed=8, kind="person", num_frames=121, width=640, height=360, action="walk")
 _SHEET_FRAMES = 12
 
@@ -49,23 +62,46 @@ def demo(
     """Render a video, label keyframes, propagate, export and check COCO, compare with the truth, draw the result."""
     began = time.monotonic()
     shutil.rmtree(output, ignore_errors=True)
-    with _step("render a video of a walking person, with exact truth"):
+    console.print(
+        "The demo labels a few frames of a rendered video and has the other ones filled in, by a service of its own."
+    )
+    try:
+        _demo(output, Steps(console, STEPS))
+    except (ApiError, JobError, RuntimeError) as error:
+        typer.echo(f"the demo cannot go on: {error}\nthe service's log is {output / 'service.log'}", err=True)
+        raise typer.Exit(1) from error
+    console.print(f"done in {time.monotonic() - began:.0f} s. To label videos of your own: make up")
+
+
+def _demo(output: Path, steps: Steps) -> None:
+    with steps.next():
         video, truth_file = write_sample(_SCENE, output / "sample")
     truth = read_coco(truth_file.read_bytes())
     keyframes = {number: _keyframes(track) for number, track in truth.tracks.items()}
-    with _service(output / "data") as client:
-        exports = {engine: _loop(client, video, truth.skeleton, keyframes, engine) for engine in ENGINES}
     made: dict[str, CocoPoses] = {}
-    for engine, data in exports.items():
-        file = output / f"{engine}.json"
-        file.write_bytes(data)
-        made[engine] = _verified(file, data)
-    with _step("draw the result"):
-        pictures = draw(video, made[ENGINES[-1]], keyframes, output)
+    with _service(output / "data", steps) as client:
+        project, url = _labelled(client, steps, video, truth.skeleton, keyframes)
+        for engine in ENGINES:
+            file = output / f"{engine}.json"
+            with steps.next() as show:
+                file.write_bytes(_propagated(client, show, project, url, engine))
+            made[engine] = _verified(file)
+    with steps.next():
+        film, sheet = draw(video, made[ENGINES[-1]], keyframes, output)
     console.print(_results(truth, made, keyframes))
-    for path in (output / f"{ENGINES[-1]}.json", *pictures):
-        console.print(f"  {path}")
-    console.print(f"done in {time.monotonic() - began:.1f} s")
+    labelled = sum(map(len, keyframes.values()))
+    filled = sum(map(len, truth.tracks.values())) - labelled
+    console.print(f"From {labelled} labelled frames {filled} were filled in. What was made:")
+    for path, what in (
+        (video, "the video, rendered, so that the truth is known"),
+        (
+            output / f"{ENGINES[-1]}.json",
+            f"all poses as COCO keypoints, those of {ENGINES[-1]} between the labelled ones",
+        ),
+        (film, "the video with the poses drawn on it"),
+        (sheet, f"{_SHEET_FRAMES} frames of it"),
+    ):
+        console.print(f"  {path}  [dim]{what}[/dim]", soft_wrap=True)
 
 
 def draw(video: Path, poses: CocoPoses, keyframes: dict[int, Track], folder: Path) -> tuple[Path, Path]:
@@ -95,16 +131,16 @@ def _keyframes(track: Track) -> Track:
 
 
 @contextmanager
-def _service(data_dir: Path) -> Iterator[Client]:
-    """A service on a free port, with a worker, stopped after the block."""
+def _service(data_dir: Path, steps: Steps) -> Iterator[Client]:
+    """A service on a free port, with its workers, stopped after the block."""
     command = [sys.executable, "-m", "cli.main", "up", "--json", "--port", "0", "--data-dir", str(data_dir)]
-    with _step("start the service"), (data_dir.parent / "service.log").open("wb") as log:
+    with steps.next(), (data_dir.parent / "service.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert server.stdout is not None
         greeting = server.stdout.readline()
     try:
         if not greeting:
-            raise RuntimeError(f"the service did not start; see {data_dir.parent / 'service.log'}")
+            raise RuntimeError("the service did not start")
         about = json.loads(greeting)
         with Client(about["address"], about["key"]) as client:
             yield client
@@ -114,25 +150,35 @@ def _service(data_dir: Path) -> Iterator[Client]:
         server.stdout.close()
 
 
-def _loop(client: Client, video: Path, skeleton: Skeleton, keyframes: dict[int, Track], engine: str) -> bytes:
-    """Go once round the loop in a project of its own; gives the export."""
-    project = client.post("/projects", {"name": f"demo {engine}", "skeleton": _schema(skeleton)})
-    with _step(f"{engine}: upload and ingest"):
+def _labelled(
+    client: Client, steps: Steps, video: Path, skeleton: Skeleton, keyframes: dict[int, Track]
+) -> tuple[int, str]:
+    """Upload a video to a project of its own and label its keyframes.
+
+    Returns:
+        The project and the video's path in the API.
+    """
+    with steps.next() as show:
+        project = client.post("/projects", {"name": "demo", "skeleton": _schema(skeleton)})
         uploaded = client.upload(project["id"], video)
-        client.wait(uploaded["ingest_job_id"], _quiet)
+        client.wait(uploaded["ingest_job_id"], show)
     url = f"/videos/{uploaded['id']}"
-    with _step(f"{engine}: label {sum(map(len, keyframes.values()))} keyframes"):
+    with steps.next():
         labels = []
         for track in keyframes.values():
             subject = client.post(f"{url}/tracks", {"name": "subject"})
             labels += _labels(subject["id"], track)
         client.put(f"{url}/labels", {"labels": labels})
-    with _step(f"{engine}: propagate"):
-        job = client.post(f"{url}/propagations", {"engine": engine, "adapt": engine == "stdpose"})
-        client.wait(job["id"], _quiet)
-    with _step(f"{engine}: export COCO"):
-        job = client.wait(client.post(f"/projects/{project['id']}/exports", {"format": "coco"})["id"], _quiet)
-        return client.read(f"/exports/{job['result']['export_id']}/content")
+    return int(project["id"]), url
+
+
+def _propagated(client: Client, show: Show, project: int, url: str, engine: str) -> bytes:
+    """Fill in the other frames with an engine; gives the export, in which the newest poses stand."""
+    job = client.post(f"{url}/propagations", {"engine": engine, "adapt": engine == "stdpose"})
+    client.wait(job["id"], show)
+    export = client.post(f"/projects/{project}/exports", {"format": "coco"})
+    job = client.wait(export["id"], lambda job: None)
+    return client.read(f"/exports/{job['result']['export_id']}/content")
 
 
 def _schema(skeleton: Skeleton) -> dict[str, Any]:
@@ -154,10 +200,11 @@ def _labels(track_id: int, track: Track) -> list[dict[str, Any]]:
     ]
 
 
-def _verified(file: Path, data: bytes) -> CocoPoses:
+def _verified(file: Path) -> CocoPoses:
     """Read an export back the way others do: pycocotools must load it, our checker must find nothing wrong."""
     with contextlib.redirect_stdout(io.StringIO()):
         loaded = COCO(str(file))
+    data = file.read_bytes()
     wrong = [finding for finding in check_coco(data) if finding.severity == "error"]
     if wrong:
         raise RuntimeError(f"{file}: {wrong[0].pointer}: {wrong[0].sentence}")
@@ -178,14 +225,3 @@ def _results(truth: CocoPoses, made: dict[str, CocoPoses], keyframes: dict[int, 
             f"{summary.pck[0.1]:.1%}",
         )
     return table
-
-
-@contextmanager
-def _step(what: str) -> Iterator[None]:
-    began = time.monotonic()
-    yield
-    console.print(f"  ✓ {what} [dim]({time.monotonic() - began:.1f} s)[/dim]")
-
-
-def _quiet(progress: float, stage: str) -> None:
-    """Take no notice."""
