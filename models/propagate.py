@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from models.absence import propagate_around
 from models.cuts import Cuts
 from models.engines.engine import Engine, FrameSource
 from models.registry import PropagationError, resolve
@@ -86,9 +87,10 @@ def propagate_segment(engine: Engine, video: FrameSource, keyframes: Track, segm
     """Poses on every frame of a segment, with nothing carried across a cut.
 
     Each shot is propagated as a video of its own, from the labels on its frames. A keypoint that is labelled on no
-    frame of a shot is absent there: visibility, place, score and radius are 0. Cuts are looked for outward from the
-    segment, up to the labels around it, or ``CONTEXT`` frames far where there is none. So the result depends on the
-    frames and the labels next to the segment in time, as that of an engine does, and not on what ``cuts`` knows.
+    frame of a shot, or absent (see ``models.absence``), is not known: visibility, place, score and radius are 0. Cuts
+    are looked for outward from the segment, up to the labels around it, or ``CONTEXT`` frames far where there is none.
+    So the result depends on the frames and the labels next to the segment in time, as that of an engine does, and not
+    on what ``cuts`` knows.
 
     Args:
         engine: What propagates within shots.
@@ -105,7 +107,7 @@ def propagate_segment(engine: Engine, video: FrameSource, keyframes: Track, segm
         if len(labels):
             shot = video if (start, stop) == (0, video.num_frames) else Shot(video, start, stop)
             moved = replace(labels, frames=labels.frames - start)
-            poses = engine.propagate(shot, moved, Segment(piece.start - start, piece.stop - start))
+            poses = propagate_around(engine, shot, moved, Segment(piece.start - start, piece.stop - start))
             parts.append(replace(poses, frames=piece.frames))
         else:
             parts.append(blank(piece.frames, keyframes.num_keypoints))
@@ -130,7 +132,7 @@ def _shot_edges(video: FrameSource, near: Track, segment: Segment, cuts: Cuts) -
 
 
 def _check(track_id: int, labels: Track, num_frames: int) -> None:
-    if not labels.visibility.any():
+    if not labels.said.any():
         raise PropagationError(f"track {track_id} has no labelled point on any keyframe")
     outside = labels.frames[(labels.frames < 0) | (labels.frames >= num_frames)]
     if len(outside):

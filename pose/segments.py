@@ -59,7 +59,7 @@ def anchors(keyframes: Track, frames: np.ndarray) -> Anchors:
     """Find each keypoint's neighbouring labels in time.
 
     Args:
-        keyframes: The labels, ``(L, K)``; a label with visibility 0 anchors nothing.
+        keyframes: The labels, ``(L, K)``; a label with visibility 0 anchors nothing, be the point absent or not.
         frames: ``(F,)`` ascending frame indices.
     """
     before = np.full((len(frames), keyframes.num_keypoints), -1, dtype=np.int64)
@@ -76,18 +76,41 @@ def anchors(keyframes: Track, frames: np.ndarray) -> Anchors:
     return Anchors(before, after)
 
 
+def vacant(keyframes: Track, frames: np.ndarray) -> np.ndarray:
+    """Where labels leave no room for a pose: ``(F, K)`` bool.
+
+    That is on a frame on which a point is absent; from one such frame to the next, where no label of a pose lies
+    between; and before the first label or after the last one, where that is an absence.
+
+    Args:
+        keyframes: The labels, ``(L, K)``.
+        frames: ``(F,)`` ascending frame indices.
+    """
+    empty = np.zeros((len(frames), keyframes.num_keypoints), dtype=bool)
+    for k in np.flatnonzero(keyframes.absent.any(axis=0)):
+        rows = np.flatnonzero(keyframes.said[:, k])
+        labelled = keyframes.frames[rows]
+        # Beyond the labels nothing speaks against what the label at the end says.
+        absent = keyframes.absent[rows, k]
+        left = np.searchsorted(labelled, frames, side="right") - 1
+        right = np.searchsorted(labelled, frames, side="left")
+        empty[:, k] = absent[np.maximum(left, 0)] & absent[np.minimum(right, len(rows) - 1)]
+    return empty
+
+
 def relevant(keyframes: Track, segment: Segment) -> Track:
     """Only the labels that a segment's poses may depend on: each keypoint's neighbours in time.
 
-    Engines are given nothing else, so a segment has to be computed again only when one of these labels changed.
+    Engines are given nothing else, so a segment has to be computed again only when one of these labels changed. That a
+    point is absent is a label as its place is one: nothing beyond it matters.
 
     Returns:
         Labels from the last one at or before ``segment.start`` to the first one at or after ``segment.stop``, by
         keypoint; a frame that keeps no keypoint is left out.
     """
-    spans = []
+    spans, said = [], keyframes.said
     for k in range(keyframes.num_keypoints):
-        rows = np.flatnonzero(keyframes.visibility[:, k])
+        rows = np.flatnonzero(said[:, k])
         labelled = keyframes.frames[rows]
         first = max(int(np.searchsorted(labelled, segment.start, side="right")) - 1, 0)
         last = int(np.searchsorted(labelled, segment.stop, side="left")) + 1
@@ -98,10 +121,4 @@ def relevant(keyframes: Track, segment: Segment) -> Track:
     keep = np.zeros(part.visibility.shape, dtype=bool)
     for k, rows in enumerate(spans):
         keep[np.searchsorted(near, rows), k] = True
-    return Track(
-        frames=part.frames,
-        xy=np.where(keep[..., None], part.xy, 0),
-        visibility=np.where(keep, part.visibility, 0),
-        score=np.where(keep, part.score, 0),
-        radius90=np.where(keep, part.radius90, 0),
-    )
+    return part.without(~keep)

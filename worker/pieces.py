@@ -145,4 +145,6 @@ def _digest(made_by: str, video: Video, segment: Segment, keyframes: Track) -> s
     """What a segment's poses depend on, as a digest: equal digests mean equal poses."""
     digest = hashlib.sha256(f"{made_by} cuts {shots.VERSION} {video.proxy_sha256} {segment}".encode())
     digest.update(npy.encode(keyframes))
+    if keyframes.absent.any():
+        digest.update(keyframes.absent.tobytes())
     return digest.hexdigest()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -29,30 +29,45 @@ class Labels:
         tracks: ``(L,)`` int64 track numbers.
         keypoints: ``(L, K, 3)`` float32 x, y, visibility.
         revisions: ``(L,)`` int64 revision that last changed each label.
+        absent: ``(L, K)`` bool, which points are absent; none where it is not given. Their visibility is 0.
     """
 
     frames: np.ndarray
     tracks: np.ndarray
     keypoints: np.ndarray
     revisions: np.ndarray
+    absent: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+
+    def __post_init__(self) -> None:
+        if self.absent.shape == (0,):
+            object.__setattr__(self, "absent", np.zeros(self.keypoints.shape[:2], dtype=bool))
 
     def __len__(self) -> int:
         return len(self.frames)
 
+    @property
+    def said(self) -> np.ndarray:
+        """``(L, K)`` bool, where a point is labelled: its place, or that it is absent."""
+        said: np.ndarray = (self.keypoints[..., 2] > 0) | self.absent
+        return said
+
+    def select(self, rows: np.ndarray) -> Labels:
+        """Those that ``rows``, a boolean mask or positions, picks."""
+        return Labels(
+            self.frames[rows], self.tracks[rows], self.keypoints[rows], self.revisions[rows], self.absent[rows]
+        )
+
     def track(self, number: int) -> Track:
         """The labels of one track; frames on which nothing is labelled any more are left out."""
-        mine = (self.tracks == number) & (self.keypoints[..., 2] > 0).any(axis=1)
-        return Track.labelled(self.frames[mine], self.keypoints[mine])
+        mine = (self.tracks == number) & self.said.any(axis=1)
+        return Track.labelled(self.frames[mine], self.keypoints[mine], self.absent[mine])
 
     def by_track(self) -> dict[int, Labels]:
         """The labels of each track, by number: sorted once, since there can be as many tracks as labels."""
         order = np.argsort(self.tracks, kind="stable")
         numbers, starts = np.unique(self.tracks[order], return_index=True)
-        parts = zip(
-            *(np.split(column[order], starts[1:]) for column in (self.frames, self.tracks, self.keypoints)),
-            np.split(self.revisions[order], starts[1:]),
-            strict=True,
-        )
+        columns = (self.frames, self.tracks, self.keypoints, self.revisions, self.absent)
+        parts = zip(*(np.split(column[order], starts[1:]) for column in columns), strict=True)
         return dict(zip(numbers.tolist(), (Labels(*part) for part in parts), strict=False))
 
 
@@ -89,7 +104,7 @@ def read(
     rows = session.execute(statement, {name: value for name, value in given.items() if value is not None}).all()
     if most is not None and len(rows) > most:
         raise More
-    frames, tracks_, points, revisions = zip(*rows, strict=True) if rows else ((), (), (), ())
+    frames, tracks_, points, revisions, absent = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     width = num_keypoints * 3 * _POINT.itemsize
     keypoints = np.frombuffer(b"".join(each.ljust(width, b"\0") for each in points), dtype=_POINT)
     return Labels(
@@ -97,7 +112,19 @@ def read(
         tracks=np.array(tracks_, dtype=np.int64),
         keypoints=keypoints.reshape(-1, num_keypoints, 3),
         revisions=np.array(revisions, dtype=np.int64),
+        absent=_absent(absent, num_keypoints),
     )
+
+
+def _absent(rows: Sequence[bytes | None], size: int) -> np.ndarray:
+    """``(L, K)``; a subject that was absent before keypoints were added lacks those too."""
+    absent = np.zeros((len(rows), size), dtype=bool)
+    for index, row in enumerate(rows):
+        if row is not None:
+            points = np.frombuffer(row, dtype=np.uint8).astype(bool)
+            absent[index, : len(points)] = points
+            absent[index, len(points) :] = points.all()
+    return absent
 
 
 def reach(session: Session, video_id: int, *, start: int, stop: int, most: int, revision: int | None = None) -> int:
@@ -111,7 +138,7 @@ def reach(session: Session, video_id: int, *, start: int, stop: int, most: int, 
 
 
 @cache
-def _statement(*, until: bool, past: bool, some: bool, limited: bool) -> Select[int, int, bytes, int]:
+def _statement(*, until: bool, past: bool, some: bool, limited: bool) -> Select[int, int, bytes, int, bytes | None]:
     """What reads labels; putting it together takes as long as reading one."""
     video_id: BindParameter[int] = bindparam("video_id")
     latest = (
@@ -129,7 +156,7 @@ def _statement(*, until: bool, past: bool, some: bool, limited: bool) -> Select[
         latest = latest.order_by(Label.frame_index, Label.track_number).limit(bindparam("room"))
     newest = latest.subquery()
     return (
-        select(Label.frame_index, Label.track_number, Label.keypoints, Label.revision)
+        select(Label.frame_index, Label.track_number, Label.keypoints, Label.revision, Label.absent)
         .join(
             newest,
             (Label.frame_index == newest.c.frame_index)
@@ -186,12 +213,13 @@ def append(
         tracks=[int(number) for number in np.unique(labels.tracks)],
     )
     place = {key: index for index, key in enumerate(zip(present.frames, present.tracks, strict=True))}
-    before = np.zeros_like(labels.keypoints)
+    before, before_absent = np.zeros_like(labels.keypoints), np.zeros_like(labels.absent)
     for index, key in enumerate(zip(labels.frames, labels.tracks, strict=True)):
         if key in place:
-            before[index] = present.keypoints[place[key]]
+            before[index], before_absent[index] = present.keypoints[place[key]], present.absent[place[key]]
     after = np.where(said[..., None], labels.keypoints, before).astype(_POINT)
-    after[after[..., 2] == 0] = 0
+    absent = np.where(said, labels.absent, before_absent)
+    after[(after[..., 2] == 0) | absent] = 0
     changed = said.astype(np.uint8)
     corrects = corrects or {}
     session.execute(
@@ -204,6 +232,7 @@ def append(
                 "revision": revision,
                 "keypoints": after[index].tobytes(),
                 "changed": changed[index].tobytes(),
+                "absent": absent[index].astype(np.uint8).tobytes() if absent[index].any() else None,
                 "corrects_run_id": corrects.get(index),
             }
             for index in range(len(labels))

@@ -141,7 +141,7 @@ def write(
     check_fresh(session, video, sheet.labels, present, if_match)
     numbers = _numbers(session, video, poses)
     labels = replace(sheet.labels, tracks=np.array([numbers[int(n)] for n in sheet.labels.tracks], dtype=np.int64))
-    said = labels.keypoints[..., 2] > 0
+    said = labels.said
     gone = _gone(session, video, labels, poses) if wanted.mode == "replace" else None
     if gone is not None:
         said = np.ones((len(labels) + len(gone), said.shape[1]), dtype=bool)
@@ -196,7 +196,7 @@ def _gone(session: Session, video: Video, labels: Labels, poses: CocoPoses) -> L
     size = labels.keypoints.shape[1]
     there = history.read(session, video.id, size, start=int(frames.min()), stop=int(frames.max()) + 1)
     kept = {*zip(labels.frames.tolist(), labels.tracks.tolist(), strict=True)}
-    known = (there.keypoints[..., 2] > 0).any(axis=1) & np.isin(there.frames, frames)
+    known = there.said.any(axis=1) & np.isin(there.frames, frames)
     pairs = zip(there.frames.tolist(), there.tracks.tolist(), strict=True)
     rows = [row for row, place in enumerate(pairs) if known[row] and place not in kept]
     return Labels(
@@ -208,7 +208,7 @@ def _gone(session: Session, video: Video, labels: Labels, poses: CocoPoses) -> L
 
 
 def _joined(one: Labels, other: Labels) -> Labels:
-    names = ("frames", "tracks", "keypoints", "revisions")
+    names = ("frames", "tracks", "keypoints", "revisions", "absent")
     return Labels(**{name: np.concatenate([getattr(one, name), getattr(other, name)]) for name in names})
 
 
@@ -220,6 +220,7 @@ def _labels(known: dict[int, Track], count: int) -> Labels:
         tracks=np.repeat(np.array([*known], dtype=np.int64), length),
         keypoints=np.concatenate(poses or [np.zeros((0, count, 3))]).astype(np.float32),
         revisions=np.zeros(sum(length), dtype=np.int64),
+        absent=np.concatenate([track.absent for track in known.values()] or [np.zeros((0, count), dtype=bool)]),
     )
 
 

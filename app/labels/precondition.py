@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import FieldProblem, Stale, invalid
 from app.labels import history
+from app.labels.absences import absences
 from app.labels.history import Labels
 from app.tables import Video
 
@@ -69,6 +70,7 @@ def _conflicts(session: Session, video: Video, yours: Labels, if_match: int) -> 
                     "track_id": int(key[1]),
                     "yours": yours.keypoints[index].tolist(),
                     "theirs": theirs.keypoints[other].tolist(),
+                    **absences(yours=yours.absent[index], theirs=theirs.absent[other]),
                     "revision": int(theirs.revisions[other]),
                 }
             )

@@ -9,12 +9,15 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from pydantic import BaseModel, ConfigDict
 
 from app.errors import FieldProblem, Invalid, Malformed, invalid
 
 MAX_LABELS = 20_000
+
+#: Most keypoints that a label names as absent.
+MAX_POINTS = 4096
 
 Keypoint = tuple[float, float, Annotated[float, Meta(ge=0, le=2, description="0, 1 or 2")]]
 Layer = Literal["human", "pseudo", "merged"]
@@ -26,12 +29,14 @@ Body = TypeVar("Body")
 class LabelIn(Struct, forbid_unknown_fields=True):
     """What a person says of one track on one frame.
 
-    ``keypoints`` has an entry for each keypoint of the skeleton; v = 0 says nothing about that point here.
+    ``keypoints`` has an entry for each keypoint of the skeleton; v = 0 says nothing about that point here. ``absent``
+    says what is not here: ``true`` the subject, or the keypoints of these numbers, counted from 0.
     """
 
     frame_index: Annotated[int, Meta(ge=0, le=2**53)]
     track_id: Annotated[int, Meta(ge=1, le=2**53)]
-    keypoints: list[Keypoint]
+    keypoints: list[Keypoint] | UnsetType = UNSET
+    absent: bool | Annotated[list[Annotated[int, Meta(ge=0, le=2**53)]], Meta(max_length=MAX_POINTS)] = False
     corrects_run_id: Annotated[int, Meta(ge=1, le=2**53)] | None = None
 
 
@@ -42,7 +47,11 @@ class LabelsIn(Struct, forbid_unknown_fields=True):
 
 
 class LabelOut(Struct, omit_defaults=True):
-    """A pose of one track on one frame."""
+    """A pose of one track on one frame.
+
+    ``absent`` is there where a person said that something is not here: ``true`` for the subject, else the numbers of
+    the keypoints, counted from 0.
+    """
 
     frame_index: int
     track_id: int
@@ -54,6 +63,7 @@ class LabelOut(Struct, omit_defaults=True):
     keypoint_scores: list[float] | None = None
     keypoint_radius90: list[float] | None = None
     keypoint_sources: list[Source | None] | None = None
+    absent: Literal[True] | list[int] | None = None
 
 
 class LabelsOut(Struct):

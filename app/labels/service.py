@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from msgspec import UNSET
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -30,7 +31,8 @@ def put(
     Args:
         session: The transaction.
         video: Whose labels.
-        labels: What a person says; a point with v = 0 says nothing, so what was labelled before stays.
+        labels: What a person says of where points are, and which are absent. A point with v = 0 says nothing, so what
+            was labelled before stays.
         key_id: Who says it.
         if_match: The revision the person saw; None to write whatever the present one is.
 
@@ -67,7 +69,7 @@ def delete(
     check_fresh(session, video, present, revision, if_match)
     said = np.zeros(present.keypoints.shape[:2], dtype=bool)
     said[:, list(keypoints) or slice(None)] = True
-    if not (present.keypoints[..., 2] * said).any():
+    if not (present.said & said).any():
         return Written(revision=revision, written=0)
     revision = history.begin(session, video, "delete", key_id)
     gone = Labels(present.frames, present.tracks, np.zeros_like(present.keypoints), present.revisions)
@@ -89,7 +91,7 @@ def _write(
         check_fresh(session, video, labels, history.lock(session, video), if_match)
     revision = history.begin(session, video, kind, key_id)
     corrects = {index: label.corrects_run_id for index, label in enumerate(asked) if label.corrects_run_id is not None}
-    history.append(session, video.id, revision, labels, said=labels.keypoints[..., 2] > 0, corrects=corrects)
+    history.append(session, video.id, revision, labels, said=labels.said, corrects=corrects)
     return Written(revision=revision, written=len(labels))
 
 
@@ -106,26 +108,61 @@ def _check(session: Session, video: Video, labels: Sequence[LabelIn]) -> Labels:
             errors.append((f"{here}/frame_index", f"the video has the frames 0 to {video.num_frames - 1}"))
         if label.track_id not in numbers:
             errors.append((f"{here}/track_id", f"the video has no track {label.track_id}"))
-        if len(label.keypoints) != size:
+        if label.keypoints is not UNSET and len(label.keypoints) != size:
             errors.append((f"{here}/keypoints", f"{len(label.keypoints)} keypoints; the skeleton has {size}"))
         first = seen.setdefault((label.frame_index, label.track_id), index)
         if first != index:
             errors.append((here, f"the same frame and track as /labels/{first}"))
     _raise(errors)
+    nowhere: list[tuple[float, float, float]] = [(0.0, 0.0, 0.0)] * size
     _check_corrected(session, video, labels)
     parsed = Labels(
         frames=np.array([label.frame_index for label in labels], dtype=np.int64),
         tracks=np.array([label.track_id for label in labels], dtype=np.int64),
-        keypoints=np.array([label.keypoints for label in labels], dtype=np.float64).reshape(len(labels), size, 3),
+        keypoints=np.array(
+            [nowhere if label.keypoints is UNSET else label.keypoints for label in labels], dtype=np.float64
+        ).reshape(len(labels), size, 3),
         revisions=np.zeros(len(labels), dtype=np.int64),
+        absent=_absent(labels, size),
     )
     _check_coordinates(parsed, lambda index, k: f"/labels/{index}/keypoints/{k}")
     v = parsed.keypoints[..., 2]
     odd = np.argwhere(~np.isin(v, (0, 1, 2)))
     _raise([(f"/labels/{i}/keypoints/{k}/2", f"visibility is 0, 1 or 2, not {v[i, k]:g}") for i, k in odd])
-    silent = ~(parsed.keypoints[..., 2] > 0).any(axis=1)
-    _raise([(f"/labels/{index}/keypoints", "no keypoint is labelled here") for index in np.flatnonzero(silent)])
+    _check_absent(parsed, labels)
+    silent = ~parsed.said.any(axis=1)
+    sentence = "no keypoint is labelled here, nor said to be absent"
+    _raise([(f"/labels/{index}/keypoints", sentence) for index in np.flatnonzero(silent)])
     return parsed
+
+
+def _absent(labels: Sequence[LabelIn], size: int) -> np.ndarray:
+    """``(L, K)`` bool, which points the labels say are absent."""
+    absent = np.zeros((len(labels), size), dtype=bool)
+    for index, label in enumerate(labels):
+        if isinstance(label.absent, bool):
+            absent[index] = label.absent
+            continue
+        here = f"/labels/{index}/absent"
+        _raise(
+            [
+                (f"{here}/{place}", f"there is no keypoint {k}; the skeleton has the keypoints 0 to {size - 1}")
+                for place, k in enumerate(label.absent)
+                if k >= size
+            ]
+        )
+        absent[index, label.absent] = True
+    return absent
+
+
+def _check_absent(parsed: Labels, labels: Sequence[LabelIn]) -> None:
+    """A point cannot be here and absent in one label."""
+    errors = []
+    for index, k in np.argwhere((parsed.keypoints[..., 2] > 0) & parsed.absent).tolist():
+        said = labels[index].absent
+        where = "" if isinstance(said, bool) else f"/{said.index(k)}"
+        errors.append((f"/labels/{index}/absent{where}", f"keypoint {k} is said to be absent, and given a place"))
+    _raise(errors)
 
 
 def _check_corrected(session: Session, video: Video, labels: Sequence[LabelIn]) -> None:

@@ -69,8 +69,8 @@ def undo(session: Session, video: Video, revision: int, *, key_id: int | None) -
         raise Conflict(f"nothing of revision {revision} stands any more: later ones say something about each point")
     undone = history.begin(session, video, f"undo {revision}", key_id)
     if rows.any():
-        before = _before(session, video.id, revision, size, said)
-        back = Labels(said.frames[rows], said.tracks[rows], before[rows], np.full(rows.sum(), present))
+        before, absent = _before(session, video.id, revision, size, said)
+        back = Labels(said.frames[rows], said.tracks[rows], before[rows], np.full(rows.sum(), present), absent[rows])
         history.append(session, video.id, undone, back, mine[rows])
     for row in changed:
         _put_back(session, video, row, undone, size)
@@ -82,7 +82,7 @@ def undo(session: Session, video: Video, revision: int, *, key_id: int | None) -
 
 def _show_labelled(session: Session, video: Video, undone: int, labels: Labels) -> None:
     """Bring back the tracks that have labels again: a split that was undone left its track without any."""
-    labelled = np.unique(labels.tracks[(labels.keypoints[..., 2] > 0).any(axis=1)])
+    labelled = np.unique(labels.tracks[labels.said.any(axis=1)])
     for number in revisions.deleted(session, video.id) & {*labelled.tolist()}:
         revisions.change(session, session.get_one(TrackRow, (video.id, number)), undone, deleted=False)
 
@@ -91,7 +91,7 @@ def _put_back(session: Session, video: Video, row: TrackRevision, undone: int, s
     """Make a track what it was before a revision; one that has labels is not deleted."""
     track = session.get_one(TrackRow, (video.id, row.number))
     labels = history.read(session, video.id, size, tracks=[row.number])
-    labelled = bool((labels.keypoints[..., 2] > 0).any())
+    labelled = bool(labels.said.any())
     revisions.change(session, track, undone, name=row.name_before, deleted=row.deleted_before and not labelled)
 
 
@@ -122,6 +122,8 @@ def _said(session: Session, video_id: int, revision: int, size: int, undos: Mapp
         changed = np.zeros(size, dtype=bool)
         said = np.frombuffer(row.changed, dtype=np.uint8).astype(bool)
         changed[: len(said)] = said
+        # A subject that was absent lacks the keypoints that were added later too, see ``history.read``.
+        changed[len(said) :] = said.all()
         before[row.revision, index] = words[index].copy()
         back = before.get((undos.get(row.revision, 0), index))
         words[index] = np.where(changed, row.revision if back is None else back, words[index])
@@ -135,8 +137,8 @@ def _said(session: Session, video_id: int, revision: int, size: int, undos: Mapp
     )
 
 
-def _before(session: Session, video_id: int, revision: int, size: int, said: _Said) -> np.ndarray:
-    """``(L, K, 3)`` the same labels as they stood before the revision."""
+def _before(session: Session, video_id: int, revision: int, size: int, said: _Said) -> tuple[np.ndarray, np.ndarray]:
+    """``(L, K, 3)`` and ``(L, K)`` the same labels, and which points were absent, as it stood before the revision."""
     past = history.read(
         session,
         video_id,
@@ -148,7 +150,8 @@ def _before(session: Session, video_id: int, revision: int, size: int, said: _Sa
     )
     place = {key: index for index, key in enumerate(zip(past.frames, past.tracks, strict=True))}
     before = np.zeros((len(said.frames), size, 3), dtype=np.float32)
+    absent = np.zeros(before.shape[:2], dtype=bool)
     for index, key in enumerate(zip(said.frames, said.tracks, strict=True)):
         if key in place:
-            before[index] = past.keypoints[place[key]]
-    return before
+            before[index], absent[index] = past.keypoints[place[key]], past.absent[place[key]]
+    return before, absent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Required, TypedDict
 
@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.labels import history
+from app.labels.absences import absence, vacancies
 from app.labels.history import Labels
 from app.labels.schemas import LabelOut, Layer, Source
 from app.runs import packing, poses
@@ -41,7 +42,7 @@ class Layered:
     Attributes:
         number: The track's number.
         poses: The frames on which anything is known or was propagated.
-        human: ``(F, K)`` bool: points a person labelled.
+        human: ``(F, K)`` bool: points to which a person gave a place. Absent ones are those of ``poses``.
         revisions: ``(F,)`` int64 revision of the human label, 0 where there is none.
         runs: ``(F,)`` int64 run of the pseudo-label, 0 where there is none.
     """
@@ -73,7 +74,7 @@ def read(
     runs: Sequence[int] | None = None,
     most: int | None = None,
 ) -> list[Layered]:
-    """Read a window.
+    """Read a window, without a machine's poses where a point is absent, see ``pose.segments.vacant``.
 
     Args:
         session: The transaction.
@@ -88,7 +89,7 @@ def read(
         most: How many of people's labels to read; None for all.
 
     Returns:
-        The tracks that have any poses there, by number.
+        The tracks of which anything is known there, by number.
 
     Raises:
         More: People wrote more labels than that.
@@ -103,6 +104,13 @@ def read(
         pseudo = poses.read(session, storage, chosen, num_keypoints, start=start, stop=stop)
         for number in revisions.deleted(session, video.id, revision):
             pseudo.pop(number, None)
+    if pseudo:
+        empty = vacancies(session, video.id, num_keypoints, start=start, stop=stop, revision=revision)
+        pseudo = {
+            number: known
+            for number, found in pseudo.items()
+            if len((known := _known(found, empty, number, start)).runs)
+        }
     nobody = Track.empty(num_keypoints), np.zeros(0, dtype=np.int64)
     return [
         _merge(number, *human.get(number, nobody), pseudo[number])
@@ -158,10 +166,11 @@ def show(tracks: Sequence[Layered]) -> list[LabelOut]:
 def _show(track: Layered) -> list[LabelOut]:
     # Rows become lists together: one by one that takes longer than reading them.
     poses_, known = track.poses, track.poses.visibility > 0
-    by_hand = (track.human | ~known).all(axis=1) & ((track.runs == 0) | known.any(axis=1))
+    by_hand = (track.human | ~known).all(axis=1) & ((track.runs == 0) | poses_.said.any(axis=1))
     points = np.empty(known.shape, _POINT)
     points["x"], points["y"] = np.moveaxis(np.round(poses_.xy.astype(float), 4), -1, 0)
     points["v"] = poses_.visibility
+    absent = poses_.absent.any(axis=1)
     labels = [
         LabelOut(
             frame_index=frame,
@@ -175,6 +184,8 @@ def _show(track: Layered) -> list[LabelOut]:
             *(column.tolist() for column in (poses_.frames, points, by_hand, track.revisions, track.runs)), strict=True
         )
     ]
+    for row in np.flatnonzero(absent).tolist():
+        labels[row].absent = absence(poses_.absent[row])
     for row in np.flatnonzero(~by_hand).tolist():
         _tell_of_machine(labels[row], track, row)
     return labels
@@ -192,8 +203,18 @@ def _tell_of_machine(label: LabelOut, track: Layered, row: int) -> None:
 
 def _track(labels: Labels) -> tuple[Track, np.ndarray]:
     """The labels of one track, without the frames on which nothing is labelled any more."""
-    said = (labels.keypoints[..., 2] > 0).any(axis=1)
-    return Track.labelled(labels.frames[said], labels.keypoints[said]), labels.revisions[said]
+    rows: np.ndarray = np.any(labels.said, axis=1)
+    some = labels.select(rows)
+    return Track.labelled(some.frames, some.keypoints, some.absent), some.revisions
+
+
+def _known(found: PseudoLabels, empty: Mapping[int, np.ndarray], number: int, start: int) -> PseudoLabels:
+    """What is left of a track's poses without absent points, and without frames on which no point is left."""
+    left = found.poses
+    if number in empty:
+        left = left.without(empty[number][left.frames - start])
+    some: np.ndarray = np.any(left.visibility > 0, axis=1)
+    return PseudoLabels(left.select(some), found.runs[some])
 
 
 def _alone(number: int, poses_: Track, revisions: np.ndarray) -> Layered:

@@ -124,7 +124,7 @@ def _labelled_tracks(session: Session, video: Video, wanted: PropagationIn) -> l
     labels = history.read(session, video.id, size, tracks=wanted.tracks)
     labelled = (labels.keypoints[..., 2] > 0).any(axis=1)
     if wanted.keyframes is not None:
-        frames = {*labels.frames[labelled].tolist()}
+        frames = {*labels.frames[labels.said.any(axis=1)].tolist()}
         for index, frame in enumerate(wanted.keyframes):
             if frame not in frames:
                 raise invalid(f"/keyframes/{index}", f"nothing is labelled on frame {frame}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, false
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.tables.declaring import Table, now
@@ -56,7 +56,9 @@ class Label(Table):
     """What people said of a track on a frame, as it stood after one revision. Never updated, never deleted.
 
     ``keypoints`` is ``(K, 3)`` little-endian float32 x, y, visibility after the revision; ``changed`` is ``(K,)``
-    uint8, 1 where the revision said something. A tombstone is a row whose visibility is 0 where it changed.
+    uint8, 1 where the revision said something. ``absent`` is ``(K,)`` uint8, 1 where the point is absent, whose
+    visibility is then 0; None where no point is. A tombstone is a row whose visibility and absence are 0 where it
+    changed.
     """
 
     __tablename__ = "label"
@@ -64,6 +66,14 @@ class Label(Table):
         ForeignKeyConstraint(["video_id", "track_number"], ["track.video_id", "track.number"]),
         ForeignKeyConstraint(["video_id", "revision"], ["label_revision.video_id", "label_revision.revision"]),
         Index("ix_label_video_id_revision", "video_id", "revision"),
+        # Few tracks are ever absent; whoever reads a video asks which.
+        Index(
+            "ix_label_absent",
+            "video_id",
+            "track_number",
+            sqlite_where=text("absent IS NOT NULL"),
+            postgresql_where=text("absent IS NOT NULL"),
+        ),
     )
 
     video_id: Mapped[int] = mapped_column(primary_key=True)
@@ -72,4 +82,5 @@ class Label(Table):
     revision: Mapped[int] = mapped_column(primary_key=True)
     keypoints: Mapped[bytes]
     changed: Mapped[bytes]
+    absent: Mapped[bytes | None]
     corrects_run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))

@@ -239,14 +239,9 @@ def _select(labels: Labels, rows: np.ndarray) -> Labels:
     return Labels(*(getattr(labels, name)[rows] for name in _COLUMNS))
 
 
-def _said(labels: Labels) -> np.ndarray:
-    said: np.ndarray = labels.keypoints[..., 2] > 0
-    return said
-
-
 def _labelled(labels: Labels) -> np.ndarray:
     """``(L,)`` bool, which of the labels say anything."""
-    labelled: np.ndarray = np.any(_said(labels), axis=1)
+    labelled: np.ndarray = np.any(labels.said, axis=1)
     return labelled
 
 

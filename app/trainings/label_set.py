@@ -106,7 +106,10 @@ def _held_out(session: Session, video: Video, revision: int, size: int, held: Sp
         return []
     labels = history.read(session, video.id, size, revision=revision)
     tracks = {number: mine.track(number) for number, mine in labels.by_track().items()}
-    kept = {number: track.select(held.cover(video.id, track.frames)) for number, track in tracks.items()}
+    kept = {
+        number: track.select(held.cover(video.id, track.frames) & (track.visibility > 0).any(axis=1))
+        for number, track in tracks.items()
+    }
     return [
         Labelled(video, number, track, (track.visibility > 0).astype(np.float32))
         for number, track in kept.items()

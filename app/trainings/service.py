@@ -56,7 +56,7 @@ def start(session: Session, settings: Settings, caller: Caller, project: Project
     except TooFewLabels as error:
         raise Conflict(str(error)) from error
     held = Spans([*kept.all, *new])
-    left = [_select(found, ~held.cover(video, found.frames)) for video, found in labels.items()]
+    left = [found.select(~held.cover(video, found.frames)) for video, found in labels.items()]
     _check_keypoints(skeleton, left, "labelled on held-out frames only; label each on more frames first")
     snapshot = snapshots.take(session, project, videos, ended=True)
     _check_enough(sum(map(len, left)), wanted, snapshot)
@@ -120,11 +120,7 @@ def _held_out(session: Session, project: Project) -> Spans:
 def _said(labels: Labels) -> Labels:
     """Without those that were taken back."""
     said: np.ndarray = np.any(labels.keypoints[..., 2] > 0, axis=1)
-    return _select(labels, said)
-
-
-def _select(labels: Labels, rows: np.ndarray) -> Labels:
-    return Labels(labels.frames[rows], labels.tracks[rows], labels.keypoints[rows], labels.revisions[rows])
+    return labels.select(said)
 
 
 def _check_keypoints(skeleton: Skeleton, labels: Collection[Labels], why: str) -> None:

@@ -96,6 +96,8 @@ def version_of(engine: StdPoseEngine, keyframes: Mapping[int, Track], recipe: Ad
     digest = hashlib.sha256(repr(recipe or AdaptRecipe()).encode())
     for number, labels in sorted(keyframes.items()):
         digest.update(f"{number} ".encode() + npy.encode(labels))
+        if labels.absent.any():
+            digest.update(labels.absent.tobytes())
     return f"{engine.version}-{digest.hexdigest()[:12]}"
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pose.segments import Segment, anchors, plan, relevant
+from pose.segments import Segment, anchors, plan, relevant, vacant
 from pose.track import Track
 
 
@@ -64,3 +64,47 @@ def test_what_is_relevant_gives_the_same_anchors(visibility, start, length):
 def test_a_far_label_is_not_relevant(row):
     keyframes = labels([[2]] * 4, [0, 10, 20, 30])
     assert keyframes.frames[row] not in relevant(keyframes, Segment(10, 20)).frames
+
+
+def said(states, frames):
+    """Labels of points that have a place (2), are absent (-1), or of which nothing is said (0)."""
+    states = np.array(states)
+    return Track.labelled(frames, np.stack([np.zeros(states.shape)] * 2 + [np.maximum(states, 0)], axis=-1), states < 0)
+
+
+def test_there_is_no_room_between_two_absences():
+    keyframes = said([[2], [-1], [-1], [2]], [0, 3, 6, 9])
+    assert np.flatnonzero(vacant(keyframes, np.arange(12))[:, 0]).tolist() == [3, 4, 5, 6]
+
+
+def test_there_is_no_room_beyond_an_absence_at_the_end():
+    keyframes = said([[-1], [2], [-1]], [2, 4, 6])
+    assert np.flatnonzero(vacant(keyframes, np.arange(9))[:, 0]).tolist() == [0, 1, 2, 6, 7, 8]
+
+
+def test_every_keypoint_has_its_own_absences():
+    keyframes = said([[-1, 2, 0], [0, -1, 0], [-1, 0, -1]], [0, 2, 4])
+    assert vacant(keyframes, np.arange(5)).T.tolist() == [
+        [True] * 5,
+        [False, False, True, True, True],
+        [True] * 5,
+    ]
+
+
+def test_an_absence_ends_what_is_relevant():
+    keyframes = said([[2], [-1], [-1], [2]], [0, 10, 20, 30])
+    assert relevant(keyframes, Segment(0, 10)).frames.tolist() == [0, 10]
+    assert relevant(keyframes, Segment(10, 20)).frames.tolist() == [10, 20]
+    assert relevant(keyframes, Segment(20, 30)).absent.tolist() == [[True], [False]]
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([-1, 0, 2]), min_size=2, max_size=2), min_size=1, max_size=12),
+    st.integers(0, 40),
+    st.integers(1, 20),
+)
+def test_what_is_relevant_leaves_the_same_room(states, start, length):
+    keyframes = said(states, np.arange(len(states)) * 4)
+    segment = Segment(start, start + length)
+    expected = vacant(keyframes, segment.frames)
+    assert (vacant(relevant(keyframes, segment), segment.frames) == expected).all()

@@ -48,3 +48,39 @@ def test_spans_join_to_what_they_were_cut_from():
     joined = join([track.between(0, 4), track.between(4, 5), track.between(5, 9)])
     assert joined.frames.tolist() == list(range(9))
     assert (joined.xy == track.xy).all()
+
+
+def absences(frames, keypoints, absent):
+    return Track.labelled(frames, np.array(keypoints, dtype=float), np.array(absent))
+
+
+def test_an_absent_point_hides_the_one_below():
+    above = absences([1], [[[10, 10, 2], [0, 0, 0]]], [[False, True]])
+    below = labels([0, 1], [[1, 1, 2], [2, 2, 2]], [[3, 3, 2], [4, 4, 2]])
+    merged = above.over(below)
+    assert merged.visibility.tolist() == [[2, 2], [2, 0]]
+    assert merged.absent.tolist() == [[False, False], [False, True]]
+    assert merged.xy[1].tolist() == [[10, 10], [0, 0]]
+    assert merged.score[1].tolist() == [1, 0]
+
+
+def test_a_place_hides_the_absence_below():
+    above = labels([1], [[10, 10, 2], [0, 0, 0]])
+    merged = above.over(absences([1], [[[0, 0, 0]] * 2], [[True, True]]))
+    assert merged.absent.tolist() == [[False, True]]
+    assert merged.visibility.tolist() == [[2, 0]]
+
+
+def test_a_point_cannot_be_absent_and_known():
+    with pytest.raises(ValueError, match="absent is not known"):
+        absences([1], [[[10, 10, 2]]], [[True]])
+
+
+def test_absences_go_where_their_frames_go():
+    track = absences([5, 3], [[[0, 0, 0]], [[1, 1, 2]]], [[True], [False]])
+    assert track.frames.tolist() == [3, 5]
+    assert track.absent.tolist() == [[False], [True]]
+    assert track.between(4, 6).absent.tolist() == [[True]]
+    assert join([track.between(0, 4), track.between(4, 9)]).absent.tolist() == [[False], [True]]
+    assert track.said.tolist() == [[True], [True]]
+    assert not track.without(track.said).said.any()
