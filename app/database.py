@@ -21,6 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from app.database_lock import DatabaseLock
 from app.write_turn import WriteTurn
 
 _BUSY_SECONDS = 10
@@ -175,6 +176,10 @@ def _sqlite(url: str, file: str | None) -> Engine:
         cursor.close()
 
     turn = WriteTurn(Path(f"{file}-turn")) if file else None
+    if file:
+        lock = DatabaseLock(Path(file))
+        lock.share()
+        event.listen(engine, "engine_disposed", lambda _: lock.close())
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:

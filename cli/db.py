@@ -57,6 +57,9 @@ def backup(
     """Copy the database while it is in use. Copy the storage afterwards: what it holds is only ever added to."""
     try:
         copies.backup(settings(data_dir=data_dir, database_url=database_url).database, target)
+    except copies.DamagedCopy as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
     except copies.BackupError as error:
         raise UsageError(str(error)) from error
     typer.echo(f"{target} holds the database as it was")
@@ -71,7 +74,10 @@ def restore(
     """Put a copy back where no database is, and bring it to the schema of this version."""
     chosen = settings(data_dir=data_dir, database_url=database_url)
     try:
-        copies.restore(chosen.database, source)
+        copies.restore(chosen.database, source, migrate.schemas())
+    except copies.DamagedCopy as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
     except copies.BackupError as error:
         raise UsageError(str(error)) from error
     upgrade(data_dir, database_url)

@@ -86,15 +86,20 @@ def _changing(database: Database) -> Iterator[Connection]:
             driver.execute("PRAGMA foreign_keys=ON")
 
 
+def schemas() -> list[str]:
+    """The schemas that this version knows, oldest first."""
+    script = ScriptDirectory(str(Path(__file__).parent))
+    return [step.revision for step in script.walk_revisions()][::-1]
+
+
 def _current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def _check_known(connection: Connection, revision: str | None, sentence: str) -> None:
-    script = ScriptDirectory.from_config(_config(connection))
-    known = [step.revision for step in script.walk_revisions()]
+    known = schemas()
     if revision is not None and revision not in known:
-        raise UnknownSchema(f"{sentence.format(revision)}; this version has {known[-1]} to {known[0]}")
+        raise UnknownSchema(f"{sentence.format(revision)}; this version has {known[0]} to {known[-1]}")
 
 
 def _config(connection: Connection) -> Config:

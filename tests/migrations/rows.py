@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 
 from app.database import Database, connect
@@ -205,13 +204,21 @@ ROWS: dict[str, dict[str, Sequence[dict[str, Any]]]] = {
             {"id": 9, "kind": "export", "params": {}, "state": "queued", "queue": "cpu-quick", **_JOB, **_ENDED},
         ],
     },
+    "0009": {
+        "track": [{"video_id": 1, "number": 2, "name": "gone", "deleted": True}],
+        "track_revision": [
+            {
+                "video_id": 1,
+                "number": 2,
+                "revision": 2,
+                "name": "gone",
+                "deleted": True,
+                "name_before": "gone",
+                "deleted_before": False,
+            }
+        ],
+    },
 }
-
-
-def schemas() -> list[str]:
-    """The schemas that there are, oldest first."""
-    script = ScriptDirectory(str(Path(migrate.__file__).parent))
-    return [step.revision for step in script.walk_revisions()][::-1]
 
 
 def fill(connection: Connection, schema: str) -> None:
@@ -230,7 +237,7 @@ def fill(connection: Connection, schema: str) -> None:
 def filled(url: str, schema: str) -> Database:
     """A database of a schema with rows of it and of all before it in its tables."""
     database = connect(url)
-    for step in schemas():
+    for step in migrate.schemas():
         migrate.upgrade(database, step)
         with database.engine.begin() as connection:
             fill(connection, step)

@@ -12,7 +12,7 @@ from app.database import connect
 from app.labels import history
 from app.tables import Table, Video
 from migrations import apply as migrate
-from tests.migrations.rows import RECORDED, RELEASED, ROWS, contents, filled, schemas
+from tests.migrations.rows import RECORDED, RELEASED, ROWS, contents, filled
 
 #: What a step down may remove rows of, and must of no other table.
 LOSE = {"job", "job_segment", "audit"}
@@ -31,11 +31,11 @@ def test_every_table_has_rows():
     assert given >= {table.name for table in Table.metadata.sorted_tables} - {"duty"}, (
         "add rows to tests/migrations/rows"
     )
-    assert {*ROWS} <= {*schemas()}
+    assert {*ROWS} <= {*migrate.schemas()}
 
 
 def test_every_step_up_with_rows(database_url, disposed):
-    database = filled(database_url, schemas()[-1])
+    database = filled(database_url, migrate.schemas()[-1])
     disposed(database)
     assert migrate.differences(database) == []
     whole = contents(database)
@@ -49,7 +49,7 @@ def test_every_step_up_with_rows(database_url, disposed):
 
 
 def test_every_step_down_with_rows_and_up_again(database_url, disposed):
-    *below, newest = schemas()
+    *below, newest = migrate.schemas()
     database = filled(database_url, newest)
     disposed(database)
     for schema in reversed(below):
