@@ -17,7 +17,11 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.stream import Disposition
+from av.codec.context import Flags
+
+from pose.damage import DamageTracker, Decoded
+from pose.packets import Group, contiguous, decode, indexed
+from pose.video_stream import choose, remedy
 
 #: libavformat's names. Left out: whatever opens other files or URLs (hls, dash, concat, image sequences) and stills.
 DEMUXERS = ("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "gif", "flv", "asf", "ogg")
@@ -31,7 +35,19 @@ CODECS = frozenset((
 ))
 # fmt: on
 
-_OTHER_PICTURES = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+#: Codecs of which each packet is a picture, or a field of one.
+# fmt: off
+_PICTURE_A_PACKET = frozenset((
+    "h264", "hevc", "av1", "libdav1d", "vp8", "libvpx", "vp9", "libvpx-vp9", "mpeg2video", "mpeg1video", "mpegvideo",
+    "mpeg4", "mjpeg", "prores", "dnxhd", "dvvideo", "rawvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "png",
+))
+# fmt: on
+
+#: An MPEG-4 packet that says that a picture is not coded.
+_REPEATED_BYTES = 10
+
+#: Containers that do not say how many frames there are.
+_UNCOUNTED = ("mpegts", "mpeg")
 
 
 class VideoError(ValueError):
@@ -73,14 +89,19 @@ class Limits:
 
 
 class Decoder:
-    """The first video stream of a file, decoded forward in presentation order.
+    """The video stream of a file, decoded forward in presentation order.
 
-    Decoding stops at the first error, also at one that the codec could paint over, so that no frame with invented
-    content is handed out. Errors before the first frame are passed over: a stream that begins between two keyframes,
-    or one that was entered by a seek, has frames there that nobody could decode. Bit errors that leave a stream
-    valid cannot be noticed.
+    What cannot be decoded, what the codec would only paint over, and what refers to either, is given as damaged, so
+    that no frame with invented content is handed out and the frames after it keep their places, see
+    ``pose.damage.DamageTracker``. Errors before the first frame are passed over: a stream that begins between two
+    keyframes, or one that was entered by a seek, has frames there that nobody could decode. Bit errors that leave a
+    stream valid cannot be noticed.
 
     One thread at a time. Frames come in the same order, up to the same point, however many threads decode.
+
+    Attributes:
+        stream: The stream that is decoded.
+        choice: How it was chosen.
 
     Args:
         path: A local file.
@@ -98,7 +119,7 @@ class Decoder:
         self.path = Path(path)
         self._threads = threads
         self.limits = limits or Limits()
-        #: Whether the last run of ``frames`` ended at an error instead of the end of the file.
+        #: Whether the file is cut off or unreadable where the last run of ``frames`` ended.
         self.broken = False
         #: Seconds of video that are missing at the end of the file, as the last run of ``frames`` found out.
         self.missing = 0.0
@@ -121,7 +142,8 @@ class Decoder:
             )
         except (av.FFmpegError, ValueError) as error:
             raise VideoError(
-                "This is not a video that can be read. MP4, MOV, MKV, WebM, AVI, MPEG, GIF, FLV, WMV and Ogg files "
+                remedy(self.path)
+                or "This is not a video that can be read. MP4, MOV, MKV, WebM, AVI, MPEG, GIF, FLV, WMV and Ogg files "
                 "are; a still image is not, nor an MP4 or MOV recording that was cut off before its index was written."
             ) from error
         try:
@@ -131,19 +153,27 @@ class Decoder:
             raise
 
     def _select_stream(self) -> av.VideoStream:
-        streams = [s for s in self._container.streams.video if not s.disposition & _OTHER_PICTURES]
-        if not streams:
-            raise VideoError("The file has no video in it, only sound or a still image.")
-        stream = streams[0]
-        context = stream.codec_context
-        if context is None or context.name not in CODECS:
+        streams = [stream for stream in self._container.streams.video if stream.codec_context is not None]
+        readable = [stream for stream in streams if stream.codec_context.name in CODECS]
+        chosen = choose(readable)
+        if chosen is None:
+            if choose(streams) is None:
+                raise VideoError("The file has no video in it, only sound or a still image.")
             raise VideoError("The video is compressed in a way that is not supported: convert it to H.264 (MP4).")
+        stream, self.choice = chosen
+        context = stream.codec_context
         self.limits.check_size(context.width, context.height)
-        self.limits.check_length(0, (self._container.duration or 0) / 1e6)
+        self.limits.check_length(0, self._claimed_seconds())
         context.options = {"err_detect": "explode", "max_pixels": self._allocation}
+        context.flags |= Flags.output_corrupt | Flags.copy_opaque
         context.thread_type = "AUTO"
         context.thread_count = self._threads or 0
         return stream
+
+    def _claimed_seconds(self) -> float:
+        end, start = (self._container.duration or 0) / 1e6, (self._container.start_time or 0) / 1e6
+        # Pieces of a Matroska recording keep its clock, and their duration is when they end.
+        return end - start if 0 < start < end and "matroska" in self._container.format.name else end
 
     @property
     def _allocation(self) -> str:
@@ -177,53 +207,112 @@ class Decoder:
             return False
         return True
 
-    def frames(self) -> Iterator[av.VideoFrame]:
-        """Decode from here to the end of the file or the first error; ``broken`` and ``missing`` tell which.
+    def frames(self) -> Iterator[Decoded]:
+        """Decode from here to the end of the file; ``broken`` and ``missing`` tell whether it is cut off there.
+
+        Damaged frames at the end of a file that is whole are given as such. Where it is cut off nobody knows how many
+        there were: whoever wants good frames alone leaves out the damaged ones at the end.
 
         Raises:
             MemoryError: The process may not have the memory that decoding takes.
         """
         self.broken, self.missing = False, 0.0
-        # A transport stream marks packets as corrupt at each seam of its parts; there the decoder is the judge.
-        complete = self._container.format.name == "mpegts"
-        shown: int | None = None
-        newest = last_dts = -(1 << 63)
-        started = False
+        tracker = self._tracker()
+        group = Group()
         try:
-            for packet in self._container.demux(self.stream):
-                if packet.is_corrupt and not complete:
-                    if started:
-                        self.broken = True
-                        return
-                    continue
-                if packet.pts is not None and not packet.is_discard:
-                    newest = max(newest, packet.pts)
-                if packet.size:
-                    last_dts = packet.dts if packet.dts is not None else last_dts
-                else:
-                    self.missing = self._missing_seconds(newest)
-                try:
-                    decoded = packet.decode()
-                except av.FFmpegError as error:
-                    if started or not packet.size or isinstance(error, MemoryError):
-                        raise
-                    continue
-                for frame in decoded:
-                    if frame.is_corrupt:
-                        self.broken = True
-                        return
-                    if self.missing and frame.pts is not None and frame.pts > last_dts:
-                        return  # a frame to be shown before this one may be among the missing
-                    started, shown = True, frame.pts
-                    yield frame
+            yield from self._decoded(tracker, group)
         except MemoryError:
             raise
         except (av.FFmpegError, OSError):
             self.broken = True
+        yield from self._again(tracker, group)
+        yield from tracker.finish()
+        self.broken |= bool(tracker.tail) and self._container.format.name in _UNCOUNTED
+
+    def _tracker(self) -> DamageTracker:
+        context = self.stream.codec_context
+        intra = context.codec.intra_only
+        return DamageTracker(
+            silent=context.name not in _PICTURE_A_PACKET,
+            # AVI has decoding times only.
+            timed=self._container.format.name != "avi" or intra,
+            reordered=bool(context.has_b_frames),
+            interval=float(1 / (self.nominal_rate * self.time_base)),
+        )
+
+    def _decoded(self, tracker: DamageTracker, group: Group) -> Iterator[Decoded]:
+        name = self._container.format.name
+        newest = last_dts = -(1 << 63)
+        whole = True
+        # A parser takes the mark off a keyframe that is damaged; files with an index begin with one.
+        begins = name not in _UNCOUNTED and self._begins_with_keyframe()
+        for packet in self._packets(tracker):
+            if packet.pts is not None and not packet.is_discard:
+                newest = max(newest, packet.pts)
+            if packet.size:
+                last_dts = packet.dts if packet.dts is not None else last_dts
+                keyframe = packet.is_keyframe or begins
+                number = tracker.send(packet.pts, keyframe=keyframe, hidden=self._is_hidden(packet))
+                begins = False
+                # A transport stream marks packets as corrupt at each seam of its parts; there the decoder is the judge.
+                whole = name == "mpegts" or not packet.is_corrupt
+                if packet.is_corrupt and whole:
+                    tracker.doubt(number)
+                if not whole:
+                    tracker.lose(number)
+                    continue
+                packet.opaque = number
+                group.add(packet)
+            else:
+                self.missing = self._missing_seconds(newest)
+            for frame in decode(packet, tracker):
+                if self.missing and frame.pts is not None and frame.pts > last_dts:
+                    break  # a frame to be shown before this one may be among the missing
+                yield from tracker.take(frame)
+        self.broken |= not whole
+
+    def _packets(self, tracker: DamageTracker) -> Iterator[av.Packet]:
+        """The stream's packets, and last an empty one; the tracker is told of those that the demuxer passes over."""
+        name = self._container.format.name
+        if "matroska" in name:
+            return contiguous(self._container, self.stream, tracker)
+        packets = (packet for packet in self._container.demux(self.stream) if packet.size or packet.dts is None)
+        if name == "avi":
+            return indexed(packets, self.stream, self.path, tracker)
+        return packets
+
+    def _begins_with_keyframe(self) -> bool:
+        first = next(iter(self.stream.index_entries), None)
+        return first is None or first.is_keyframe
+
+    def _is_hidden(self, packet: av.Packet) -> bool:
+        name = self.stream.codec_context.name
+        if name in ("vp8", "libvpx") and not memoryview(packet)[0] & 0x10:
+            return True  # a picture that others refer to and that is never shown
+        if name == "mpeg4" and packet.size < _REPEATED_BYTES:
+            return True  # it only holds the place of a picture that came with an earlier packet
+        return packet.is_discard
+
+    def _again(self, tracker: DamageTracker, group: Group) -> Iterator[Decoded]:
+        """Decode the end of the file a second time, packet by packet: several threads drop what is behind an error."""
+        pending = tracker.pending()
+        if self.missing or not pending or not any(packet.opaque in pending for packet in group.packets):
             return
-        # An error while the decoder's queue is emptied at the end drops the frames behind it without a word. (AVI has
-        # packets without a frame, and timestamps that count packets.)
-        self.broken = shown is not None and shown < newest and self._container.format.name != "avi"
+        context = av.CodecContext.create(self.stream.codec_context.name, "r")
+        context.extradata = self.stream.codec_context.extradata
+        context.options = self.stream.codec_context.options
+        context.flags |= Flags.output_corrupt | Flags.copy_opaque
+        context.thread_count = 1
+        for packet in (*group.packets, None):
+            try:
+                frames = context.decode(packet)
+            except MemoryError:
+                raise
+            except (av.FFmpegError, OSError):
+                continue
+            for frame in frames:
+                if frame.opaque in pending:
+                    yield from tracker.take(frame)
 
     def timestamps(self) -> tuple[np.ndarray, np.ndarray]:
         """Read the packets without decoding them: what is in a file that we wrote ourselves.
@@ -237,7 +326,8 @@ class Decoder:
 
     def _missing_seconds(self, newest: int) -> float:
         name = self._container.format.name
-        until = float((newest - (self.stream.start_time or 0)) * self.time_base + 1 / self.nominal_rate)
+        first = 0 if "matroska" in name else self.stream.start_time or 0
+        until = float((newest - first) * self.time_base + 1 / self.nominal_rate)
         declared = 0.0
         if "mov" in name:
             size = self.path.stat().st_size

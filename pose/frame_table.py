@@ -10,15 +10,19 @@ import json
 import os
 import struct
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import itemgetter
 
 import av
 import numpy as np
 
+from pose.damage import Decoded, ranges_of, told
 from pose.decoder import Decoder, Limits, VideoError
+from pose.frame_times import varies
 from pose.picture import checksum, orientation
 
 __all__ = ["FrameTable", "Limits", "Scan", "VideoError", "scan"]
@@ -47,6 +51,8 @@ class FrameTable:
         damage: None, or a sentence that says where decoding broke. The frames of the table are good then, too.
         mirrored: Whether frames are mirrored left to right after turning.
         seekable: Whether ``pts`` are the file's own, so that they lead to a frame.
+        damaged: Ranges of frames that cannot be decoded, ``start <= i < stop``, ascending, with good frames in between.
+            The last good frame before, or the first one of all, is shown in their place.
         checksum: ``(F,)`` uint32 of the decoded pictures (``pose.picture.checksum``), by which a reader knows that it
             came out at the right frame; None for our own proxies, where a timestamp is proof enough.
     """
@@ -60,6 +66,7 @@ class FrameTable:
     damage: str | None = None
     mirrored: bool = False
     seekable: bool = True
+    damaged: tuple[tuple[int, int], ...] = ()
     checksum: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -72,6 +79,9 @@ class FrameTable:
             raise ValueError("the timestamps of a frame table ascend")
         if self.rotation not in (0, 90, 180, 270):
             raise ValueError(f"frames are turned by quarters, not by {self.rotation} degrees")
+        edges = np.array(self.damaged, dtype=np.int64).reshape(-1)
+        if np.any(np.diff(edges, prepend=-1, append=shape[0] + 1) <= 0) or self.damaged == ((0, shape[0]),):
+            raise ValueError(f"damaged frames {self.damaged} are no ranges of {shape[0]} frames with good ones between")
 
     @property
     def num_frames(self) -> int:
@@ -100,6 +110,24 @@ class FrameTable:
         row = int(np.searchsorted(keyframes, index, side="right"))
         return int(keyframes[row - 1]) if row else 0, int(keyframes[row]) if row < len(keyframes) else self.num_frames
 
+    @property
+    def variable_rate(self) -> bool:
+        """Whether frames are spaced unevenly, by more than the rounding of timestamps."""
+        return varies(self.times, float(self.time_base))
+
+    @property
+    def reason(self) -> str | None:
+        """A sentence or two on what is wrong with the frames; None where nothing is."""
+        return " ".join(filter(None, (self.damage, told(self.damaged, self.num_frames)))) or None
+
+    def shown(self, index: int) -> int:
+        """The frame whose picture is shown as frame ``index``: itself, or a good one where it is damaged."""
+        row = bisect_right(self.damaged, index, key=itemgetter(0)) - 1
+        if row < 0 or index >= self.damaged[row][1]:
+            return index
+        start, stop = self.damaged[row]
+        return start - 1 if start else stop
+
     def to_bytes(self) -> bytes:
         """Pack for storage; ``from_bytes`` undoes it."""
         head = json.dumps(
@@ -113,6 +141,7 @@ class FrameTable:
                 "mirrored": self.mirrored,
                 "seekable": self.seekable,
                 "checksum": self.checksum is not None,
+                **({"damaged": self.damaged} if self.damaged else {}),
             }
         ).encode()
         body = np.diff(self.pts, prepend=0).astype("<i8").tobytes() + np.packbits(self.keyframe).tobytes()
@@ -148,6 +177,7 @@ class FrameTable:
             pts=np.cumsum(np.frombuffer(body, "<i8", count), dtype=np.int64),
             keyframe=np.unpackbits(bits, count=count).astype(bool),
             checksum=np.frombuffer(body, "<u4", count, 8 * count + flags).astype(np.uint32) if has_checksum else None,
+            damaged=tuple((start, stop) for start, stop in head.pop("damaged", ())),
             **{**head, "time_base": Fraction(*head["time_base"])},
         )
 
@@ -162,7 +192,7 @@ class _Timestamps:
         self._last_pts = self._last_dts = -(1 << 63)
         self._faulty_pts = self._faulty_dts = 0
 
-    def best(self, frame: av.VideoFrame) -> int | None:
+    def best(self, frame: Decoded) -> int | None:
         if frame.dts is not None:
             self._faulty_dts += frame.dts <= self._last_dts
             self._last_dts = frame.dts
@@ -186,6 +216,8 @@ class Scan:
         self._pts: list[int] = []
         self._keyframe: list[bool] = []
         self._checksum: list[int] = []
+        self._damaged: list[int] = []
+        self._waiting: list[Decoded] = []  # damaged frames after which no good one has come yet
         self._stamps = _Timestamps()
         self._moved = 0
         self._seekable = True
@@ -212,36 +244,57 @@ class Scan:
         return max(1, round(1 / (self._decoder.nominal_rate * self._decoder.time_base)))
 
     def frames(self) -> Iterator[av.VideoFrame]:
-        """Decode the file; each frame comes when it has been noted.
+        """Decode the file; each frame comes when it has been noted, the last good one again where one is damaged.
 
         Raises:
             VideoError: The video exceeds the decoder's limits.
         """
-        limits = self._decoder.limits
-        for frame in self._decoder.frames():
-            if not self._pts:
-                limits.check_size(frame.width, frame.height)
+        shown: av.VideoFrame | None = None
+        for found in self._decoder.frames():
+            frame = found.frame
+            if frame is not None and shown is None:
+                self._decoder.limits.check_size(frame.width, frame.height)
                 self._size = frame.width, frame.height
                 self.rotation, self.mirrored = orientation(frame)
-            elif (frame.width, frame.height) != self._size:
-                self._resized = frame.width, frame.height
-                return
-            self._note(frame)
-            seconds = float((self._pts[-1] - self._pts[0]) * self._decoder.time_base)
-            limits.check_length(self.num_frames, seconds)
-            yield frame
+            elif frame is not None and (frame.width, frame.height) != self._size:
+                self._resized = self._resized or (frame.width, frame.height)
+                found = Decoded(None, found.pts, found.dts)
+            if found.frame is None:
+                self._waiting.append(found)
+                self._check_length()
+                continue
+            yield from self._replaced(shown or found.frame)
+            shown, self._resized = found.frame, None
+            self._note(found)
+            self._check_length()
+            yield found.frame
+        if shown is not None and not (self._decoder.broken or self._decoder.missing or self._resized):
+            yield from self._replaced(shown)
 
-    def _note(self, frame: av.VideoFrame) -> None:
-        stamp = self._stamps.best(frame)
+    def _replaced(self, picture: av.VideoFrame) -> Iterator[av.VideoFrame]:
+        for found in self._waiting:
+            self._damaged.append(self.num_frames)
+            self._note(found)
+            self._check_length()
+            yield picture
+        self._waiting = []
+
+    def _check_length(self) -> None:
+        seconds = float((self._pts[-1] - self._pts[0]) * self._decoder.time_base) if self._pts else 0.0
+        self._decoder.limits.check_length(self.num_frames + len(self._waiting), seconds)
+
+    def _note(self, found: Decoded) -> None:
+        stamp = self._stamps.best(found)
         pts = None if stamp is None else stamp + self._moved
         if pts is None or (self._pts and pts <= self._pts[-1]):
             repaired = self._pts[-1] + self.interval if self._pts else 0
             self._moved += 0 if pts is None else repaired - pts
             pts = repaired
-        self._seekable &= pts == frame.pts
+        frame = found.frame
+        self._seekable &= frame is None or pts == found.pts
         self._pts.append(pts)
-        self._keyframe.append(frame.key_frame)
-        self._checksum.append(checksum(frame))
+        self._keyframe.append(frame is not None and bool(frame.key_frame))
+        self._checksum.append(0 if frame is None else checksum(frame))
 
     def table(self) -> FrameTable:
         """The table of the frames seen, once ``frames`` has come to its end.
@@ -268,6 +321,7 @@ class Scan:
             damage=self._damage(),
             mirrored=self.mirrored,
             seekable=self._seekable,
+            damaged=ranges_of(self._damaged),
             checksum=np.array(self._checksum, dtype=np.uint32),
         )
 
@@ -275,7 +329,7 @@ class Scan:
         last = self.num_frames - 1
         until = float((self._pts[-1] - self._pts[0] + self.interval) * self._decoder.time_base)
         good = f"Frames 0 to {last} ({until:.1f} s) are good and can be used; the rest is left out."
-        if self._resized is not None:
+        if self._resized is not None and not (self._decoder.broken or self._decoder.missing):
             width, height = self._resized
             return f"From frame {last + 1} on the picture has another size ({width} x {height}). {good}"
         if self._decoder.broken:

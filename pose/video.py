@@ -13,6 +13,7 @@ import av
 import cv2
 import numpy as np
 
+from pose.damage import Decoded
 from pose.decoder import Decoder, Limits, VideoError
 from pose.frame_table import FrameTable, scan
 from pose.picture import Converter, checksum, turn
@@ -29,7 +30,8 @@ class Video:
 
     A seek is never believed: the frame that comes out must carry the timestamp and, where the table has one, the
     checksum of the frame that was asked for. Otherwise decoding begins at an earlier keyframe, in the end at the start
-    of the file. Files whose timestamps lead nowhere (``table.seekable`` is False) are always read from the start.
+    of the file. Files whose timestamps lead nowhere (``table.seekable`` is False) are always read from the start. In
+    the place of a damaged frame stands the last good one.
 
     One thread at a time, and not across a fork. Frames decoded last are kept as they came out of the decoder, so that
     asking for them again, in gray or a little later, costs neither a seek nor decoding; memory does not grow with the
@@ -100,6 +102,16 @@ class Video:
         """Frames per second on average."""
         return self.table.fps
 
+    @property
+    def times(self) -> np.ndarray:
+        """``(F,)`` float64 seconds since the first frame."""
+        return self.table.times
+
+    @property
+    def damaged(self) -> tuple[tuple[int, int], ...]:
+        """Ranges of frames that are damaged, ``start <= i < stop``."""
+        return self.table.damaged
+
     def read(self, index: int, size: tuple[int, int] | None = None) -> np.ndarray:
         """Frame ``index``, ``(H, W, 3)`` uint8 RGB.
 
@@ -144,6 +156,7 @@ class Video:
         return np.ascontiguousarray(turned[: self.table.height, : self.table.width])
 
     def _frame(self, index: int) -> av.VideoFrame:
+        index = self.table.shown(index)
         frame = self._recent.get(index)
         if frame is None:
             frame = self._decoded(index)
@@ -178,15 +191,16 @@ class Video:
         return frame
 
     def _from_start(self) -> None:
-        self._frames = self._decoder.frames()
+        self._frames: Iterator[Decoded] = self._decoder.frames()
         self._position = 0  # the frame that the decoder gives next
         self._sought = False
 
     def _forward(self, index: int) -> av.VideoFrame | None:
-        for frame in self._frames:
+        for found in self._frames:
             self._position += 1
             if self._position > index:
-                return frame if self._is(frame, index) else None
+                frame = found.frame
+                return frame if frame is not None and self._is(frame, index) else None
         return None
 
     def _is(self, frame: av.VideoFrame, index: int) -> bool:

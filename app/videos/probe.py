@@ -40,7 +40,7 @@ def _main() -> None:
     confine(task["memory_bytes"], _SECONDS)
     try:
         decoder = Decoder(task["path"], Limits(**task["limits"]))
-        if next(decoder.frames(), None) is None:
+        if all(found.frame is None for found in decoder.frames()):
             sys.stdout.write("no frame of this file can be read")
     except VideoError as error:
         sys.stdout.write(str(error))

@@ -142,21 +142,6 @@ def test_truncated_file_is_good_up_to_its_break(
         assert number(video.read(table.num_frames - 1)) == table.num_frames - 1
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_corrupt_file_is_good_up_to_its_break(write_clip: Callable[..., Path], number: Number, seed: int) -> None:
-    path = write_clip("a.mp4", 100, options={"g": "20", "bf": "2"})
-    data = bytearray(path.read_bytes())
-    rng = np.random.default_rng(seed)
-    at = int(rng.integers(len(data) // 4, len(data) * 3 // 4))
-    data[at : at + 200] = rng.bytes(200)
-    path.write_bytes(data)
-    table = scan(path)
-    assert 0 < table.num_frames < 100
-    assert table.damage is not None
-    with Video(path, table) as video:
-        assert [number(frame) for frame in video.frames()] == list(range(table.num_frames))
-
-
 def test_stream_that_begins_between_keyframes(
     write_clip: Callable[..., Path], remux: Callable[..., Path], number: Number
 ) -> None:
