@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import Progress
 
-from cli.files import check_place, opened, progress_bar, read_poses, replacing, sentence
+from cli.files import about_video, check_place, opened, progress_bar, read_poses, replacing, sentence
 from cli.options import (
     Device,
     FrameFrom,
@@ -26,7 +26,8 @@ from cli.options import (
 from cli.subjects import read_estimator
 from models.propagate import RecentFrames
 from pose.decoder import VideoError
-from pose.formats.coco import Instance, Reading, VideoInfo, instances, write_coco
+from pose.doubt import doubted
+from pose.formats.coco import Instance, Reading, instances, write_coco
 from pose.segments import MAX_SEGMENT_FRAMES
 from pose.track import Track
 from pose.video import Video
@@ -59,7 +60,7 @@ def estimate(
     with opened(video) as frames:
         reading = Reading(numbering(frame_from, frame_pattern, frame_offset), scale)
         around = read_poses(tracks, frames, loaded.skeleton, reading=reading).tracks if tracks is not None else None
-        about = VideoInfo(id=1, slug=video.stem, width=frames.width, height=frames.height, num_frames=frames.num_frames)
+        about = about_video(frames, video.stem)
         info = {"description": f"poses estimated by Posetween with {loaded.name} {loaded.sha256[:12]}"}
         try:
             with replacing(output) as stream, progress_bar(as_json) as progress:
@@ -89,7 +90,7 @@ def _in_order(
     for start in range(0, video.num_frames, MAX_SEGMENT_FRAMES):
         stop = min(start + MAX_SEGMENT_FRAMES, video.num_frames)
         found = look(frames, loaded, around, start=start, stop=stop, device=place[0], precision=place[1])
-        yield from instances({}, {track_id: poses for track_id, _, poses in found})
+        yield from instances({}, {track_id: doubted(poses, video.damaged) for track_id, _, poses in found})
         progress.update(task, completed=stop)
         if as_json:
             typer.echo(json.dumps({"event": "window", "stop": stop, "progress": round(stop / video.num_frames, 4)}))

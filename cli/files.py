@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.options import UsageError
 from pose.decoder import VideoError
-from pose.formats.coco import AS_IS, CocoError, CocoPoses, PatternError, Reading, read_coco
+from pose.formats.coco import AS_IS, CocoError, CocoPoses, PatternError, Reading, VideoInfo, read_coco
 from pose.skeleton import Skeleton
 from pose.video import Video
 
@@ -93,6 +93,19 @@ def pairs(files: Sequence[Path]) -> list[tuple[Path, Path]]:
         if videos.count(video) > 1:
             raise UsageError(f"{video}: this video stands there twice")
     return [*zip(videos, files[1::2], strict=True)]
+
+
+def about_video(video: Video, slug: str) -> VideoInfo:
+    """What a COCO file says of a video."""
+    return VideoInfo(
+        id=1,
+        slug=slug,
+        width=video.width,
+        height=video.height,
+        num_frames=video.num_frames,
+        times=video.times,
+        damaged=video.damaged,
+    )
 
 
 def check_place(output: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, BinaryIO
 import typer
 from rich.progress import Progress
 
-from cli.files import check_place, opened, progress_bar, read_poses, replacing, sentence
+from cli.files import about_video, check_place, opened, progress_bar, read_poses, replacing, sentence
 from cli.options import (
     Device,
     FrameFrom,
@@ -31,7 +31,8 @@ from models.propagate import RecentFrames, plan_tracks
 from models.propagate import propagate as run
 from models.registry import PropagationError, adaptable, resolve
 from pose.decoder import VideoError
-from pose.formats.coco import CocoPoses, Instance, Reading, VideoInfo, instances, write_coco
+from pose.doubt import doubted
+from pose.formats.coco import CocoPoses, Instance, Reading, instances, write_coco
 from pose.track import Track, join
 from pose.video import Video
 
@@ -101,7 +102,7 @@ def _adapted(engine: Engine, video: Video, keyframes: dict[int, Track], cuts: Cu
 def _write(
     stream: BinaryIO, video: Video, slug: str, poses: CocoPoses, engine: Engine, cuts: Cuts, *, as_json: bool
 ) -> None:
-    about = VideoInfo(id=1, slug=slug, width=video.width, height=video.height, num_frames=video.num_frames)
+    about = about_video(video, slug)
     with progress_bar(as_json) as progress:
         filled = _in_order(video, poses.labels, engine, cuts, progress, as_json=as_json)
         info = {"description": f"poses propagated by Posetween from keyframes, engine {engine.name} {engine.version}"}
@@ -121,7 +122,7 @@ def _in_order(
         if segment.start > written:
             yield from _take(waiting, keyframes, written, segment.start)
             written = segment.start
-        waiting[track_id].append(poses)
+        waiting[track_id].append(doubted(poses, video.damaged))
         done += len(segment)
         progress.update(task, completed=done)
         if as_json:

@@ -11,6 +11,7 @@ import numpy as np
 
 from cli.files import opened, pairs, read_poses
 from cli.options import UsageError
+from pose.damage import inside
 from pose.formats.coco import AS_IS, Reading
 from pose.skeleton import Skeleton
 
@@ -64,7 +65,8 @@ def read_subjects(
             poses = read_poses(labels, frames, skeleton, reading=reading)
             skeleton, table = poses.skeleton, frames.table
         name = video.stem if stems.count(video.stem) == 1 else str(video)
-        for number, track in poses.tracks.items():
+        for number, labelled in poses.tracks.items():
+            track = labelled.select(~inside(table.damaged, labelled.frames))
             weight = np.where(track.score < 1, pseudo_weight * track.score, 1) * (track.visibility > 0)
             subjects.append(Subject(f"{name}/{number}", name, video, table, track, weight.astype(np.float32)))
     assert skeleton is not None

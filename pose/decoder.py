@@ -14,10 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
 
 from pose.damage import DamageTracker, Decoded
 from pose.packets import Group, contiguous, decode, indexed
@@ -298,7 +300,7 @@ class Decoder:
         pending = tracker.pending()
         if self.missing or not pending or not any(packet.opaque in pending for packet in group.packets):
             return
-        context = av.CodecContext.create(self.stream.codec_context.name, "r")
+        context = cast("VideoCodecContext", av.CodecContext.create(self.stream.codec_context.name, "r"))
         context.extradata = self.stream.codec_context.extradata
         context.options = self.stream.codec_context.options
         context.flags |= Flags.output_corrupt | Flags.copy_opaque

@@ -23,6 +23,7 @@ from app.settings import QUICK
 from app.tables import Job, JobSegment, Run, Video
 from models.engines.engine import FrameSource
 from models.propagate import RecentFrames
+from pose.doubt import doubted
 from pose.formats import npy
 from pose.frame_table import FrameTable
 from pose.track import Track
@@ -159,7 +160,7 @@ def _some(
         piece = work.pieces.get((taken.track, taken.start))
         if piece is None or piece.input_sha256 != taken.input_sha256:
             raise _OtherVersion
-        _record(context, work, taken, compute(piece))
+        _record(context, work, taken, doubted(compute(piece), work.video.damaged or ()))
         context.metrics.segments.labels(work.name).inc()
         context.metrics.frames.labels(work.name).inc(len(piece.segment))
         step()

@@ -37,18 +37,22 @@ def ingest(context: Context) -> None:
         if "no_space" in outcome:
             raise NoSpace("the disk of the worker is full; upload the video again when there is room")
         context.step(0.99, "storing")
-        source_table, proxy_table = json.loads(tables.read_text()).values()
+        found = json.loads(tables.read_text())
+        source_table, proxy_table = found["source"], found["proxy"]
         kept = [context.storage.put(bytes.fromhex(table)) for table in (source_table, proxy_table)]
         kept.append(context.storage.adopt(proxy, step=context.listen))
     table = FrameTable.from_bytes(bytes.fromhex(source_table))
     facts = {
-        "status": "degraded" if table.damage else "ready",
-        "reason": table.damage,
+        "status": "degraded" if table.reason else "ready",
+        "reason": table.reason,
         "num_frames": table.num_frames,
         "width": table.width,
         "height": table.height,
         "fps": table.fps,
         "duration": table.duration,
+        "damaged": [list(span) for span in table.damaged],
+        "variable_rate": table.variable_rate,
+        "stream": found["stream"],
         "frame_table_sha256": kept[0].sha256,
         "proxy_table_sha256": kept[1].sha256,
         "proxy_sha256": kept[2].sha256,

@@ -10,6 +10,8 @@ import errno
 import json
 import sys
 import time
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,8 @@ def main() -> None:
 def _work(task: dict[str, Any]) -> None:
     limits = Limits(**task["limits"])
     source = Path(task["source"])
-    expected = _claimed_frames(source, limits)
+    with closing(Decoder(source, limits)) as decoder:
+        expected, stream = int(decoder.stream.frames), asdict(decoder.choice)
     frames = write_proxy(source, task["proxy"], limits=limits)
     reported = time.monotonic()
     while True:
@@ -55,16 +58,8 @@ def _work(task: dict[str, Any]) -> None:
         if time.monotonic() - reported > _REPORT_SECONDS:
             reported = time.monotonic()
             _say({"frames": done, "share": min(1.0, done / expected) if expected else 0.0})
-    tables = {"source": source_table.to_bytes().hex(), "proxy": proxy_table.to_bytes().hex()}
+    tables = {"source": source_table.to_bytes().hex(), "proxy": proxy_table.to_bytes().hex(), "stream": stream}
     Path(task["tables"]).write_text(json.dumps(tables))
-
-
-def _claimed_frames(source: Path, limits: Limits) -> int:
-    decoder = Decoder(source, limits)
-    try:
-        return int(decoder.stream.frames)
-    finally:
-        decoder.close()
 
 
 def _say(word: dict[str, Any]) -> None:

@@ -95,8 +95,15 @@ class _Snapshot:
         assert video.num_frames is not None
         assert video.width is not None
         assert video.height is not None
+        assert video.frame_table_sha256 is not None
         about = VideoInfo(
-            id=video.id, slug=video.slug, width=video.width, height=video.height, num_frames=video.num_frames
+            id=video.id,
+            slug=video.slug,
+            width=video.width,
+            height=video.height,
+            num_frames=video.num_frames,
+            times=FrameTable.from_bytes(self.storage.get(video.frame_table_sha256)).times,
+            damaged=video.damaged or (),
         )
         frames: list[int] = []
         self.frames.append((video, frames))

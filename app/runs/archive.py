@@ -17,6 +17,7 @@ from app.runs import packing
 from app.storage import Storage
 from app.tables import Run, RunSlab, Video
 from pose.formats.run_zarr import write_run
+from pose.frame_table import FrameTable
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,26 @@ class Archive:
         attributes: What the Zarr group says about itself.
         num_frames: Frames of the video.
         slabs: Number along the tracks and along the frames, and digest of each slab.
+        table_sha256: Of the video's frame table, which has the times.
     """
 
     attributes: dict[str, Any]
     num_frames: int
     slabs: list[tuple[int, int, str]]
+    table_sha256: str
 
     @property
     def sha256(self) -> str:
         """Digest of all that the file depends on."""
-        return hashlib.sha256(json.dumps([self.attributes, self.num_frames, self.slabs]).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps([self.attributes, self.num_frames, self.slabs, self.table_sha256]).encode()
+        ).hexdigest()
 
     def write(self, storage: Storage) -> Iterator[bytes]:
         """The file, in pieces; the same bytes each time."""
         slabs = ((block, chunk, storage.get(sha256)) for block, chunk, sha256 in self.slabs)
-        return write_run(self.attributes, len(self.attributes["tracks"]), self.num_frames, slabs)
+        times = FrameTable.from_bytes(storage.get(self.table_sha256)).times
+        return write_run(self.attributes, len(self.attributes["tracks"]), self.num_frames, slabs, times=times)
 
 
 def archive(session: Session, run: Run) -> Archive:
@@ -54,6 +60,7 @@ def archive(session: Session, run: Run) -> Archive:
         raise Conflict("the run is not packed; that is done soon after its propagation has succeeded")
     video = session.get_one(Video, run.video_id)
     assert video.num_frames is not None
+    assert video.frame_table_sha256 is not None
     extent = packing.extents(session, [run.id])[run.id]
     skeleton = projects.skeleton(session, video.project_id, run.skeleton_version)
     rows = session.scalars(select(RunSlab).where(RunSlab.run_id == run.id).order_by(RunSlab.chunk, RunSlab.block))
@@ -65,6 +72,7 @@ def archive(session: Session, run: Run) -> Archive:
             "start": extent.start,
             "stop": extent.stop,
             "fps": video.fps,
+            "damaged": video.damaged or [],
             "video": {"id": video.id, "filename": video.filename, "sha256": video.sha256},
             "run": {
                 "id": run.id,
@@ -77,4 +85,5 @@ def archive(session: Session, run: Run) -> Archive:
         },
         num_frames=video.num_frames,
         slabs=[(row.block, row.chunk, row.sha256) for row in rows],
+        table_sha256=video.frame_table_sha256,
     )

@@ -80,6 +80,9 @@ class Video(Table):
     height: Mapped[int | None]
     fps: Mapped[float | None]
     duration: Mapped[float | None]
+    damaged: Mapped[list[Any] | None]
+    variable_rate: Mapped[bool | None]
+    stream: Mapped[dict[str, Any] | None]
     frame_table_sha256: Mapped[str | None] = mapped_column(ForeignKey("blob.sha256"))
     proxy_sha256: Mapped[str | None] = mapped_column(ForeignKey("blob.sha256"))
     proxy_table_sha256: Mapped[str | None] = mapped_column(ForeignKey("blob.sha256"))

@@ -19,6 +19,7 @@ from app.storage import Storage
 from app.tables import Run, Video
 from app.trainings.dependence import Dependence, dependence
 from app.trainings.spans import Spans
+from pose.damage import inside
 from pose.skeleton import Skeleton
 from pose.track import Track, join
 
@@ -107,7 +108,11 @@ def _held_out(session: Session, video: Video, revision: int, size: int, held: Sp
     labels = history.read(session, video.id, size, revision=revision)
     tracks = {number: mine.track(number) for number, mine in labels.by_track().items()}
     kept = {
-        number: track.select(held.cover(video.id, track.frames) & (track.visibility > 0).any(axis=1))
+        number: track.select(
+            held.cover(video.id, track.frames)
+            & (track.visibility > 0).any(axis=1)
+            & ~inside(video.damaged or (), track.frames)
+        )
         for number, track in tracks.items()
     }
     return [
@@ -164,8 +169,8 @@ class _Reader:
             depends[mine] = known.cover(track.number, poses.frames[mine])
         weight = np.where(track.human, 1.0, self.wanted["pseudo_weight"] * poses.score)
         weight[(poses.visibility == 0) | (made & depends[:, None])] = 0
-        weight[self.held.cover(self.video.id, poses.frames)] = 0
-        free = ~self.held.cover(self.video.id, poses.frames)
+        free = ~self.held.cover(self.video.id, poses.frames) & ~inside(self.video.damaged or (), poses.frames)
+        weight[~free] = 0
         self.counts["left_out"] += int((made.any(axis=1) & depends & free).sum())
         by_hand = (track.human & (weight > 0)).any(axis=1)
         self.counts["human"] += int(by_hand.sum())

@@ -24,6 +24,7 @@ from app.trainings import holdout
 from app.trainings.holdout import TooFewLabels
 from app.trainings.schemas import CONFIG, TrainingIn
 from app.trainings.spans import Span, Spans
+from pose.damage import inside
 from pose.skeleton import Skeleton
 
 TRAIN = "train"
@@ -48,7 +49,7 @@ def start(session: Session, settings: Settings, caller: Caller, project: Project
     config["pretrained"] = _pretrained(wanted.backbone, config["preset"], base)
     videos = snapshots.videos_of(session, project, wanted.videos)
     skeleton = projects.skeleton(session, project.id, project.skeleton_version)
-    labels = {video.id: _said(history.read(session, video.id, skeleton.size)) for video in videos}
+    labels = {video.id: _said(history.read(session, video.id, skeleton.size), video) for video in videos}
     kept = _held_out(session, project)
     _check_keypoints(skeleton, labels.values(), "labelled on no frame; label each on a few frames first")
     try:
@@ -117,10 +118,10 @@ def _held_out(session: Session, project: Project) -> Spans:
     return Spans(Span(row.video_id, row.start, row.stop) for row in session.scalars(query))
 
 
-def _said(labels: Labels) -> Labels:
-    """Without those that were taken back."""
+def _said(labels: Labels, video: Video) -> Labels:
+    """Without those that were taken back, and those on damaged frames, whose picture is another one's."""
     said: np.ndarray = np.any(labels.keypoints[..., 2] > 0, axis=1)
-    return labels.select(said)
+    return labels.select(said & ~inside(video.damaged or (), labels.frames))
 
 
 def _check_keypoints(skeleton: Skeleton, labels: Collection[Labels], why: str) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import msgspec
+import numpy as np
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -49,12 +52,15 @@ from app.videos.frame_maker import View
 from app.videos.frames import Frames
 from app.videos.images import Format
 from app.videos.probe import probe
-from app.videos.schemas import VideoOut
+from app.videos.schemas import TimesOut, VideoOut
 from app.videos.sights import Sight, Sights
+from pose.damage import inside
+from pose.frame_table import FrameTable
 
 router = APIRouter(tags=["videos"])
 
 _FOR_EVER = "private, max-age=31536000, immutable"
+_DECIMALS = 6  # of seconds
 _LOOK_SECONDS = 0.5  # between two looks at whether somebody still waits for a frame
 _BYTES: dict[str, Any] = {
     "requestBody": {
@@ -62,8 +68,18 @@ _BYTES: dict[str, Any] = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
+_DAMAGED = "X-Frame-Damaged"
 _IMAGES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {f"image/{kind}": {} for kind in ("jpeg", "png", "webp")}, "description": "The frame"},
+    200: {
+        "content": {f"image/{kind}": {} for kind in ("jpeg", "png", "webp")},
+        "description": "The frame",
+        "headers": {
+            _DAMAGED: {
+                "description": "`true` where the frame is damaged and the image is the last good one",
+                "schema": {"type": "string", "enum": ["true"]},
+            }
+        },
+    },
     304: {"description": "The frame the client has is the frame"},
 }
 
@@ -199,6 +215,8 @@ async def get_frame(
     smaller = width if width is not None and width < sight.width else None
     etag = f'"{sight.proxy_sha256[:32]}-{index}-{image_format}-{smaller or "full"}"'
     headers = {"Cache-Control": _FOR_EVER, "ETag": etag}
+    if inside(sight.damaged, np.array([index]))[0]:
+        headers[_DAMAGED] = "true"
     if if_none_match is not None and (etag in if_none_match or if_none_match.strip() == "*"):
         return Response(status_code=304, headers=headers)
     view = View(sight.proxy_sha256, sight.table_sha256, image_format, smaller)
@@ -219,6 +237,29 @@ async def _made(request: Request, frames: Frames, view: View, index: int) -> byt
             await run_in_threadpool(frames.forget, view, index)
             raise ClientDisconnect
     return made.result()
+
+
+@router.get(
+    "/videos/{video_id}/times",
+    response_model=TimesOut,
+    responses={200: {"content": {"application/octet-stream": {}}}, **problem_responses(409)},
+)
+def get_times(
+    video: VideoDep,
+    storage: StorageDep,
+    array_format: Annotated[Literal["json", "npy"], Query(alias="format")] = "json",
+) -> Response:
+    """When each frame is shown, in seconds from the first: as JSON, or as a NumPy file with ``(F,)`` float64."""
+    sha256 = service.readable(video).frame_table_sha256
+    assert sha256 is not None
+    times = FrameTable.from_bytes(storage.get(sha256)).times
+    headers = {"Cache-Control": _FOR_EVER, "ETag": f'"{sha256[:32]}-times-{array_format}"'}
+    if array_format == "json":
+        data = msgspec.json.encode({"times": np.round(times, _DECIMALS).tolist()})
+        return Response(data, media_type="application/json", headers=headers)
+    file = io.BytesIO()
+    np.save(file, times)
+    return Response(file.getvalue(), media_type="application/octet-stream", headers=headers)
 
 
 @router.get(

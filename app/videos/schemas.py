@@ -10,11 +10,31 @@ from pydantic import BaseModel, ConfigDict
 Status = Literal["ingesting", "ready", "degraded", "rejected"]
 
 
+class StreamOut(BaseModel):
+    """Which video stream of the file was taken.
+
+    ``index`` counts its video streams, as in ffmpeg's ``-map 0:v:INDEX``, ``of`` is how many there are, cover pictures
+    among them. ``reason`` is ``only`` (one that moves), ``default`` (marked so) or ``largest``.
+    """
+
+    index: int
+    of: int
+    reason: Literal["only", "default", "largest"]
+
+
+class TimesOut(BaseModel):
+    """When each frame is shown, in seconds from the first."""
+
+    times: list[float]
+
+
 class VideoOut(BaseModel):
     """A video. Its frames are numbered from 0 in presentation order; sizes are of the displayed frame.
 
-    ``degraded`` means that only the frames up to ``num_frames`` could be read, ``rejected`` that none could; ``reason``
-    says why.
+    ``degraded`` means that not all of it could be read: only the frames up to ``num_frames``, or not those of the
+    ranges ``damaged`` (``start <= i < stop``), which show the last good picture and are never learnt from; ``rejected``
+    that no frame could be read. ``reason`` says why. ``variable_rate`` says that frames are not evenly spaced, so that
+    ``index / fps`` is not when a frame is shown (null for videos that were read before this was looked at).
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -30,6 +50,9 @@ class VideoOut(BaseModel):
     height: int | None
     fps: float | None
     duration: float | None
+    damaged: list[tuple[int, int]]
+    variable_rate: bool | None
+    stream: StreamOut | None
     sha256: str
     size: int
     revision: int

@@ -63,6 +63,7 @@ def show(session: Session, video: Video) -> VideoOut:
     """A video as the API shows it."""
     job = _ingest_job(session, video)
     fields = {name: getattr(video, name) for name in VideoOut.model_fields if name != "ingest_job_id"}
+    fields["damaged"] = video.damaged or []
     if video.status == "ingesting" and _given_up(job):
         fields |= {"status": "rejected", "reason": f"{job.error or 'reading it was cancelled'}; upload it again"}
     return VideoOut(**fields, ingest_job_id=job.id)

@@ -29,6 +29,7 @@ class Sight:
         width: Of a frame, pixels.
         proxy_sha256: Of the file that frames are read from.
         table_sha256: Of its frame table.
+        damaged: Ranges of frames that are damaged.
     """
 
     caller: Caller
@@ -36,6 +37,7 @@ class Sight:
     width: int
     proxy_sha256: str
     table_sha256: str
+    damaged: tuple[tuple[int, int], ...]
 
     @classmethod
     def of(cls, video: Video, caller: Caller) -> Sight:
@@ -44,7 +46,8 @@ class Sight:
         assert video.width is not None
         assert video.proxy_sha256 is not None
         assert video.proxy_table_sha256 is not None
-        return cls(caller, video.num_frames, video.width, video.proxy_sha256, video.proxy_table_sha256)
+        damaged = tuple((start, stop) for start, stop in video.damaged or ())
+        return cls(caller, video.num_frames, video.width, video.proxy_sha256, video.proxy_table_sha256, damaged)
 
 
 #: By what somebody shows of themselves, a key or a cookie, and the video's id. For one thread.

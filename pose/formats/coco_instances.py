@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
@@ -43,13 +43,25 @@ class Instance:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the images of a file say of the video they are frames of."""
+    """What the images of a file say of the video they are frames of.
+
+    Attributes:
+        id: From 1.
+        slug: Folder of the images.
+        width: Pixels.
+        height: Pixels.
+        num_frames: ``F``.
+        times: ``(F,)`` seconds from the first frame, where images shall say when they are shown.
+        damaged: Ranges of frames ``start <= i < stop`` that show another one's picture.
+    """
 
     id: int
     slug: str
     width: int
     height: int
     num_frames: int
+    times: np.ndarray | None = field(default=None, compare=False)
+    damaged: Sequence[Sequence[int]] = ()
 
 
 def instances(

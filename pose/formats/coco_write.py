@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from pose import boxes
+from pose.damage import inside
 from pose.formats.coco_instances import Instance, Source, VideoInfo
 from pose.formats.coco_layout import MAX_COORDINATE
 from pose.formats.coco_skeleton import write_skeleton
@@ -33,6 +34,7 @@ RULES = {
 }
 
 _BATCH = 1024
+_SECOND_DECIMALS = 6
 _SOURCES = frozenset(get_args(Source))
 
 
@@ -251,7 +253,9 @@ def _write_images(stream: BinaryIO, video: VideoInfo, frames: Iterable[int], fir
     tail = f'"width":{video.width},"height":{video.height},"video_id":{video.id},"frame_index":'
     for image_id, frame in enumerate(frames, start=first):
         comma = ",\n" if image_id > 1 else ""
-        image = f'{comma}{{"id":{image_id},"file_name":{folder}/frame_{frame:06d}.jpg",{tail}{frame}}}'
+        when = "" if video.times is None else f',"time":{round(float(video.times[frame]), _SECOND_DECIMALS)!r}'
+        mark = ',"damaged":true' if video.damaged and inside(video.damaged, np.array([frame]))[0] else ""
+        image = f'{comma}{{"id":{image_id},"file_name":{folder}/frame_{frame:06d}.jpg",{tail}{frame}{when}{mark}}}'
         stream.write(image.encode())
 
 

@@ -8,11 +8,18 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from pose.formats.slab import FIELDS, chunk_name, entry
 
 
 def write_run(
-    attributes: Mapping[str, Any], num_tracks: int, num_frames: int, slabs: Iterable[tuple[int, int, bytes]]
+    attributes: Mapping[str, Any],
+    num_tracks: int,
+    num_frames: int,
+    slabs: Iterable[tuple[int, int, bytes]],
+    *,
+    times: np.ndarray | None = None,
 ) -> Iterator[bytes]:
     """Write a run's Zarr group, ``(T, F, K)`` arrays of which a frame's place is its index in the video.
 
@@ -23,6 +30,7 @@ def write_run(
         num_tracks: ``T``.
         num_frames: ``F`` of the video; frames for which there is no slab are 0.
         slabs: Number of the slab along the tracks and along the frames, and the slab; at least one.
+        times: ``(F,)`` seconds from the first frame, as one more array.
 
     Yields:
         The file, in pieces.
@@ -31,6 +39,8 @@ def write_run(
     with zipfile.ZipFile(drain, "w", zipfile.ZIP_STORED) as archive:
         group = {"attributes": dict(attributes), "zarr_format": 3, "node_type": "group"}
         archive.writestr(entry("zarr.json"), json.dumps(group, indent=2))
+        if times is not None:
+            _write_times(archive, times)
         described = False
         for block, chunk, data in slabs:
             with zipfile.ZipFile(io.BytesIO(data)) as slab:
@@ -44,6 +54,24 @@ def write_run(
             described = True
             yield drain.flow()
     yield drain.flow()
+
+
+def _write_times(archive: zipfile.ZipFile, times: np.ndarray) -> None:
+    layout = {
+        "shape": [len(times)],
+        "data_type": "float64",
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [len(times)]}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": 0.0,
+        "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
+        "attributes": {},
+        "dimension_names": ["frame"],
+        "zarr_format": 3,
+        "node_type": "array",
+        "storage_transformers": [],
+    }
+    archive.writestr(entry("times/zarr.json"), json.dumps(layout, indent=2))
+    archive.writestr(entry("times/c/0"), times.astype("<f8").tobytes())
 
 
 class _Drain(io.RawIOBase):

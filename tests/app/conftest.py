@@ -284,6 +284,7 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
         *("/me", "/lab", "/labs", "/keys", "/audit", "/projects", "/jobs", "/runs/{run_id}", "/runs/{run_id}/content"),
         *("/projects/{project_id}", "/projects/{project_id}/videos", "/projects/{project_id}/exports"),
         *("/videos/{video_id}", "/videos/{video_id}/frames/{index}", "/videos/{video_id}/content"),
+        "/videos/{video_id}/times",
         *("/videos/{video_id}/tracks", "/videos/{video_id}/labels", "/videos/{video_id}/runs"),
         "/videos/{video_id}/labels/revisions",
         *("/jobs/{job_id}", "/jobs/{job_id}/events", "/exports/{export_id}", "/exports/{export_id}/content"),
