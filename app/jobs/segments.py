@@ -112,7 +112,8 @@ def unfinished(session: Session, job_id: int) -> int:
 def unfinished_frames(session: Session, job_id: int) -> int:
     """How many frames, once for each track, the segments of a job have that are not done."""
     query = select(func.sum(JobSegment.stop - JobSegment.start))
-    return session.scalar(query.where(JobSegment.job_id == job_id, JobSegment.sha256.is_(None))) or 0
+    # Postgres gives a sum of its integers as a decimal.
+    return int(session.scalar(query.where(JobSegment.job_id == job_id, JobSegment.sha256.is_(None))) or 0)
 
 
 def share(session: Session, job_id: int) -> None:

@@ -207,7 +207,7 @@ def many_machines(folder: Path, *, library: Path | None, small_disk: bool, rng: 
 
 @contextmanager
 def one_machine(folder: Path, *, library: Path | None, small_disk: bool) -> Iterator[Installation]:
-    """SQLite, a local folder, ``posetween up``, and a second worker that looks for jobs itself."""
+    """SQLite, a local folder, ``posetween up`` with its two workers, and a third that looks for jobs itself."""
     with ExitStack() as closing:
         disk = closing.enter_context(_disk(folder / "data", small_disk))
         clocks = _clocks(library, folder, "machine")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import insert
 
-from app.jobs import lanes
+from app.jobs import lanes, ledger, segments
+from app.tables import JobSegment, Project
 
 
 @pytest.mark.parametrize("engine", ["auto", "linear", "flow", "stdpose", "of a later version"])
@@ -30,3 +32,17 @@ def test_a_clip_is_ingested_and_exported_quickly_and_an_hour_is_not():
     assert lanes.of_packing(5 * hour) == "cpu"
     assert lanes.of_estimate(clip) == "gpu-quick"
     assert lanes.of_estimate(hour) == "gpu"
+
+
+def test_a_propagation_is_as_long_as_what_is_left_to_compute(database):
+    with database.session() as session:
+        project = session.get_one(Project, 1)
+        number = ledger.enqueue(session, project, "propagate", {}, queue="gpu-quick", max_attempts=1).id
+        assert segments.unfinished_frames(session, number) == 0
+        spans = [(1, 0, 600), (1, 600, 1100), (2, 0, 900)]
+        rows = [{"job_id": number, "track_number": t, "start": a, "stop": b, "input_sha256": "x"} for t, a, b in spans]
+        session.execute(insert(JobSegment), rows)
+        frames = segments.unfinished_frames(session, number)
+        assert frames == 2000
+        assert lanes.of_propagation("flow", frames, adapt=False) == "gpu"
+        assert lanes.of_propagation("linear", frames, adapt=False) == "gpu-quick"
