@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.database import Database, insert_missing
 from app.errors import Busy
 from app.storage import DamagedObject, Storage, Stored
-from app.tables import Blob, Table, Upload
+from app.tables import Blob, Discard, Table, Upload
 
 _LISTED = 500  # objects looked at at a time
 _REMOVED = 20  # and removed at a time: so long nobody can record one
@@ -100,6 +100,30 @@ def collect(database: Database, storage: Storage, *, older_than: timedelta, dry:
         objects += len(unused)
         size += sum(old[sha256] for sha256 in unused)
     return Removed(objects, size)
+
+
+def discard(database: Database, storage: Storage, *, older_than: timedelta) -> Removed:
+    """Remove the objects of what was erased, unless somebody else refers to them, and take them off the list.
+
+    Objects that were put a moment ago stay on it: who put them may be about to refer to them.
+    """
+    before = datetime.now(UTC) - older_than
+    removed: list[tuple[str, int]] = []
+    last = ""
+    while True:
+        with database.session(readonly=True) as session:
+            query = select(Discard.sha256).where(Discard.sha256 > last).order_by(Discard.sha256).limit(_REMOVED)
+            listed = session.scalars(query).all()
+            sizes = dict(session.execute(select(Blob.sha256, Blob.size).where(Blob.sha256.in_(listed))).all())
+        if not listed:
+            return Removed(len(removed), sum(size for _, size in removed))
+        last = listed[-1]
+        gone = _remove(database, storage, listed, before)
+        removed += [(sha256, sizes.get(sha256, 0)) for sha256 in gone]
+        with database.session() as session:
+            used = {*listed} - _unused(session, listed)
+            done = used | {sha256 for sha256 in {*listed} - used if not storage.has(sha256)}
+            session.execute(delete(Discard).where(Discard.sha256.in_(done)))
 
 
 def _remove(database: Database, storage: Storage, digests: Collection[str], before: datetime) -> list[str]:

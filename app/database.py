@@ -42,6 +42,14 @@ _WRITERS = 3
 _REST_SECONDS = 1.0
 _RESTS_SINCE = "rests since"
 
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    f"busy_timeout={_BUSY_SECONDS}000",
+    "secure_delete=ON",  # what was deleted or overwritten does not stay in the file
+)
+
 # Of a connection that writes to SQLite.
 _TURN = "its turn to write"
 
@@ -98,6 +106,20 @@ class Database:
         """One transaction: committed when the block ends, rolled back when it raises."""
         with (self.read if readonly else self.write).begin() as session:
             yield session
+
+    def forget_overwritten(self) -> bool:
+        """Have SQLite drop its log of what was written, with what has been deleted since; False while others read it.
+
+        Postgres does likewise in its own time (autovacuum).
+        """
+        if self.engine.dialect.name != "sqlite":
+            return True
+        connection = self.engine.raw_connection()
+        try:
+            (busy, *_), *_ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.close()
+        return not busy
 
     def dispose(self) -> None:
         """Close every connection."""
@@ -171,7 +193,7 @@ def _sqlite(url: str, file: str | None) -> Engine:
     def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # BEGIN is ours, below
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS}000"):
+        for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import Depends, Path, Request, Security
+from fastapi import Depends, Path, Query, Request, Security
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from fastapi.params import Depends as DependsParam
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
@@ -29,6 +29,7 @@ from app.sessions import service as sessions
 from app.settings import Settings
 from app.storage import Storage
 from app.tables import Checkpoint, Export, Job, Project, Run, Video
+from app.trash import visible
 from app.turns import Turns
 
 #: Name of the cookie that stands for a browser's session.
@@ -242,6 +243,18 @@ def require(role: Role) -> DependsParam:
     return DependsParam(check)
 
 
+async def _deleted(
+    caller: CallerDep, deleted: Annotated[bool, Query(description="List the trash; needs the role lab")] = False
+) -> bool:
+    if deleted and not caller.role.includes(Role.LAB):
+        raise Forbidden(f"the trash is for the role 'lab', the key has {caller.role.value!r}")
+    return deleted
+
+
+#: Whether a list is of what was deleted.
+DeletedDep = Annotated[bool, Depends(_deleted)]
+
+
 def _operator(caller: CallerDep, database: DatabaseDep) -> None:
     with database.session(readonly=True) as session:
         if not labs.is_operator(session, caller):
@@ -261,10 +274,10 @@ def find_project(project_id: Id, session: SessionDep, caller: CallerDep) -> Proj
     """The caller's project with this id.
 
     Raises:
-        NotFound: There is none, or it is another lab's.
+        NotFound: There is none, it is another lab's, or it was deleted.
     """
     project = session.get(Project, project_id)
-    if project is None or project.lab_id != caller.lab_id:
+    if project is None or project.lab_id != caller.lab_id or project.deleted_at is not None:
         raise NotFound(f"there is no project {project_id}")
     return project
 
@@ -273,37 +286,40 @@ def find_video(video_id: Id, session: SessionDep, caller: CallerDep) -> Video:
     """The caller's video with this id.
 
     Raises:
-        NotFound: There is none, or it is another lab's.
+        NotFound: There is none, it is another lab's, or it was deleted.
     """
-    video = session.scalar(select(Video).join(Project).where(Video.id == video_id, Project.lab_id == caller.lab_id))
+    mine = Video.id == video_id, Project.lab_id == caller.lab_id, visible.VIDEO
+    video = session.scalar(select(Video).join(Project).where(*mine))
     if video is None:
         raise NotFound(f"there is no video {video_id}")
     return video
 
 
 def _job(job_id: Id, session: SessionDep, caller: CallerDep) -> Job:
-    job = session.get(Job, job_id)
-    if job is None or job.lab_id != caller.lab_id:
+    job = session.scalar(select(Job).where(Job.id == job_id, Job.lab_id == caller.lab_id, visible.JOB))
+    if job is None:
         raise NotFound(f"there is no job {job_id}")
     return job
 
 
 def _run(run_id: Id, session: SessionDep, caller: CallerDep) -> Run:
-    run = session.scalar(select(Run).join(Video).join(Project).where(Run.id == run_id, Project.lab_id == caller.lab_id))
+    mine = Run.id == run_id, Project.lab_id == caller.lab_id, visible.VIDEO
+    run = session.scalar(select(Run).join(Video).join(Project).where(*mine))
     if run is None:
         raise NotFound(f"there is no run {run_id}")
     return run
 
 
 def _export(export_id: Id, session: SessionDep, caller: CallerDep) -> Export:
-    export = session.scalar(select(Export).join(Project).where(Export.id == export_id, Project.lab_id == caller.lab_id))
+    mine = Export.id == export_id, Project.lab_id == caller.lab_id, visible.PROJECT, visible.EXPORT
+    export = session.scalar(select(Export).join(Project).where(*mine))
     if export is None:
         raise NotFound(f"there is no export {export_id}")
     return export
 
 
 def _checkpoint(checkpoint_id: Id, session: SessionDep, caller: CallerDep) -> Checkpoint:
-    mine = Checkpoint.id == checkpoint_id, Project.lab_id == caller.lab_id
+    mine = Checkpoint.id == checkpoint_id, Project.lab_id == caller.lab_id, visible.PROJECT
     checkpoint = session.scalar(select(Checkpoint).join(Project).where(*mine))
     if checkpoint is None:
         raise NotFound(f"there is no checkpoint {checkpoint_id}")

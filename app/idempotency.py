@@ -10,12 +10,13 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from sqlalchemy import ColumnElement, and_, delete, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.dependencies import CallerDep, SessionDep
 from app.errors import Conflict, invalid
-from app.tables import Idempotency
+from app.tables import Idempotency, Lab, Project, Upload, Video
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -70,3 +71,34 @@ async def _once(
 
 
 OnceDep = Annotated[Once, Depends(_once)]
+
+
+def forget(session: Session, thing: Video | Project | Lab) -> None:
+    """Forget the answers that told of something: they must not be given again, nor be kept."""
+    if isinstance(thing, Lab):
+        session.execute(delete(Idempotency).where(Idempotency.lab_id == thing.id))
+        return
+    body = Idempotency.body
+    told: list[ColumnElement[bool]]
+    if isinstance(thing, Project):
+        lab_id, kind = thing.lab_id, "projects"
+        told = [
+            and_(Idempotency.request.startswith("POST /api/v1/projects "), body["id"].as_string() == str(thing.id)),
+            body["project_id"].as_string() == str(thing.id),
+            Idempotency.request.startswith(f"POST videos of {thing.id} "),
+        ]
+        videos = select(Video.id).where(Video.project_id == thing.id)
+        told += [Idempotency.request.startswith(f"POST /api/v1/videos/{number}/") for number in session.scalars(videos)]
+    else:
+        lab_id, kind = session.get_one(Project, thing.project_id).lab_id, "videos"
+        uploads = [*session.scalars(select(Upload.id).where(Upload.video_id == thing.id))]
+        told = [
+            body["video_id"].as_string() == str(thing.id),
+            and_(Idempotency.request.startswith("POST videos of "), body["id"].as_string() == str(thing.id)),
+            and_(Idempotency.request.startswith("POST uploads "), body["id"].as_string().in_(uploads)),
+        ]
+    told.append(Idempotency.request.startswith(f"POST /api/v1/{kind}/{thing.id}/"))
+    session.execute(
+        delete(Idempotency).where(Idempotency.lab_id == lab_id, or_(*told)),
+        execution_options={"synchronize_session": False},
+    )

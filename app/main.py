@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+import anyio
 from anyio import CapacityLimiter, create_task_group
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 from fastapi_offline import FastAPIOffline
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import errors, health, home, origin, scraping
 from app.answer_headers import AnswerHeaders, page_policies
@@ -41,6 +44,8 @@ from app.settings import Settings
 from app.storage import open_storage
 from app.tracks.router import router as tracks
 from app.trainings.router import router as trainings
+from app.trash.leftovers import SECONDS, Leftovers
+from app.trash.router import router as trash
 from app.turns import Turns
 from app.uploads.intake import Intake
 from app.uploads.manners import TusManners
@@ -81,12 +86,14 @@ def create_app(settings: Settings) -> FastAPI:
     makers = max(1, (os.cpu_count() or 1) // settings.processes)
     frames = Frames(storage, cache, open_videos=settings.open_videos, makers=makers)
     usage = Usage()
+    leftovers = Leftovers(database, storage, cache)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with create_task_group() as tasks:
             tasks.start_soon(usage.keep_writing, database, turns.writing)
             tasks.start_soon(keep_swept, intake)
+            tasks.start_soon(_keep_cleared, leftovers, frames)
             yield
             log.info("the service ends")
             tasks.cancel_scope.cancel()
@@ -121,7 +128,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     # Routes are looked through in turn: what pages ask for all the time comes first.
     asked_often = (videos, labels, tracks, jobs, runs)
-    others = (keys, sessions, labs, audit, projects, uploads, exports, trainings, checkpoints, estimates)
+    others = (keys, sessions, labs, audit, projects, uploads, exports, trainings, checkpoints, estimates, trash)
     for router in asked_often + others:
         app.include_router(router, prefix=PREFIX, responses=problem_responses(400, 401, 403, 404, 422, 429))
     for router in (home.router, health.router, scraping.router):
@@ -132,3 +139,14 @@ def create_app(settings: Settings) -> FastAPI:
     answering = AnswerHeaders(app.build_middleware_stack(), PREFIX, policies)
     app.middleware_stack = RequestLog(answering, PREFIX, metrics)
     return app
+
+
+async def _keep_cleared(leftovers: Leftovers, frames: Frames) -> None:
+    """Clear away what this machine keeps of what was erased, now and then, for ever."""
+    while True:
+        await anyio.sleep(SECONDS)
+        try:
+            if await run_in_threadpool(leftovers.clear):
+                await run_in_threadpool(frames.close_videos)
+        except (SQLAlchemyError, OSError):
+            log.warning("what was erased could not be cleared away here this time", exc_info=True)

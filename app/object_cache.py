@@ -41,6 +41,14 @@ class ObjectCache:
         self._shrink()
         return target
 
+    def names(self) -> set[str]:
+        """Digests of the copies."""
+        return {path.name for path in self._folder.iterdir()}
+
+    def remove(self, sha256: str) -> None:
+        """Remove a copy, where there is one."""
+        (self._folder / sha256).unlink(missing_ok=True)
+
     def _shrink(self) -> None:
         copies = []
         for path in self._folder.iterdir():

@@ -47,6 +47,7 @@ class Settings(BaseSettings):
         session_hours: How long a browser session lasts.
         requests_per_minute: Requests a minute of one key, counted in each API process; 0 for any number.
         max_lab_bytes: Bytes a lab may keep; 0 for as many as there is room for.
+        trash_days: How long what was deleted can be restored before it is erased.
         max_queued_jobs: Propagations, estimates, trainings and exports of a lab that may wait; 0 for any number.
         max_upload_bytes: Largest video.
         upload_expiry_hours: How long an unfinished upload waits for its next bytes.
@@ -96,6 +97,7 @@ class Settings(BaseSettings):
     session_hours: float = Field(default=12, gt=0, le=24 * 366)
     requests_per_minute: int = Field(default=30_000, ge=0)
     max_lab_bytes: int = Field(default=0, ge=0)
+    trash_days: float = Field(default=30, ge=0, le=3660)
     max_queued_jobs: int = Field(default=10_000, ge=0)
     max_upload_bytes: int = Field(default=64 * 1024 * MIB, gt=0)
     upload_expiry_hours: float = Field(default=24, gt=0)

@@ -19,9 +19,10 @@ def videos_of(session: Session, project: Project, wanted: Sequence[int] | None) 
     """The project's videos that can be read, or those that were asked for.
 
     Raises:
-        Invalid: One that was asked for is not the project's, or cannot be read.
+        Invalid: One that was asked for is not the project's, was deleted, or cannot be read.
     """
-    videos = list(session.scalars(select(Video).where(Video.project_id == project.id).order_by(Video.id)))
+    mine = Video.project_id == project.id, Video.deleted_at.is_(None)
+    videos = list(session.scalars(select(Video).where(*mine).order_by(Video.id)))
     if wanted is None:
         return [video for video in videos if video.status in READABLE]
     known = {video.id: video for video in videos}

@@ -7,6 +7,7 @@ overwrite each other. What is not whole yet lives in a scratch folder of this ma
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import logging
 import os
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 
 #: A scratch file that nobody wrote to for so long belongs to a process that is gone.
 _ABANDONED_SECONDS = 24 * 3600
+
+#: Between making its lock and holding it a process needs less.
+_BEGUN_SECONDS = 10
 
 _FOLDER = "sha256"
 
@@ -141,17 +145,37 @@ class Storage:
     def scratch_file(self) -> Iterator[Path]:
         """A path for a file that is not whole yet; what is still there after the block is removed."""
         path = self._scratch / f"{uuid.uuid4().hex}.part"
-        try:
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
+        lock = path.with_suffix(".lock")
+        with lock.open("wb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            try:
+                yield path
+            finally:
+                path.unlink(missing_ok=True)
+                lock.unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what processes that were killed left in scratch, a day later."""
+        """Remove what processes that were killed left in scratch: the kernel has taken their locks away."""
+        for path in self._scratch.glob("*.lock"):
+            with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as held:
+                if time.time() - path.stat().st_mtime > _BEGUN_SECONDS:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    for left in self._scratch.glob(f"{path.stem}.*"):
+                        left.unlink(missing_ok=True)
+        # Without a lock: of an older version.
         for path in self._scratch.glob("*.part*"):
             with suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                locked = (self._scratch / f"{path.name.partition('.')[0]}.lock").exists()
+                if not locked and time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
                     path.unlink()
+
+    def copies(self) -> set[str]:
+        """Digests of the objects of which this machine has a copy."""
+        return set() if self._root else self._cache.names()
+
+    def drop_copy(self, sha256: str) -> None:
+        """Remove this machine's copy of an object of a remote store."""
+        self._cache.remove(sha256)
 
     def keep(self, incoming: Incoming) -> Stored:
         """Store what has arrived, durably."""

@@ -196,7 +196,7 @@ def _frames(context: Context, video: Video, step: Callable[[], None]) -> Iterato
         proxy = context.storage.file(video.proxy_sha256, context.listen)
         proxy.stat()
     except FileNotFoundError as error:
-        raise Missing(f"the file of video {video.id}, {video.filename}, is missing from the storage") from error
+        raise Missing(f"the file of video {video.id} is missing from the storage") from error
     with VideoReader(proxy, table, key=video.proxy_sha256) as reader:
         yield _Watched(RecentFrames(reader), step)
 

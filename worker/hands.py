@@ -21,6 +21,7 @@ from app.settings import Settings
 from app.storage import open_storage
 from worker.caretaker import Caretaker
 from worker.context import Cancelled, HelperContext, Stopping
+from worker.erasing import Erasing
 from worker.helping import HELPED
 from worker.metrics import WorkerMetrics
 from worker.metrics_port import shown
@@ -50,6 +51,7 @@ class Hands:
         if self._bell is not None:
             self._bell.attach(self._database)
         self._caretaker = Caretaker(settings, self._database, self._bell)
+        self._erasing = Erasing(settings, self._database, self._storage)
         self._main = main_slot(settings)
         self._beyond_us: set[int] = set()  # jobs that this worker cannot help with
         self._told = ExitStack()
@@ -64,11 +66,13 @@ class Hands:
         self._told.enter_context(about(worker=self.owner))
         self._storage.sweep()
         self._caretaker.start()
+        self._erasing.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._erasing.stop()
         self._caretaker.stop()
         if self._bell is not None:
             self._bell.close()

@@ -21,6 +21,7 @@ from app.runs.service import PROPAGATE
 from app.settings import Settings
 from app.storage import Storage
 from app.trainings.service import TRAIN
+from app.trash.visible import is_work_for_nobody
 from app.videos.service import INGEST
 from worker.context import Cancelled, Context, JobFailed, Missing, Stopping, TakesLong
 from worker.estimate import estimate
@@ -79,6 +80,9 @@ def run_job(
 def _do(context: Context) -> tuple[str, str | None]:
     """Do a job; gives the outcome, and the reason where something went wrong."""
     try:
+        with context.database.session(readonly=True) as session:
+            if is_work_for_nobody(session, context.held.job_id):
+                raise Cancelled
         with context.beating():
             KINDS[context.held.kind](context)
     except Fenced:

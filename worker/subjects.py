@@ -54,7 +54,7 @@ def _fetched(context: Context, video: Video, folder: Path) -> tuple[Path, FrameT
         path = context.storage.file(video.proxy_sha256, context.listen)
         return _held(path, folder / f"{video.proxy_sha256}.mp4"), table
     except FileNotFoundError as error:
-        raise Missing(f"the file of video {video.id}, {video.filename}, is missing from the storage") from error
+        raise Missing(f"the file of video {video.id} is missing from the storage") from error
 
 
 def _held(path: Path, name: Path) -> Path:

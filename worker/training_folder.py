@@ -28,7 +28,7 @@ def training_folder(context: Context) -> Iterator[Path]:
     """The folder of the context's job; it stays where another attempt may follow, and is removed otherwise."""
     root = context.settings.scratch_dir / "trainings"
     root.mkdir(parents=True, exist_ok=True)
-    _sweep(context.database, root)
+    sweep(context.database, root)
     held = context.held
     folder, lock = _begun(root / f"{held.job_id}") or _begun(root / f"{held.job_id}.{held.attempt}") or (None, None)
     if folder is None or lock is None:
@@ -56,7 +56,7 @@ def _begun(folder: Path) -> tuple[Path, int] | None:
     return folder, lock
 
 
-def _sweep(database: Database, root: Path) -> None:
+def sweep(database: Database, root: Path) -> None:
     """Remove the folders of jobs that have ended elsewhere."""
     for folder in root.iterdir():
         number = folder.name.partition(".")[0]

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from app.trash.schemas import RestsOnDeleted
+
 #: What a training leaves beside the weights, and its media type.
 FILES = {
     "recipe.json": "application/json",
@@ -45,7 +47,8 @@ class CheckpointOut(BaseModel):
     ``metrics`` were measured on human labels that nothing was learnt from. ``epochs`` is the loss curve. ``pedigree``
     tells which videos at which label revision, which runs, held-out frames (video, first, one after the last), settings
     and code it was made from. ``promoted``: it is the one that estimates of the project use unless told otherwise.
-    ``files`` are the names that ``/checkpoints/{id}/files/{name}`` knows.
+    ``files`` are the names that ``/checkpoints/{id}/files/{name}`` knows. ``rests_on_deleted`` names what it learnt
+    from, itself or through the checkpoints that it goes on from, that was deleted since.
     """
 
     id: int
@@ -65,3 +68,4 @@ class CheckpointOut(BaseModel):
     promoted: bool
     promoted_at: datetime | None
     created_at: datetime
+    rests_on_deleted: RestsOnDeleted | None

@@ -16,6 +16,7 @@ from app.finite import finite
 from app.projects import service as projects
 from app.storage import Storage, Stored
 from app.tables import Blob, Checkpoint, CheckpointFile, Project
+from app.trash import dependants
 
 
 def add(
@@ -118,6 +119,7 @@ def show(session: Session, checkpoint: Checkpoint) -> CheckpointOut:
         "sha256": checkpoint.weights_sha256,
         "size": session.get_one(Blob, checkpoint.weights_sha256).size,
         "files": sorted(session.scalars(names)),
+        "rests_on_deleted": dependants.deleted_under(session, checkpoint),
     }
     fields = {name: getattr(checkpoint, name) for name in CheckpointOut.model_fields if name not in made}
     return CheckpointOut.model_validate({**fields, **made})

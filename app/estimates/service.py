@@ -75,7 +75,7 @@ def _checkpoint(session: Session, project: Project, number: int | None) -> Check
             raise Conflict("the project has no promoted checkpoint; name one, or train an estimator first")
         return checkpoint
     checkpoint = session.get(Checkpoint, number)
-    if checkpoint is None or session.get_one(Project, checkpoint.project_id).lab_id != project.lab_id:
+    if checkpoint is None or not projects.is_there(session, project.lab_id, checkpoint.project_id):
         raise invalid("/checkpoint_id", f"there is no checkpoint {number}")
     return checkpoint
 

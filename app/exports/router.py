@@ -17,6 +17,7 @@ from app.jobs.schemas import JobOut
 from app.keys.service import Role
 from app.pagination import Page, PageDep
 from app.tables import Export
+from app.trash import visible
 
 router = APIRouter(tags=["exports"])
 
@@ -48,7 +49,7 @@ def export(
 @router.get("/projects/{project_id}/exports")
 def list_exports(project: ProjectDep, session: SessionDep, page: PageDep) -> Page[ExportOut]:
     """The project's exports."""
-    query = select(Export).where(Export.project_id == project.id)
+    query = select(Export).where(Export.project_id == project.id, visible.EXPORT)
     return page.of(session, query, Export.id, lambda row: service.show(session, row))
 
 

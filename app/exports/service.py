@@ -9,7 +9,7 @@ from app.exports.schemas import ExportIn, ExportOut
 from app.jobs import lanes, ledger
 from app.labs import quotas
 from app.settings import Settings
-from app.tables import Export, Job, Project
+from app.tables import Export, ExportVideo, Job, Project
 
 EXPORT = "export"
 
@@ -33,6 +33,7 @@ def start(session: Session, settings: Settings, project: Project, wanted: Export
     )
     session.add(export)
     session.flush()
+    session.add_all(ExportVideo(export_id=export.id, video_id=video.id) for video in videos)
     job.result = {"export_id": export.id}
     session.flush()
     return job

@@ -9,8 +9,8 @@ from app.database import clock
 from app.jobs.ledger import after
 from app.tables import Duty
 
-#: Give back the jobs of workers that are gone; ring again for jobs that wait.
-REAP, RING = "reap", "ring"
+#: Give back the jobs of workers that are gone; ring again for jobs that wait; erase what was deleted.
+REAP, RING, ERASE = "reap", "ring", "erase"
 
 
 def due(session: Session, name: str, seconds: float) -> bool:

@@ -300,19 +300,34 @@ def overdue(session: Session, seconds: float) -> dict[str, list[int]]:
 
 def request_cancel(session: Session, job: Job) -> None:
     """Ask for an end: at once when nobody works on the job, else at the worker's next step."""
-    session.execute(
+    cancel_all(session, Job.id == job.id)
+    session.refresh(job)
+
+
+def cancel_all(session: Session, which: ColumnElement[bool], why: str | None = None) -> list[int]:
+    """Ask for the end of jobs that have not ended, as ``request_cancel`` does; gives their ids.
+
+    Args:
+        session: The transaction.
+        which: Of the jobs.
+        why: What to tell who asks for them.
+    """
+    reason = {} if why is None else {"error": why}
+    asked = session.scalars(
         update(Job)
-        .where(Job.id == job.id, Job.state.not_in(FINISHED))
+        .where(which, Job.state.not_in(FINISHED))
         .values(
             cancel_requested=True,
             state=case((Job.state == QUEUED, CANCELLED), else_=Job.state),
             stage=case((Job.state == QUEUED, "cancelled"), else_="cancelling"),
             finished_at=case((Job.state == QUEUED, datetime.now(UTC)), else_=None),
             version=Job.version + 1,
+            **reason,
         )
+        .returning(Job.id)
         .execution_options(synchronize_session=False)
     )
-    session.refresh(job)
+    return sorted(asked)
 
 
 def _update(session: Session, held: Claim, **values: Any) -> bool:

@@ -20,6 +20,7 @@ from app.keys.service import Role
 from app.pagination import Page, PageDep
 from app.settings import QUEUES
 from app.tables import Job, Project, Video
+from app.trash import visible
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -35,7 +36,7 @@ def list_jobs(
     video_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
 ) -> Page[JobOut]:
     """The lab's jobs, oldest first."""
-    query = select(Job).where(Job.lab_id == caller.lab_id)
+    query = select(Job).where(Job.lab_id == caller.lab_id, visible.JOB)
     if state is not None:
         query = query.where(Job.queue.in_(QUEUES), Job.state == state)  # as the index ix_job_turn has it
     if video_id is not None:
@@ -57,10 +58,16 @@ async def follow_job(
     database: DatabaseDep,
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """The job as it changes, until it ends. An event's id is the job's version; ``Last-Event-ID`` resumes after it."""
+    """The job as it changes, until it ends or what it is about is deleted.
+
+    An event's id is the job's version; ``Last-Event-ID`` resumes after it.
+    """
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else -1
     while not await request.is_disconnected():
-        version, shown = await run_in_threadpool(_look, database, job.id)
+        found = await run_in_threadpool(_look, database, job.id)
+        if found is None:
+            return
+        version, shown = found
         if version > seen:
             seen = version
             yield ServerSentEvent(data=shown, event="job", id=str(version))
@@ -81,7 +88,7 @@ def cancel_job(job: JobDep, session: SessionDep, caller: CallerDep) -> JobOut:
     return JobOut.model_validate(job)
 
 
-def _look(database: Database, job_id: int) -> tuple[int, JobOut]:
+def _look(database: Database, job_id: int) -> tuple[int, JobOut] | None:
     with database.session(readonly=True) as session:
-        job = session.get_one(Job, job_id)
-        return job.version, JobOut.model_validate(job)
+        job = session.scalar(select(Job).where(Job.id == job_id, visible.JOB))
+        return (job.version, JobOut.model_validate(job)) if job is not None else None

@@ -54,19 +54,21 @@ def authenticate(session: Session, key: str | None) -> Caller:
     row = session.get(ApiKey, token[0]) if token else None
     if token is None or row is None or not tokens.fits(token[1], row.secret_sha256):
         raise Unauthorized("this API key is not known")
-    return holder(row)
+    return holder(session, row)
 
 
-def holder(row: ApiKey, session_id: int | None = None) -> Caller:
+def holder(session: Session, row: ApiKey, session_id: int | None = None) -> Caller:
     """Who holds a key that is known.
 
     Raises:
-        Unauthorized: It has expired or was revoked.
+        Unauthorized: It has expired or was revoked, or its lab was deleted.
     """
     if row.revoked_at is not None:
         raise Unauthorized("this API key was revoked")
     if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
         raise Unauthorized("this API key has expired")
+    if session.scalar(select(Lab.deleted_at).where(Lab.id == row.lab_id)) is not None:
+        raise Unauthorized("the lab of this API key was deleted; the operator of the installation may restore it")
     return Caller(lab_id=row.lab_id, key_id=row.id, role=Role(row.role), session_id=session_id)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from sqlalchemy import select
 
-from app.dependencies import OPERATOR, CallerDep, SessionDep, SettingsDep
+from app.dependencies import OPERATOR, CallerDep, DeletedDep, SessionDep, SettingsDep
 from app.errors import problem_responses
 from app.keys.schemas import KeyOut, NewKeyOut
 from app.labs import service
@@ -23,9 +23,13 @@ def get_lab(session: SessionDep, caller: CallerDep, settings: SettingsDep) -> La
 
 
 @router.get("/labs", dependencies=[OPERATOR])
-def list_labs(session: SessionDep, page: PageDep) -> Page[LabOut]:
-    """The labs of the installation, for its operator: their names, and nothing of theirs."""
-    return page.of(session, select(Lab), Lab.id, lambda lab: service.show(session, lab))
+def list_labs(session: SessionDep, page: PageDep, deleted: DeletedDep = False) -> Page[LabOut]:
+    """The labs of the installation, for its operator: their names, and nothing of theirs.
+
+    With ``deleted`` those that were deleted and are not erased yet.
+    """
+    query = select(Lab).where(Lab.deleted_at.is_not(None) == deleted, Lab.erased_at.is_(None))
+    return page.of(session, query, Lab.id, lambda lab: service.show(session, lab))
 
 
 @router.post("/labs", status_code=201, dependencies=[OPERATOR], responses=problem_responses(409))

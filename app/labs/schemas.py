@@ -25,6 +25,8 @@ class LabOut(BaseModel):
     name: str
     operator: bool
     created_at: datetime
+    deleted_at: datetime | None = None
+    restore_until: datetime | None = None
 
 
 class NewLabOut(LabOut):
@@ -36,7 +38,9 @@ class NewLabOut(LabOut):
 class LabUsage(LabOut):
     """A lab, how much it has and how much it may have; null where there is no limit."""
 
-    stored_bytes: int = Field(description="Videos, their proxies and exports")
+    stored_bytes: int = Field(
+        description="Videos, their proxies and exports, those too that are deleted and not erased"
+    )
     promised_bytes: int = Field(description="What uploads in pieces that have begun will bring; it counts too")
     max_stored_bytes: int | None
     queued_jobs: int = Field(description="Propagations and exports that wait for a worker")

@@ -29,7 +29,7 @@ def create(session: Session, caller: Caller | None, name: str) -> tuple[Lab, Api
     Raises:
         Conflict: There is a lab of that name: most likely this was sent twice.
     """
-    if session.scalars(select(Lab.id).where(Lab.name == name)).first() is not None:
+    if session.scalars(select(Lab.id).where(Lab.name == name, Lab.deleted_at.is_(None))).first() is not None:
         raise Conflict(f"there is a lab named {name!r}")
     lab = Lab(name=name)
     session.add(lab)
@@ -51,7 +51,8 @@ def is_operator(session: Session, caller: Caller) -> bool:
 
 def show(session: Session, lab: Lab) -> LabOut:
     """A lab as the API shows it."""
-    return LabOut(id=lab.id, name=lab.name, operator=lab.id == keys.first_lab(session), created_at=lab.created_at)
+    fields = {name: getattr(lab, name) for name in LabOut.model_fields if name != "operator"}
+    return LabOut(**fields, operator=lab.id == keys.first_lab(session))
 
 
 def usage(session: Session, settings: Settings, lab: Lab) -> LabUsage:

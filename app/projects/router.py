@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
 from app.audit import service as audit
-from app.dependencies import CallerDep, ProjectDep, SessionDep, require
+from app.dependencies import CallerDep, DeletedDep, ProjectDep, SessionDep, require
 from app.idempotency import OnceDep
 from app.keys.service import Role
 from app.pagination import Page, PageDep
@@ -31,9 +31,11 @@ def create_project(body: ProjectIn, session: SessionDep, caller: CallerDep, once
 
 
 @router.get("")
-def list_projects(session: SessionDep, caller: CallerDep, page: PageDep) -> Page[ProjectOut]:
-    """The lab's projects."""
-    query = select(Project).where(Project.lab_id == caller.lab_id)
+def list_projects(
+    session: SessionDep, caller: CallerDep, page: PageDep, deleted: DeletedDep = False
+) -> Page[ProjectOut]:
+    """The lab's projects; with ``deleted`` those that were deleted and are not erased yet."""
+    query = select(Project).where(Project.lab_id == caller.lab_id, Project.deleted_at.is_not(None) == deleted)
     return page.of(session, query, Project.id, lambda project: service.show(session, project))
 
 

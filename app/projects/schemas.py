@@ -66,3 +66,5 @@ class ProjectOut(BaseModel):
     skeleton: SkeletonSchema
     skeleton_version: int
     created_at: datetime
+    deleted_at: datetime | None = None
+    restore_until: datetime | None = None

@@ -28,7 +28,15 @@ def show(session: Session, project: Project) -> ProjectOut:
         skeleton=_schema(session, project.id, project.skeleton_version),
         skeleton_version=project.skeleton_version,
         created_at=project.created_at,
+        deleted_at=project.deleted_at,
+        restore_until=project.restore_until,
     )
+
+
+def is_there(session: Session, lab_id: int, project_id: int) -> bool:
+    """Whether a lab has a project, and has not deleted it."""
+    project = session.get(Project, project_id)
+    return project is not None and project.lab_id == lab_id and project.deleted_at is None
 
 
 def skeleton(session: Session, project_id: int, version: int | None = None) -> Skeleton:

@@ -33,6 +33,7 @@ from app.jobs.states import QUEUED, RUNNING, SUCCEEDED
 from app.settings import Settings
 from app.storage import Stored
 from app.tables import Blob, Job, JobSegment, Project, Run, RunSlab, Video
+from app.trash import visible
 from pose.formats.slab import FRAMES, TRACKS
 from pose.segments import MAX_SEGMENT_FRAMES
 
@@ -127,10 +128,15 @@ def queue(session: Session, settings: Settings, run: Run) -> Job:
     )
 
 
-def unpacked(session: Session) -> list[Run]:
-    """Runs whose propagation has succeeded and that are neither packed nor about to be."""
-    waiting = select(Job.params["run_id"].as_integer()).where(Job.kind == PACK, Job.state.in_((QUEUED, RUNNING)))
+def unpacked(session: Session, video_id: int | None = None) -> list[Run]:
+    """Runs, of one video or of all, whose propagation has succeeded and that are neither packed nor about to be."""
+    about_to = Job.kind == PACK, Job.state.in_((QUEUED, RUNNING)), ~Job.cancel_requested
+    waiting = select(Job.params["run_id"].as_integer()).where(*about_to)
     done = select(Run).join(Job, Job.id == Run.job_id).where(Job.state == SUCCEEDED, Run.id.not_in(waiting))
+    if video_id is not None:
+        done = done.where(Run.video_id == video_id)
+    else:
+        done = done.where(Run.video_id.in_(select(Video.id).join(Project).where(visible.VIDEO)))
     return [run for run in session.scalars(done.order_by(Run.id)) if not is_packed(session, run)]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from app.jobs.schemas import State
+from app.trash.schemas import RestsOnDeleted
 
 Engine = Literal["auto", "stdpose", "flow", "linear"]
 Frame = Annotated[int, Field(ge=0, le=2**53)]
@@ -44,7 +45,8 @@ class RunOut(BaseModel):
 
     ``checkpoint_id`` is the checkpoint whose estimator saw the poses; None where an engine propagated them.
     ``cuts`` are the first frames of shots, as far as the video has been looked through; no pose is carried across one.
-    ``packed`` tells whether ``/runs/{id}/content`` can be downloaded.
+    ``packed`` tells whether ``/runs/{id}/content`` can be downloaded. ``rests_on_deleted`` names what the checkpoint
+    was made from that was deleted since.
     """
 
     id: int
@@ -66,3 +68,4 @@ class RunOut(BaseModel):
     packed: bool
     hidden: bool
     created_at: datetime
+    rests_on_deleted: RestsOnDeleted | None

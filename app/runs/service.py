@@ -18,6 +18,7 @@ from app.runs.schemas import PropagationIn, RunOut
 from app.settings import Settings
 from app.tables import Job, JobSegment, Project, Run, Video
 from app.tracks import service as tracks
+from app.trash import dependants
 
 PROPAGATE = "propagate"
 
@@ -84,6 +85,7 @@ def show(session: Session, run: Run) -> RunOut:
             "packed": packing.is_packed(session, run),
             "hidden": run.hidden_at is not None,
             "created_at": run.created_at,
+            "rests_on_deleted": dependants.deleted_under_run(session, job),
         }
     )
 

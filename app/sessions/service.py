@@ -47,7 +47,7 @@ def authenticate(session: Session, cookie: str) -> Caller:
         raise Unauthorized("this session is not known or has ended; open another one with an API key")
     if row.expires_at <= datetime.now(UTC):
         raise Unauthorized("this session has expired; open another one with an API key")
-    return keys.holder(session.get_one(ApiKey, row.key_id), row.id)
+    return keys.holder(session, session.get_one(ApiKey, row.key_id), row.id)
 
 
 def close(session: Session, session_id: int) -> None:

@@ -60,8 +60,10 @@ def dependence(session: Session, run: Run, video: Video, held: Spans, held_frame
     """
     job = session.get_one(Job, run.job_id)
     if (number := job.params.get("checkpoint_id")) is not None:
-        seen = Seen(session, session.get_one(Checkpoint, number))
-        return Dependence(wholly=bool(seen.cover(video.id, held_frames).any()))
+        checkpoint = session.get(Checkpoint, number)
+        if checkpoint is None:  # erased with its project: nobody knows what it has learnt from
+            return Dependence(wholly=True)
+        return Dependence(wholly=bool(Seen(session, checkpoint).cover(video.id, held_frames).any()))
     if job.kind == IMPORT:
         # Nobody knows what poses of a file were made from: maybe from these very labels.
         return Dependence(wholly=bool(len(held_frames)))

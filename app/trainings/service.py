@@ -91,7 +91,7 @@ def _base(session: Session, project: Project, wanted: TrainingIn) -> Checkpoint 
         return None
     field = "/base_checkpoint_id"
     base = session.get(Checkpoint, wanted.base_checkpoint_id)
-    if base is None or session.get_one(Project, base.project_id).lab_id != project.lab_id:
+    if base is None or not projects.is_there(session, project.lab_id, base.project_id):
         raise invalid(field, f"there is no checkpoint {wanted.base_checkpoint_id}")
     if wanted.preset is not None and wanted.preset != base.preset:
         sentence = f"checkpoint {base.id} is of the preset {base.preset}; leave preset out to go on from it"

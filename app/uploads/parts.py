@@ -12,7 +12,7 @@ import hashlib
 import os
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -161,6 +161,16 @@ class Parts:
         """Remove a part, where there is one."""
         for path in (self._path(upload_id), self._path(upload_id).with_suffix(".aside")):
             path.unlink(missing_ok=True)
+
+    def remove_idle(self, upload_ids: Iterable[str]) -> None:
+        """Remove the parts of some uploads that nobody writes to just now."""
+        for upload_id in upload_ids:
+            with suppress(Taken, Missing), self._lock(upload_id):
+                self.remove(upload_id)
+
+    def there(self) -> set[str]:
+        """Uploads of which there are files here."""
+        return {path.stem for path in self.folder.iterdir()}
 
     def idle(self, seconds: float) -> set[str]:
         """Uploads of which there are files here that nobody wrote to for so long."""

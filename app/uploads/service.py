@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select
@@ -58,13 +58,15 @@ def find(session: Session, lab_id: int, upload_id: str) -> Upload:
 
     Raises:
         NotFound: There is none, or it is another lab's.
-        Gone: It was refused or terminated, or it expired.
+        Gone: It was refused or terminated, it expired, or the video that it became was deleted.
     """
     upload = session.get(Upload, upload_id) if _ID.fullmatch(upload_id) else None
     if upload is None or upload.lab_id != lab_id:
         raise NotFound(f"there is no upload {upload_id}")
     if upload.state not in (OPEN, FINISHED):
         raise Gone(upload.reason or f"this upload was {upload.state}")
+    if upload.video_id is not None and not videos.is_there(session, upload.video_id):
+        raise Gone("the video that this upload became was deleted")
     if upload.state == OPEN and upload.sha256 is None and upload.expires_at <= datetime.now(UTC):
         raise Gone(expired(upload))
     return upload
@@ -128,9 +130,11 @@ def become_video(session: Session, settings: Settings, storage: Storage, upload_
         return upload
     if upload.state != OPEN:
         raise Gone(upload.reason or f"this upload was {upload.state}")
+    project = session.get_one(Project, upload.project_id)
+    if project.deleted_at is not None:
+        raise Gone("the project that this upload was for was deleted")
     # First, so that its bytes do not count as promised and as stored.
     upload.state = FINISHED
-    project = session.get_one(Project, upload.project_id)
     video, new = videos.add(session, settings, storage, project, upload.filename, stored)
     upload.video_id = video.id
     if new:
@@ -157,6 +161,12 @@ def expired(upload: Upload) -> str:
 def all_open(session: Session) -> Sequence[str]:
     """Ids of the uploads that are neither finished nor ended."""
     return session.scalars(select(Upload.id).where(Upload.state == OPEN)).all()
+
+
+def ended(session: Session, upload_ids: Iterable[str]) -> list[str]:
+    """Those of some uploads that have ended without a video."""
+    over = Upload.state.not_in((OPEN, FINISHED))
+    return list(session.scalars(select(Upload.id).where(Upload.id.in_(list(upload_ids)), over)))
 
 
 def forget(session: Session) -> None:

@@ -33,7 +33,7 @@ async def keep_swept(intake: Intake) -> None:
 
 
 async def sweep(intake: Intake) -> None:
-    """End uploads that expired, finish those that a crash left whole, and forget what ended long ago."""
+    """End uploads that expired, finish those that a crash left whole, and forget what ended."""
     idle = await run_in_threadpool(intake.parts.idle, _ORPHANED_SECONDS)
     begun = await run_in_threadpool(_all_open, intake)
     for upload_id in begun:
@@ -43,6 +43,7 @@ async def sweep(intake: Intake) -> None:
             log.info("upload %s: %s", upload_id, error.detail)
     for upload_id in idle - begun:
         intake.parts.remove(upload_id)
+    await run_in_threadpool(_remove_ended, intake)
     async with intake.turns.writing.of(None):
         await run_in_threadpool(_forget, intake)
 
@@ -79,6 +80,13 @@ def _look(intake: Intake, upload_id: str) -> Upload:
 def _all_open(intake: Intake) -> set[str]:
     with intake.database.session(readonly=True) as session:
         return set(service.all_open(session))
+
+
+def _remove_ended(intake: Intake) -> None:
+    """Remove what is left of uploads that somebody else ended: they were for something that was deleted."""
+    with intake.database.session(readonly=True) as session:
+        ended = service.ended(session, intake.parts.there())
+    intake.parts.remove_idle(ended)
 
 
 def _forget(intake: Intake) -> None:

@@ -7,6 +7,7 @@ time, so nothing here waits for the disk, and a disk without room only means tha
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 import uuid
@@ -17,6 +18,8 @@ from pathlib import Path
 _USED_SECONDS = 30.0
 #: Of the most that may be kept: what may be written before somebody looks how much is there, and what is made room for.
 _LOOK_SHARE, _SPARE_SHARE = 1 / 32, 1 / 8
+#: Characters of the digest of a video, which the names of its frames begin with.
+_DIGEST = 64
 
 
 class FrameCache:
@@ -67,6 +70,18 @@ class FrameCache:
                 return
             self._written = 0
         self._forget()
+
+    def views(self) -> set[str]:
+        """Digests of the videos of which anything is kept."""
+        try:
+            return {name[:_DIGEST] for name in os.listdir(self.folder)}
+        except FileNotFoundError:
+            return set()
+
+    def drop(self, sha256: str) -> None:
+        """Forget the frames of a video."""
+        for folder in self.folder.glob(f"{sha256}*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def clear(self) -> None:
         """Forget everything."""

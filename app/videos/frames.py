@@ -64,6 +64,7 @@ class Frames:
         self._threads: list[threading.Thread] = []
         self._makers = makers or os.cpu_count() or 1
         self._ended = False
+        self._restarts = 0
 
     def kept(self, view: View, index: int) -> bytes | None:
         """A frame that the video has, where it was made already."""
@@ -111,6 +112,13 @@ class Frames:
             if not group.wanted and not group.under_way:
                 del self._groups[view, start]
 
+    def close_videos(self) -> None:
+        """Have makers close the videos that they keep open, and forget frame tables: some were erased."""
+        with self._changed:
+            self._restarts += 1
+            self._tables.clear()
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Break the promises that are left, and end the makers."""
         with self._changed:
@@ -140,8 +148,14 @@ class Frames:
             thread.start()
 
     def _run(self) -> None:
-        maker = FrameMaker(self._cache, self._open_videos)
-        while (group := self._next()) is not None:
+        maker, restarts = FrameMaker(self._cache, self._open_videos), 0
+        while not self._ended:
+            group = self._next(restarts)
+            if self._restarts != restarts:
+                restarts = self._restarts
+                maker.close()
+            if group is None:
+                continue
             try:
                 self._decode(group, maker)
             except Exception as error:
@@ -150,9 +164,10 @@ class Frames:
                 _break(group, error)
         maker.close()
 
-    def _next(self) -> _Group | None:
+    def _next(self, restarts: int) -> _Group | None:
+        """The group that is to be decoded next; None where the videos are to be closed first, or it is over."""
         with self._changed:
-            while not self._ended:
+            while not self._ended and self._restarts == restarts:
                 for group in self._groups.values():
                     if not group.under_way:
                         group.under_way = True

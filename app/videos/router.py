@@ -26,6 +26,7 @@ from app.dependencies import (
     MAX_ID,
     CallerDep,
     DatabaseDep,
+    DeletedDep,
     GlancingDep,
     Id,
     ProjectDep,
@@ -170,9 +171,9 @@ def _add(
 
 
 @router.get("/projects/{project_id}/videos")
-def list_videos(project: ProjectDep, session: SessionDep, page: PageDep) -> Page[VideoOut]:
-    """The project's videos."""
-    query = select(Video).where(Video.project_id == project.id)
+def list_videos(project: ProjectDep, session: SessionDep, page: PageDep, deleted: DeletedDep = False) -> Page[VideoOut]:
+    """The project's videos; with ``deleted`` those that were deleted and are not erased yet."""
+    query = select(Video).where(Video.project_id == project.id, Video.deleted_at.is_not(None) == deleted)
     return page.of(session, query, Video.id, lambda video: service.show(session, video))
 
 

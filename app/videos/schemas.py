@@ -35,6 +35,7 @@ class VideoOut(BaseModel):
     ranges ``damaged`` (``start <= i < stop``), which show the last good picture and are never learnt from; ``rejected``
     that no frame could be read. ``reason`` says why. ``variable_rate`` says that frames are not evenly spaced, so that
     ``index / fps`` is not when a frame is shown (null for videos that were read before this was looked at).
+    ``deleted_at`` and ``restore_until`` are of one in the trash.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -58,3 +59,5 @@ class VideoOut(BaseModel):
     revision: int
     ingest_job_id: int | None
     created_at: datetime
+    deleted_at: datetime | None
+    restore_until: datetime | None

@@ -15,6 +15,7 @@ from app.labs import quotas
 from app.settings import Settings
 from app.storage import Storage, Stored
 from app.tables import Job, Project, Video
+from app.trash import visible
 from app.videos.schemas import VideoOut
 
 INGEST = "ingest"
@@ -27,8 +28,8 @@ def add(
     """Make a video of a stored file and queue its ingest.
 
     Returns:
-        The video and whether it is new: the same bytes in the same project are the video that is there, and one that
-        could not be read is tried again.
+        The video and whether it is new: the same bytes in the same project are the video that is there, unless it was
+        deleted, and one that could not be read is tried again.
 
     Raises:
         NoSpace: The lab would keep more than it may.
@@ -36,12 +37,11 @@ def add(
     # Locks the project, so that the same bytes sent twice at a time become one video; rows may refer to it meanwhile.
     session.refresh(project, with_for_update={"key_share": True})
     known = session.scalars(
-        select(Video).where(Video.project_id == project.id, Video.sha256 == stored.sha256)
+        select(Video).where(Video.project_id == project.id, Video.sha256 == stored.sha256, Video.deleted_at.is_(None))
     ).one_or_none()
     if known is not None:
-        if known.status == "rejected" or (known.status == "ingesting" and _given_up(_ingest_job(session, known))):
-            known.status, known.reason = "ingesting", None
-            _queue_ingest(session, settings, project, known)
+        if known.status == "rejected" or is_given_up(session, known):
+            ingest_again(session, settings, project, known)
         return known, False
     blobs.record(session, storage, stored)
     video = Video(
@@ -59,6 +59,20 @@ def add(
     return video, True
 
 
+def is_given_up(session: Session, video: Video) -> bool:
+    """Whether nobody reads a video that is to be ingested, or is asked not to."""
+    if video.status != "ingesting":
+        return False
+    job = _ingest_job(session, video)
+    return _given_up(job) or job.cancel_requested
+
+
+def ingest_again(session: Session, settings: Settings, project: Project, video: Video) -> None:
+    """Queue the ingest of a video once more."""
+    video.status, video.reason = "ingesting", None
+    _queue_ingest(session, settings, project, video)
+
+
 def show(session: Session, video: Video) -> VideoOut:
     """A video as the API shows it."""
     job = _ingest_job(session, video)
@@ -67,6 +81,11 @@ def show(session: Session, video: Video) -> VideoOut:
     if video.status == "ingesting" and _given_up(job):
         fields |= {"status": "rejected", "reason": f"{job.error or 'reading it was cancelled'}; upload it again"}
     return VideoOut(**fields, ingest_job_id=job.id)
+
+
+def is_there(session: Session, video_id: int) -> bool:
+    """Whether there is such a video, and neither it nor its project was deleted."""
+    return session.scalar(select(Video.id).join(Project).where(Video.id == video_id, visible.VIDEO)) is not None
 
 
 def readable(video: Video) -> Video:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import re
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -178,13 +180,27 @@ class Tenant:
         """The request of a route, about the tenant's rows; those that it can end only once are new."""
         assert (method, path) in self.requests, f"{method} {path}: add a request that is right to tests/app/conftest.py"
         url = path.format(**{**self.ids, **self._anew(method, path)})
-        return lambda client: client.request(method, url, **self.requests[method, path])
+
+        def send(client: httpx2.Client) -> httpx2.Response:
+            answer = client.request(method, url, **self.requests[method, path])
+            if (method, path) == ("DELETE", "/labs/{lab_id}") and answer.is_success:
+                self._come_back()
+            return answer
+
+        return send
 
     def call(self, client: httpx2.Client, method: str, path: str) -> httpx2.Response:
         """Send the request of a route."""
         return self.aim(method, path)(client)
 
+    def _come_back(self) -> None:
+        """Have the operator restore the lab, and begin an upload again: deleting the lab ended it."""
+        assert self.service.http.post(f"/labs/{self.lab_id}/restore").is_success
+        self.ids["upload_id"] = self.admin.post("/uploads", **self.requests["POST", "/uploads"]).json()["id"]
+
     def _anew(self, method: str, path: str) -> dict[str, Any]:
+        if (found := re.match(r"/(videos|projects|labs)/\{(\w+)\}(/restore)?$", path)) and method in ("POST", "DELETE"):
+            return self._thrown_away(*found.groups())
         if (method, path) == ("DELETE", "/keys/{key_id}"):
             return {"key_id": self.admin.post("/keys", json={"name": MARK}).json()["id"]}
         if (method, path) == ("DELETE", "/uploads/{upload_id}"):
@@ -202,6 +218,22 @@ class Tenant:
             written = self.admin.put(url, **self.requests["PUT", "/videos/{video_id}/labels"])
             return {"revision": written.json()["revision"]}
         return {}
+
+    def _thrown_away(self, things: str, name: str, restore: str | None) -> dict[str, Any]:
+        """A video, a project or a lab that may be deleted; one that is, to be restored."""
+        if things == "labs" and restore is None:
+            return {name: self.lab_id}
+        client = self.service.http if things == "labs" else self.admin
+        path = f"/projects/{self.ids['project_id']}/videos" if things == "videos" else f"/{things}"
+        request = self.requests["POST", "/projects/{project_id}/videos" if things == "videos" else path]
+        if things == "videos":
+            request = {"content": request["content"] + b"\0\0\0\x18free" + os.urandom(16)}
+        elif things == "labs":
+            request = {"json": {"name": f"lab {os.urandom(8).hex()}"}}
+        number = client.post(path, **request).json()["id"]
+        if restore is not None:
+            assert client.delete(f"/{things}/{number}").status_code == 202
+        return {name: number}
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +263,7 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
     service.http = operator
     checkpoint_id = plant_checkpoint(service, project["id"], promoted=True)
     ids = {
+        "lab_id": made["id"],
         "checkpoint_id": checkpoint_id,
         "name": "report.json",
         "project_id": project["id"],
@@ -279,6 +312,11 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
         ("DELETE", "/runs/{run_id}"): {},
         ("POST", "/runs/{run_id}/restore"): {},
         ("POST", "/jobs/{job_id}/cancel"): {},
+        **{
+            request: {}
+            for thing in ("/videos/{video_id}", "/projects/{project_id}", "/labs/{lab_id}")
+            for request in (("DELETE", thing), ("POST", f"{thing}/restore"))
+        },
     }
     for path in (
         *("/me", "/lab", "/labs", "/keys", "/audit", "/projects", "/jobs", "/runs/{run_id}", "/runs/{run_id}/content"),

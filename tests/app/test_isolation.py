@@ -31,6 +31,8 @@ def test_what_another_lab_owns_is_not_there(tenant, stranger, refused, everythin
     routes = [(method, path) for method, path in tenant.routes() if "{" in path]
     assert len(routes) > 25
     for method, path in routes:
+        if path.startswith("/labs/") and stranger is tenant.service.http:
+            continue  # the operator looks after labs, see tests/app/trash
         request = tenant.aim(method, path)
         before = everything(tenant.service)
         problem = refused(request(stranger), 404)
@@ -100,7 +102,7 @@ def test_an_idempotency_key_is_a_lab_s_own(tenant, stranger):
 def test_the_lab_itself_gets_what_strangers_do_not(tenant):
     """Last, since it changes things: it shows that each request of the walk is right."""
     for method, path in tenant.routes():
-        if path not in ("/labs", "/session"):
+        if path not in ("/labs", "/session", "/labs/{lab_id}/restore"):
             answer = tenant.call(tenant.admin, method, path)
             assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
     with tenant.client(Role.READER) as reader:

@@ -32,7 +32,9 @@ def test_each_role_may_do_what_the_table_says_and_no_more(tenant, role, refused,
             before = everything(tenant.service)
             answer = request(client)
             if LADDER.index(role) < LADDER.index(needed):
-                assert "needs" in refused(answer, 403)["detail"] or needed == "operator"
+                # To an admin of one lab another lab is not there.
+                status = 404 if (role, path) == ("admin", "/labs/{lab_id}/restore") else 403
+                assert "needs" in refused(answer, status)["detail"] or needed == "operator"
                 assert everything(tenant.service) == before, (method, path)
             elif (method, path) == ("DELETE", "/session"):
                 assert answer.status_code == 404  # a key is no session

@@ -1,0 +1,1 @@
+"""Deleting videos, projects and labs: hidden at once, restored until a day, then erased."""
