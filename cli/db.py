@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +18,8 @@ from app import backup as copies
 from app.database import Database, connect
 from app.errors import ServiceError
 from app.settings import Settings
-from cli.options import DatabaseUrl, DataDir, UsageError, settings
+from app.trash import copies as known
+from cli.options import DatabaseUrl, DataDir, Json, UsageError, settings
 from migrations import apply as migrate
 
 app = typer.Typer(help="Look after the database.", no_args_is_help=True)
@@ -54,15 +57,57 @@ def backup(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Copy the database while it is in use. Copy the storage afterwards: what it holds is only ever added to."""
+    """Copy the database while it is in use; says what older copies hold that was erased since.
+
+    Copy the storage afterwards: but for what is erased it is only ever added to.
+    """
+    chosen, made_at = settings(data_dir=data_dir, database_url=database_url), datetime.now(UTC)
     try:
-        copies.backup(settings(data_dir=data_dir, database_url=database_url).database, target)
+        copies.backup(chosen.database, target)
     except copies.DamagedCopy as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     except copies.BackupError as error:
         raise UsageError(str(error)) from error
     typer.echo(f"{target} holds the database as it was")
+    try:
+        with transaction(chosen) as session:
+            known.record(session, target, made_at)
+            _tell([copy for copy in known.all_of(session) if copy.erased])
+    except UsageError as error:  # a database of an older version, which is copied before it is upgraded
+        typer.echo(f"the copy was not written down: {error}", err=True)
+
+
+@app.command()
+def backups(
+    holding: Annotated[str | None, typer.Option(help="Only those that hold this, as in video:7.")] = None,
+    destroyed: Annotated[Path | None, typer.Option(help="Write down that this copy is no more.")] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """List the copies that backup made, and what each holds that was erased since."""
+    with transaction(settings(data_dir=data_dir, database_url=database_url)) as session:
+        if destroyed is not None and not known.destroyed(session, destroyed):
+            raise UsageError(f"no copy was written to {destroyed}")
+        try:
+            found = known.all_of(session, holding)
+        except known.NoSuchThing as error:
+            raise UsageError(str(error)) from error
+    if as_json:
+        for copy in found:
+            row = {"path": copy.path, "made_at": copy.made_at.isoformat(), "erased": copy.erased}
+            typer.echo(json.dumps({**row, "exists": Path(copy.path).exists()}))
+    else:
+        _tell(found)
+
+
+def _tell(found: list[known.Held]) -> None:
+    for copy in found:
+        erased = (
+            f"still holds {', '.join(copy.erased)}, erased since" if copy.erased else "holds nothing that was erased"
+        )
+        typer.echo(f"{copy.path}, made {copy.made_at:%Y-%m-%d %H:%M} UTC, {erased}")
 
 
 @app.command()
