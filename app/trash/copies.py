@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -86,7 +87,7 @@ def _life(session: Session, thing: str) -> tuple[datetime, datetime | None]:
     row = session.scalar(select(Erasure).where(Erasure.kind == kind, Erasure.thing_id == number))
     if row is not None:
         return row.made_at, row.erased_at
-    here = session.get(KINDS[kind], number)
+    here = cast("Video | Project | Lab | None", session.get(KINDS[kind], number))
     if here is None:
         raise NoSuchThing(f"there is no {kind} {number}, and none was erased")
     return here.created_at, None
