@@ -83,7 +83,10 @@ def forget(session: Session, thing: Video | Project | Lab) -> None:
     if isinstance(thing, Project):
         lab_id, kind = thing.lab_id, "projects"
         told = [
-            and_(Idempotency.request.startswith("POST /api/v1/projects "), body["id"].as_string() == str(thing.id)),
+            and_(
+                or_(*(Idempotency.request.startswith(f"POST /api/v1/projects{end}") for end in " ?")),
+                body["id"].as_string() == str(thing.id),
+            ),
             body["project_id"].as_string() == str(thing.id),
             Idempotency.request.startswith(f"POST videos of {thing.id} "),
         ]

@@ -12,7 +12,7 @@ from random import Random
 from sqlalchemy import func, select
 
 from app.jobs.states import FINISHED
-from app.tables import Blob, Job
+from app.tables import Blob, Discard, Job
 from benchmarks.chaos.faults import Fault
 from benchmarks.chaos.installation import Installation
 from benchmarks.chaos.invariants import Evidence, audit
@@ -139,11 +139,12 @@ class Campaign:
         return False
 
     def _await_the_end_of_all_jobs(self) -> None:
+        """And of erasing: objects go a moment after the rows."""
         deadline = time.monotonic() + _REST_PATIENCE
         unfinished = select(func.count()).where(Job.state.not_in(FINISHED))
         while time.monotonic() < deadline:
             with self._installation.database.session(readonly=True) as session:
-                if not session.scalar(unfinished):
+                if not session.scalar(unfinished) and not session.scalar(select(func.count(Discard.sha256))):
                     return
             time.sleep(0.2)
 

@@ -106,6 +106,40 @@ class Client:
         self.ask("POST", f"/jobs/{job_id}/cancel")
         self.journal.cancelled.append(job_id)
 
+    def delete(self, video_id: int, *, purge: bool) -> None:
+        """Delete a video; it may be erased before an answer comes through."""
+        deadline = time.monotonic() + _GIVE_UP
+        while time.monotonic() < deadline:
+            answer = self.try_once("DELETE", f"/videos/{video_id}", params={"purge": int(purge)})
+            if answer is not None and (answer.status_code == 202 or (purge and answer.status_code == 404)):
+                return
+            if answer is not None:
+                raise Refused(f"DELETE video {video_id}: {answer.status_code} {answer.text[:300]}")
+            time.sleep(_PAUSE)
+        raise NoAnswer(f"DELETE video {video_id}")
+
+    def restore(self, video_id: int) -> bool:
+        """Restore a deleted video; False where it is being erased, or is."""
+        deadline = time.monotonic() + _GIVE_UP
+        while time.monotonic() < deadline:
+            answer = self.try_once("POST", f"/videos/{video_id}/restore")
+            if answer is not None:
+                return answer.status_code == 200
+            time.sleep(_PAUSE)
+        raise NoAnswer(f"restore of video {video_id}")
+
+    def await_erasure(self, video_id: int) -> None:
+        """Wait until there is no such video to restore."""
+        deadline = time.monotonic() + _GIVE_UP
+        while time.monotonic() < deadline:
+            answer = self.try_once("POST", f"/videos/{video_id}/restore")
+            if answer is not None and answer.status_code == 404:
+                return
+            if answer is not None and answer.status_code != 409:
+                raise Refused(f"restore of video {video_id}: {answer.status_code} {answer.text[:300]}")
+            time.sleep(5 * _PAUSE)
+        raise NoAnswer(f"erasure of video {video_id}")
+
     def upload(self, project_id: int, data: bytes) -> int:
         """Upload a video as one body; gives its id."""
         request = {"params": {"filename": "plain.mp4"}, "content": data}

@@ -18,7 +18,7 @@ from app.jobs.states import FAILED, FINISHED, SUCCEEDED
 from app.labels import history
 from app.projects import service as projects
 from app.storage import DamagedObject, Storage
-from app.tables import Blob, Export, Job, JobSegment, Label, Run, Video
+from app.tables import AuditEntry, Blob, Discard, Export, Job, JobSegment, Label, Run, Table, Video
 from app.videos.service import INGEST
 from benchmarks.chaos.journal import Journal
 from benchmarks.chaos.watching import Sample
@@ -205,6 +205,40 @@ def runs_equal_undisturbed_ones(evidence: Evidence) -> Iterator[str]:
             yield f"run {run.id} differs from an undisturbed one in the segments (track, start) {other[:5]}"
 
 
+def nothing_erased_remains(evidence: Evidence) -> Iterator[str]:
+    """Of a video that the service calls erased there is no row, no object, no job and no export; the trail says so."""
+    with evidence.database.session(readonly=True) as session:
+        if left := session.scalars(select(Discard.sha256)).all():
+            yield f"{len(left)} objects of what was erased were not removed"
+        for erased in evidence.journal.erased:
+            for table in Table.metadata.sorted_tables:
+                if table.name == "audit":
+                    continue
+                column = table.c.id if table.name == "video" else table.c.get("video_id")
+                if column is not None and session.scalar(select(column).where(column == erased.video_id).limit(1)):
+                    yield f"video {erased.video_id} is erased, and table {table.name} has rows of it"
+            for kind, numbers in ((Job, erased.jobs), (Export, erased.exports)):
+                if there := list(session.scalars(select(kind.id).where(kind.id.in_(numbers)))):
+                    yield f"video {erased.video_id} is erased, and {kind.__tablename__} {there} is there"
+            if evidence.storage.has(erased.sha256):
+                yield f"video {erased.video_id} is erased, and its bytes {erased.sha256} are there"
+            trail = select(AuditEntry).where(AuditEntry.video_id == erased.video_id)
+            entries = session.scalars(trail).all()
+            if "video.erase" not in {entry.kind for entry in entries}:
+                yield f"video {erased.video_id} is erased, and the audit trail does not know"
+            if named := [entry.kind for entry in entries if erased.sha256 in str(entry.details)]:
+                yield f"video {erased.video_id} is erased, and the audit trail names it in {named}"
+
+
+def nothing_restored_is_lost(evidence: Evidence) -> Iterator[str]:
+    """A video that was deleted and restored is there for everybody, and what was written to it is kept as any other."""
+    with evidence.database.session(readonly=True) as session:
+        for video_id in evidence.journal.restored:
+            video = session.get(Video, video_id)
+            if video is None or video.deleted_at is not None or video.restore_until is not None:
+                yield f"video {video_id} was restored and is {'gone' if video is None else 'deleted'}"
+
+
 def no_answer_is_a_mistake(evidence: Evidence) -> Iterator[str]:
     """Where the service cannot do something now, it says so (503, 507) instead of calling it a mistake of its own."""
     for sentence, count in sorted(evidence.journal.mistakes.items()):
@@ -226,6 +260,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     storage_check_is_clean,
     exports_are_sound,
     runs_equal_undisturbed_ones,
+    nothing_erased_remains,
+    nothing_restored_is_lost,
     no_answer_is_a_mistake,
 )
 

@@ -27,6 +27,16 @@ class Uploaded:
     size: int
 
 
+@dataclass(frozen=True)
+class Erased:
+    """A video that the service says is erased, and what was known of it."""
+
+    video_id: int
+    sha256: str
+    jobs: tuple[int, ...]
+    exports: tuple[int, ...]
+
+
 @dataclass
 class Journal:
     """Kept by the clients, in threads that only ever append.
@@ -39,6 +49,8 @@ class Journal:
         gone: Uploads of which the server knew nothing any more, as sentences.
         jobs: Numbers of acknowledged jobs.
         cancelled: Those of them whose cancellation was acknowledged.
+        erased: Videos that were purged, once the service says that there are none.
+        restored: Videos that were deleted and restored.
         answers: How often each status of 500 and more was answered.
         mistakes: What the service called its own mistake, and how often.
     """
@@ -50,8 +62,15 @@ class Journal:
     gone: list[str] = field(default_factory=list)
     jobs: list[int] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
+    erased: list[Erased] = field(default_factory=list)
+    restored: list[int] = field(default_factory=list)
     answers: Counter[int] = field(default_factory=Counter)
     mistakes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Journal) -> None:
+        """Add what another journal holds, but for the times of its labels."""
+        for name in ("labels", "uploads", "jobs", "cancelled"):
+            getattr(self, name).extend(getattr(other, name))
 
     def wrote(self, label: WrittenLabel) -> None:
         """A label write was acknowledged just now."""

@@ -1,7 +1,8 @@
-"""A small steady load: uploads, labels, propagations, exports and cancellations."""
+"""A small steady load: uploads, labels, propagations, exports, cancellations and deletions."""
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import Counter, deque
@@ -21,7 +22,7 @@ from app.tables import Job
 from app.videos.service import INGEST
 from benchmarks.chaos.clients import Client, NoAnswer
 from benchmarks.chaos.installation import Installation
-from benchmarks.chaos.journal import Journal
+from benchmarks.chaos.journal import Erased, Journal
 from pose.video_writer import VideoWriter
 
 FRAMES, WIDTH, HEIGHT = 160, 64, 48
@@ -35,6 +36,10 @@ _CANCELLED_SHARE = 0.15
 _LOOK_SECONDS = 0.2
 _JOB_PATIENCE = 120.0
 _VIDEOS = 6  # the latest, which are labelled, propagated and exported
+
+
+class Lost(Exception):
+    """Something is gone that should be there."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class Load:
             "plain uploads": (lambda client: self._bring(client, client.upload), 2.0),
             "propagations": (self._propagate, 0.3),
             "exports": (self._export, 0.5),
+            "deletions": (self._throw_away, 1.0),
         }
         for name, (act, pause) in acts.items():
             seed = self._rng.getrandbits(64)
@@ -142,11 +148,14 @@ class Load:
         frame = client.rng.randrange(0, FRAMES, KEYFRAME_EVERY)
         client.label(known.video_id, known.track, [frame], WIDTH, HEIGHT)
 
+    def _bytes(self, rng: Random) -> bytes:
+        """The clip with bytes of its own, in a box that players skip."""
+        filling = rng.randbytes(rng.randrange(60_000, 160_000))
+        return self._clip + (len(filling) + 8).to_bytes(4, "big") + b"free" + filling
+
     def _bring(self, client: Client, upload: Callable[[int, bytes], int]) -> None:
         """Upload a video, wait for its ingest, and label it."""
-        # Bytes of its own, in a box that players skip.
-        filling = client.rng.randbytes(client.rng.randrange(60_000, 160_000))
-        data = self._clip + (len(filling) + 8).to_bytes(4, "big") + b"free" + filling
+        data = self._bytes(client.rng)
         self.sending[UPLOAD] += 1
         try:
             video_id = upload(self._project, data)
@@ -158,6 +167,37 @@ class Load:
         track = int(client.ask("POST", f"/videos/{video_id}/tracks", json={"name": "one"})["id"])
         client.label(video_id, track, list(range(0, FRAMES, KEYFRAME_EVERY)), WIDTH, HEIGHT)
         self._known.append(Known(video_id, track))
+
+    def _throw_away(self, client: Client) -> None:
+        """Delete a video of one's own while it is ingested, propagated or exported; restore it, or have it erased."""
+        told, client.journal = client.journal, Journal(answers=client.journal.answers, mistakes=client.journal.mistakes)
+        data = self._bytes(client.rng)
+        video_id = client.upload(self._project, data)
+        exports = self._work_on(client, video_id) if client.rng.random() < 0.7 else ()
+        time.sleep(client.rng.random())
+        purge = client.rng.random() < 0.5
+        client.delete(video_id, purge=purge)
+        if not purge:
+            time.sleep(client.rng.random())
+            if not client.restore(video_id):
+                raise Lost(f"video {video_id} was deleted and could not be restored")
+            self._wait(client, f"/videos/{video_id}", lambda video: video["status"] != "ingesting")
+            told.restored.append(video_id)
+            told.add(client.journal)
+            return
+        client.await_erasure(video_id)
+        told.erased.append(Erased(video_id, hashlib.sha256(data).hexdigest(), tuple(client.journal.jobs), exports))
+
+    def _work_on(self, client: Client, video_id: int) -> tuple[int, ...]:
+        """Label, propagate and export a video, without waiting for the end of that; gives the exports."""
+        video = self._wait(client, f"/videos/{video_id}", lambda video: video["status"] != "ingesting")
+        if video["status"] != "ready":
+            return ()
+        track = int(client.ask("POST", f"/videos/{video_id}/tracks", json={"name": "one"})["id"])
+        client.label(video_id, track, list(range(0, FRAMES, KEYFRAME_EVERY)), WIDTH, HEIGHT)
+        client.start(f"/videos/{video_id}/propagations", {"engine": "flow"})
+        job = client.start(f"/projects/{self._project}/exports", {"videos": [video_id], "images": True})
+        return (int(client.ask("GET", f"/jobs/{job}")["result"]["export_id"]),)
 
     def _propagate(self, client: Client) -> None:
         known = client.rng.choice(self._known)

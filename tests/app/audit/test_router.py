@@ -10,7 +10,10 @@ from typing import get_args
 import pytest
 
 from app.audit.schemas import Kind
+from app.database import connect
 from app.keys.service import Role
+from app.storage import open_storage
+from app.trash.erasure import Eraser
 
 
 def acts(client, **query):
@@ -210,6 +213,36 @@ def test_keys_sessions_and_labs(house, trail):
         ("lab.create", "operator", None),
     ]
     assert not any(secret in str(acts(house.http)) for secret in (key["key"], lab["key"]["key"]))
+
+
+def test_what_is_deleted_restored_and_erased(house, trail, pair):
+    project = house.service.project(pair.skeleton, "short-lived")
+    video = house.service.upload(project, pair.path)
+    lab = house.http.post("/labs", json={"name": "short-lived"}).json()
+    things = {"video": video["id"], "project": project["id"], "lab": lab["id"]}
+    trail.added()
+    for kind, number in things.items():
+        url = f"/{kind}s/{number}"
+        house.http.delete(url)
+        entry = one(trail, f"{kind}.delete")
+        assert entry["details"]["purge"] is False
+        assert (entry["details"].get("lab_id") or entry[f"{kind}_id"]) == number
+        house.http.delete(url)
+        assert trail.added() == []
+        house.http.post(f"{url}/restore")
+        one(trail, f"{kind}.restore")
+        house.http.post(f"{url}/restore")
+        assert trail.added() == []
+    for kind, number in things.items():
+        house.http.delete(f"/{kind}s/{number}", params={"purge": True})
+        assert one(trail, f"{kind}.delete")["details"]["purge"] is True
+    database = connect(house.service.settings.database)
+    Eraser(database, open_storage(house.service.settings), grace=timedelta(0)).run()
+    database.dispose()
+    erased = trail.added()
+    assert {entry["kind"] for entry in erased} == {"video.erase", "project.erase", "lab.erase"}
+    assert {(entry["via"], entry["key_id"]) for entry in erased} == {("operator", None)}
+    assert "short-lived" not in str(acts(house.http))
 
 
 def test_every_kind_of_act_was_seen(house):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -19,7 +20,7 @@ from app.storage import Storage
 from app.tables import Blob, Export, Job, JobSegment, Label, Video
 from benchmarks.chaos.clients import Client
 from benchmarks.chaos.invariants import INVARIANTS, Evidence, audit
-from benchmarks.chaos.journal import Journal
+from benchmarks.chaos.journal import Erased, Journal
 from benchmarks.chaos.watching import Sample, log_segments
 from pose.skeleton import Skeleton
 
@@ -180,6 +181,15 @@ def export_nothing(evidence):
     execute(evidence, update(Export).values(sha256=None))
 
 
+def erase_in_words_alone(evidence):
+    evidence.journal.erased.append(Erased(1, evidence.journal.uploads[0].sha256, (1,), ()))
+
+
+def lose_what_was_restored(evidence):
+    evidence.journal.restored.append(1)
+    execute(evidence, update(Video).where(Video.id == 1).values(deleted_at=datetime.now(UTC)))
+
+
 def make_a_mistake(evidence):
     evidence.journal.mistakes["PUT /labels: 500"] += 1
 
@@ -209,6 +219,8 @@ PLANTED = (
     (export_nonsense, "exports_are_sound"),
     (export_another_file, "exports_are_sound"),
     (export_nothing, "exports_are_sound"),
+    (erase_in_words_alone, "nothing_erased_remains"),
+    (lose_what_was_restored, "nothing_restored_is_lost"),
     (make_a_mistake, "no_answer_is_a_mistake"),
 )
 
