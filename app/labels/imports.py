@@ -138,9 +138,9 @@ def write(
         raise Conflict("the skeleton was changed while the file was read; send it again")
     wanted, poses = sheet.wanted, sheet.poses
     present = history.lock(session, video)
-    check_fresh(session, video, sheet.labels, present, if_match)
     numbers = _numbers(session, video, poses)
     labels = replace(sheet.labels, tracks=np.array([numbers[int(n)] for n in sheet.labels.tracks], dtype=np.int64))
+    check_fresh(session, video, labels, present, if_match)
     said = labels.said
     gone = _gone(session, video, labels, poses) if wanted.mode == "replace" else None
     if gone is not None:

@@ -67,6 +67,7 @@ class Image(msgspec.Struct, gc=False):
     height: Any = None
     video_id: int | float | str | None = None
     frame_index: int | float | str | None = None
+    absent_tracks: Any = None
 
 
 class Category(msgspec.Struct, gc=False):

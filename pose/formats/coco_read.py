@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from pose.formats.coco_absence import absences_of
 from pose.formats.coco_frames import BY_FIELD, Frames, Numbering, frames_of, rescaled, scales_of
 from pose.formats.coco_identity import identities_of
 from pose.formats.coco_layout import Document, Faults, Image, counted, decode
@@ -51,7 +52,7 @@ class CocoPoses:
         skeleton: The one asked for, else the one in the file, with 0-based edges.
         width: Pixels; None where images differ or do not say.
         height: Pixels; None where images differ or do not say.
-        labels: What people labelled, by track id: score 1, radius 0.
+        labels: What people labelled, by track id: score 1, radius 0, or that the subject is absent.
         pseudo: What machines made, by track id: scores are below 1.
         names: What the file calls the tracks, by id, where it does not call them ``track_id`` and a number.
         numbered: Whether track ids are the file's own numbers; otherwise tracks are known by their names alone.
@@ -131,12 +132,18 @@ def read_coco(
     _tell_of_zeros(found, categories, warnings)
     _rescale(found, scales)
     _tell_of_outside(found, categories, document, size, warnings)
-    human = found.known & ~found.machine
+    labels = tracks_of(found, found.known & ~found.machine, frame_of, identities.tracks)
+    absent = absences_of(
+        document.images, frames.indices, identities, labels, categories.skeleton.size, faults, most_points=most_points
+    )
+    faults.check()
+    for number, track in absent.items():
+        labels[number] = labels[number].over(track) if number in labels else track
     return CocoPoses(
         skeleton=categories.skeleton,
         width=_shared([image.width for image in document.images]),
         height=_shared([image.height for image in document.images]),
-        labels=tracks_of(found, human, frame_of, identities.tracks),
+        labels=dict(sorted(labels.items())),
         pseudo=tracks_of(found, found.machine, frame_of, identities.tracks),
         names=identities.names,
         numbered=identities.numbered,

@@ -203,6 +203,22 @@ def test_add_leaves_what_the_file_does_not_say(video):
     assert set(video.points()) == {(0, 1), (10, 1)}
 
 
+def test_who_is_absent_is_imported_and_replaced(video):
+    given = document(pose(0), images=[10, 20])
+    given["images"][1]["absent_tracks"] = [1]
+    answer = video.imported(given)
+    assert (answer["written"], answer["tracks"]) == (2, [1])
+    assert video.labels()[10, 1]["absent"] is True
+    assert (20, 1) not in video.labels()
+    video.imported(document(pose(10)), mode="replace")
+    assert "absent" not in video.labels()[10, 1]
+    video.imported(given, mode="replace")
+    assert video.labels()[10, 1]["absent"] is True
+    gone = video.imported(document(images=[10]), mode="replace")
+    assert gone["removed"] == 1
+    assert set(video.labels()) == {(0, 1)}
+
+
 def test_a_stale_replace_writes_nothing(video, refused):
     video.imported(document(pose(0)))
     video.imported(document(pose(10)))

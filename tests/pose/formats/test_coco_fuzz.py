@@ -9,13 +9,21 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pose.formats.coco import CocoError, Numbering, Reading, check_coco, read_coco
+from pose.formats.coco import CocoError, Numbering, PatternError, Reading, check_coco, read_coco
 from pose.formats.coco_videos import read_coco_videos
 from pose.skeleton import Skeleton
 
 RIGHT = {
     "images": [
-        {"id": n, "file_name": f"c/f_{n:03d}.png", "width": 64, "height": 48, "frame_index": n, "video_id": 1}
+        {
+            "absent_tracks": [n + 5],
+            "id": n,
+            "file_name": f"c/f_{n:03d}.png",
+            "width": 64,
+            "height": 48,
+            "frame_index": n,
+            "video_id": 1,
+        }
         for n in (1, 2, 3)
     ],
     "annotations": [
@@ -97,7 +105,7 @@ def changed(changes):
             if gone:
                 del parent[path[-1]]
             else:
-                parent[path[-1]] = value
+                parent[path[-1]] = copy.deepcopy(value)
         except (KeyError, IndexError, TypeError):  # an earlier change took it away
             continue
     return json.dumps(document).encode()
@@ -125,3 +133,15 @@ def test_an_odd_file_is_read_or_refused(data, skeleton, reading):
         except CocoError as error:
             said = [sentence for _, sentence in error.errors]
         assert all(0 < len(sentence.encode()) < 1000 for sentence in said)
+
+
+@given(st.text(max_size=30) | st.from_regex(r"[a(.*+?\\d|)\[\]{}^$0-9]{0,30}", fullmatch=True))
+def test_any_pattern_is_used_or_refused(pattern):
+    data = json.dumps(RIGHT | {"annotations": []}).encode()
+    try:
+        found = read_coco(data, reading=Reading(Numbering("file_name", pattern)))
+    except (CocoError, PatternError) as error:
+        said = str(error)
+        assert said
+    else:
+        assert len(found.file_names) == 3
