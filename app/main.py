@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi_offline import FastAPIOffline
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import errors, health, home, origin, scraping
+from app import cors, errors, health, home, origin, scraping
 from app.answer_headers import AnswerHeaders, page_policies
 from app.audit.router import router as audit
 from app.body_limit import BodyLimit
@@ -67,10 +67,12 @@ def create_app(settings: Settings) -> FastAPI:
     """Build the service.
 
     Raises:
-        ValueError: The settings would serve everybody on the network without asking for a key.
+        ValueError: The settings would serve everybody on the network without asking for a key, or pages that they
+            should not.
     """
     if not settings.auth and not origin.is_loopback(settings.host):
         raise ValueError(f"refusing to serve on {settings.host} without authentication; bind 127.0.0.1 or turn auth on")
+    cors.check(settings)
     database = connect(settings.database)
     bell = Bell(settings.broker_url) if settings.broker_url else None
     if bell is not None:
@@ -136,7 +138,7 @@ def create_app(settings: Settings) -> FastAPI:
     # Outside of what Starlette puts around everything else: the answer to a mistake of ours is logged and has these
     # headers too.
     policies = page_policies(app, home.page())
-    answering = AnswerHeaders(app.build_middleware_stack(), PREFIX, policies)
+    answering = AnswerHeaders(cors.allow(app.build_middleware_stack(), settings), PREFIX, policies)
     app.middleware_stack = RequestLog(answering, PREFIX, metrics)
     return app
 

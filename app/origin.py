@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from fastapi import Request
 
 from app.errors import Forbidden
+from app.settings import ANY_ORIGIN, Settings
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -60,10 +61,17 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _is_listed(request: Request, origin: str) -> bool:
+    settings: Settings = request.app.state.settings
+    return settings.cors_credentials and origin != ANY_ORIGIN and origin in settings.cors_origins
+
+
 def _from_here(request: Request) -> bool | None:
-    """Whether a page of this service sent it; None when the client does not say, as programs do."""
+    """Whether a page of this service or a listed origin sent it; None when the client does not say, as programs do."""
     site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if origin is not None and _is_listed(request, origin):
+        return True
     if site is not None:
         return site == "same-origin"
-    origin = request.headers.get("origin")
     return None if origin is None else origin == f"{request.url.scheme}://{request.url.netloc}"

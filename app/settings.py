@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pose.decoder import Limits
 
@@ -22,8 +22,16 @@ QUEUES = (GPU_QUICK, CPU_QUICK, GPU, CPU)
 QUICK = {GPU: GPU_QUICK, CPU: CPU_QUICK}
 
 
+#: Stands for the origins of all pages.
+ANY_ORIGIN = "*"
+
+
 def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
+
+
+def _listed(value: Any) -> Any:
+    return [part for part in re.split(r"[\s,]+", value) if part] if isinstance(value, str) else value
 
 
 def _hard_to_guess(token: SecretStr) -> SecretStr:
@@ -45,6 +53,8 @@ class Settings(BaseSettings):
         processes: How many processes answer requests: about as many as there are cores for them.
         auth: Whether requests need an API key. Off, every request acts as the local admin.
         session_hours: How long a browser session lasts.
+        cors_origins: Origins whose pages may call the API from a browser, ``*`` for all of them.
+        cors_credentials: Whether they may use the sessions of that browser.
         requests_per_minute: Requests a minute of one key, counted in each API process; 0 for any number.
         max_lab_bytes: Bytes a lab may keep; 0 for as many as there is room for.
         trash_days: How long what was deleted can be restored before it is erased.
@@ -94,6 +104,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     processes: int = Field(default=1, ge=1, le=256)
     auth: bool = True
+    cors_origins: Annotated[list[str], NoDecode, BeforeValidator(_listed)] = []
+    cors_credentials: bool = True
     session_hours: float = Field(default=12, gt=0, le=24 * 366)
     requests_per_minute: int = Field(default=30_000, ge=0)
     max_lab_bytes: int = Field(default=0, ge=0)
