@@ -2,7 +2,7 @@
 
 Labels say where keypoints are on few frames, propagation says it on the others with errors of its own; a detector,
 which sees every frame alone, errs differently. Frames to learn from are collected once, a bounded number however long
-the video; then the detector is trained for a fixed number of steps, so the work does not grow with the video::
+the video; then the detector is trained for a bounded number of steps, so the work does not grow with the video::
 
     detector = untrained(network, num_keypoints, recipe)
     for step in fit(detector, collect(video, subjects, recipe), recipe, compute):
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from models.adaptation.detector import Detections, Detector, heatmap_loss, read
+from models.adaptation.pace import Pace
 from models.adaptation.patches import Patch, jitter, patch_around
 from models.devices import Compute
 from models.engines.engine import FrameSource
@@ -48,7 +49,9 @@ class AdaptRecipe:
 
     Args:
         seed: Everything random follows from it.
-        steps: Of the optimiser, in all rounds together.
+        steps: Of the optimiser, in all rounds together, at most.
+        seconds: For all of it, propagation included, at most, see ``pace.own_time``: where a step is slow there are
+            fewer. What is under way then is finished.
         rounds: How often pseudo-labels are made anew, with what the detector has learnt so far.
         images_per_step: Of which each step sees this many.
         pictures: Frames to learn from that are held in memory, at most, of all subjects together; 2 or more.
@@ -63,6 +66,7 @@ class AdaptRecipe:
 
     seed: int = 0
     steps: int = 200
+    seconds: float = 45.0
     rounds: int = 2
     images_per_step: int = 8
     pictures: int = 128
@@ -127,7 +131,7 @@ class Step:
 
     Attributes:
         number: Steps so far.
-        total: Steps in all.
+        total: Steps there will be, as it looks now.
         loss: Mean cross-entropy per point in nats.
     """
 
@@ -174,10 +178,21 @@ def collect(video: FrameSource, subjects: Sequence[Subject], recipe: AdaptRecipe
     )
 
 
-def fit(detector: Detector, examples: Examples, recipe: AdaptRecipe, compute: Compute) -> Generator[Step, None, None]:
-    """Train a detector in place, where it is to compute.
+def fit(
+    detector: Detector, examples: Examples, recipe: AdaptRecipe, compute: Compute, pace: Pace | None = None
+) -> Generator[Step, None, None]:
+    """Train a detector in place.
 
-    On a CPU the same seed gives the same weights. A detector that is no longer iterated stays as it is.
+    On a CPU the same seed gives the same weights, as long as there is time for all steps. Where there is not, the
+    learning rate falls sooner, so that it has fallen when the time is over. A detector that is no longer iterated stays
+    as it is.
+
+    Args:
+        detector: Where ``compute`` says.
+        examples: What to learn from.
+        recipe: How.
+        compute: Where, and in which precision.
+        pace: How many steps there is time for; for all where left out.
 
     Yields:
         A report after each step.
@@ -194,8 +209,11 @@ def fit(detector: Detector, examples: Examples, recipe: AdaptRecipe, compute: Co
         betas=(0.9, 0.98),
         weight_decay=recipe.weight_decay,
     )
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / recipe.steps))
-    for number in range(1, recipe.steps + 1):
+    pace = pace or Pace(recipe.steps, float("inf"), lambda: 0.0)
+    going = recipe.steps > 0
+    while going:
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * _rate(pace.share)
         images, xy, weight = (torch.from_numpy(array).to(device) for array in _batch(rng, examples, recipe))
         with compute.autocast():
             logits = detector(images.permute(0, 3, 1, 2))
@@ -204,8 +222,9 @@ def fit(detector: Detector, examples: Examples, recipe: AdaptRecipe, compute: Co
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(detector.parameters(), _LARGEST_GRADIENT)
         optimizer.step()
-        scheduler.step()
-        yield Step(number, recipe.steps, float(loss.detach()))
+        told = float(loss.detach())
+        going = pace.step()
+        yield Step(pace.done, pace.planned, told)
 
 
 def detect(detector: Detector, video: FrameSource, poses: Track, compute: Compute) -> Iterator[Detections]:
