@@ -80,7 +80,8 @@ class Settings(BaseSettings):
         backbones_dir: Folder of the backbones that trainings may begin with, each a folder as transformers writes it;
             ``backbones`` in ``data_dir`` where empty.
         max_attempts: How often a job is tried before it fails.
-        adapt_steps: Steps of fitting an engine to a video, where a propagation asks for it.
+        adapt_steps: Steps of fitting an engine to a video, where a propagation asks for it, at most.
+        adapt_seconds: How long fitting may take on a quiet machine; three times as long beside other work.
         cache_bytes: Room on this machine for copies of objects, where storage is remote.
         public_storage_endpoint: Address of an S3 store as browsers reach it, where it is another than the service's.
         redirect_downloads: Whether who downloads from an S3 store is sent there; else the API passes the bytes on.
@@ -131,6 +132,7 @@ class Settings(BaseSettings):
     backbones_dir: str = ""
     max_attempts: int = Field(default=3, gt=0)
     adapt_steps: int = Field(default=200, gt=0)
+    adapt_seconds: float = Field(default=45, gt=0)
     cache_bytes: int = Field(default=20 * 1024 * MIB, gt=0)
     public_storage_endpoint: str = ""
     redirect_downloads: bool = True

@@ -136,7 +136,7 @@ def main() -> None:
                         ("cancel, `stdpose`", lambda: plant.propagate("propagating"), 10.0, plant.cancelled),
                         (
                             "cancel, `stdpose` being fitted",
-                            lambda: plant.propagate("adapting", adapt=True),
+                            lambda: plant.propagate("fitting to the video", adapt=True),
                             20.0,
                             plant.cancelled,
                         ),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from cli.files import about_video, check_place, opened, progress_bar, read_poses, replacing, sentence
 from cli.options import (
@@ -26,7 +29,7 @@ from cli.options import (
     numbering,
 )
 from models.cuts import Cuts
-from models.engines.engine import Engine
+from models.engines.engine import Engine, go_on
 from models.propagate import RecentFrames, plan_tracks
 from models.propagate import propagate as run
 from models.registry import PropagationError, adaptable, resolve
@@ -36,6 +39,11 @@ from pose.formats.coco import CocoPoses, Instance, Reading, instances, write_coc
 from pose.track import Track, join
 from pose.video import Video
 
+if TYPE_CHECKING:
+    from models.adaptation.adaptation import Report
+
+_TOLD_SECONDS = 0.5  # between two signs of progress
+
 
 def propagate(
     video: Annotated[Path, typer.Argument(help="The video.", show_default=False)],
@@ -44,7 +52,10 @@ def propagate(
     engine: Annotated[str, typer.Option(help="What propagates: auto, stdpose, flow or linear.")] = "auto",
     adapt: Annotated[
         bool | None,
-        typer.Option("--adapt/--no-adapt", help="Fit stdpose to this video first: better, up to a minute slower."),
+        typer.Option(
+            "--adapt/--no-adapt",
+            help="Fit stdpose to this video first: better, up to a minute slower.",
+        ),
     ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Other weights for stdpose.", show_default=False)] = None,
     frame_from: FrameFrom = "field",
@@ -89,14 +100,38 @@ def _adapted(engine: Engine, video: Video, keyframes: dict[int, Track], cuts: Cu
     from models.adaptation.adaptation import Adaptation  # loads PyTorch, which other engines do without
 
     assert adaptable(engine)
+    engine = copy(engine)
     fitting = Adaptation(engine, RecentFrames(video), keyframes, cuts=cuts)
-    with progress_bar(as_json) as progress:
-        task = progress.add_task("adapting", total=None)
-        for step in fitting:
-            progress.update(task, completed=step.number, total=step.total)
-            if as_json and step.number % 10 == 0:
-                typer.echo(json.dumps({"event": "adapting", "progress": round(step.number / step.total, 4)}))
+    thread, told = threading.get_ident(), 0.0
+
+    def tell() -> None:
+        """Say now and then how far it is; the engine calls this from several threads, many times a second."""
+        nonlocal told
+        if threading.get_ident() == thread and time.monotonic() - told >= _TOLD_SECONDS:
+            told = time.monotonic()
+            _tell(progress, task, fitting.report(), as_json=as_json)
+
+    engine.step = tell
+    with progress_bar(as_json, "%") as progress:
+        task = progress.add_task(fitting.report().stage, total=100)
+        for _ in fitting:
+            tell()
+        _tell(progress, task, fitting.report(), as_json=as_json)
+    engine.step = go_on
+    fit = fitting.pedigree
+    if as_json:
+        typer.echo(json.dumps({"event": "adapted", **fit}))
+    elif fit["short_of_time"]:
+        typer.echo(f"there was time for {fit['steps']} of {fit['planned']} steps of fitting", err=True)
     return fitting.engine
+
+
+def _tell(progress: Progress, task: TaskID, at: Report, *, as_json: bool) -> None:
+    progress.update(task, completed=round(100 * at.progress, 1), description=at.stage)
+    if as_json:
+        left = None if at.remaining is None else round(at.remaining, 1)
+        line = {"event": "adapting", "stage": at.stage, "progress": round(at.progress, 4), "remaining_seconds": left}
+        typer.echo(json.dumps(line))
 
 
 def _write(

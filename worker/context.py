@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
@@ -22,6 +23,8 @@ from app.tables import Job
 from worker.metrics import WorkerMetrics
 
 log = logging.getLogger(__name__)
+
+_SHOWN_SECONDS = 1.0  # between two small parts of progress that are written
 
 
 class Cancelled(Exception):
@@ -74,7 +77,8 @@ class Context:
         self._cancelled = threading.Event()
         self._fenced = threading.Event()
         self._shares = threading.Event()
-        self._shown: tuple[int, str] | None = None
+        self._shown: tuple[int, int, str] | None = None
+        self._shown_at = 0.0
 
     @contextmanager
     def beating(self) -> Iterator[None]:
@@ -100,8 +104,13 @@ class Context:
             self._fence(session)
             yield session
 
-    def step(self, progress: float, stage: str) -> None:
+    def step(self, progress: float, stage: str, remaining: float | None = None) -> None:
         """Say how far the job is, and hear whether it shall go on. Call it several times a second.
+
+        Args:
+            progress: From 0 to 1. It is written at each hundredth, and smaller parts once a second.
+            stage: What the job is doing.
+            remaining: Seconds that it will still take, where that can be told.
 
         Raises:
             Cancelled: Somebody asked for an end.
@@ -109,11 +118,13 @@ class Context:
             Fenced: The lease was lost.
         """
         self.listen()
-        shown = int(progress * 100), stage
-        if shown != self._shown:
-            self._shown = shown
+        shown, now = (int(progress * 100), int(progress * 10_000), stage), time.monotonic()
+        plainly = self._shown is None or (shown[0], stage) != (self._shown[0], self._shown[2])
+        if plainly or (shown != self._shown and now - self._shown_at >= _SHOWN_SECONDS):
+            self._shown, self._shown_at = shown, now
+            left = None if remaining is None else round(remaining, 1)
             with self.database.session() as session:
-                ledger.fence(session, self.held, progress=min(progress, 1.0), stage=stage)
+                ledger.fence(session, self.held, progress=min(progress, 1.0), stage=stage, remaining_seconds=left)
 
     def listen(self) -> None:
         """Hear whether the job shall go on; costs nothing.
@@ -171,7 +182,7 @@ class HelperContext(Context):
     ``held`` names the job; its token is worth nothing, that of each segment counts.
     """
 
-    def step(self, progress: float, stage: str) -> None:
+    def step(self, progress: float, stage: str, remaining: float | None = None) -> None:
         """Hear whether the help shall go on; progress is for the job's holder to write.
 
         Raises:

@@ -44,6 +44,7 @@ class Estimation:
         pieces: The segments in the order in which they are computed, by track and first frame.
         whole_frame: Whether the subject is looked for on whole frames, there being no pose to look around.
         device: Where the estimator computes.
+        computed: Where and how, for the pedigree.
     """
 
     run: Run
@@ -52,6 +53,7 @@ class Estimation:
     pieces: dict[tuple[int, int], Piece]
     whole_frame: bool
     device: str
+    computed: dict[str, Any] | None
 
     @property
     def name(self) -> str:
@@ -113,7 +115,7 @@ def _work(context: Context) -> Estimation:
     ]
     pieces.sort(key=lambda piece: (piece.segment, piece.track))
     by_place = {(piece.track, piece.segment.start): piece for piece in pieces}
-    return Estimation(run, video, checkpoint, by_place, bool(bare), compute.device_name)
+    return Estimation(run, video, checkpoint, by_place, bool(bare), compute.device_name, compute.pedigree())
 
 
 def _poses(session: Session, context: Context, job: Job, run: Run, video: Video, size: int) -> dict[int, Track]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, Protocol
 
 import numpy as np
 from sqlalchemy import delete, insert, select, update
@@ -114,6 +115,30 @@ def _check_lane(context: Context, queue: Callable[[float], str]) -> None:
             raise TakesLong(wanted)
 
 
+class Going(Protocol):
+    """How far something is that comes before the segments."""
+
+    @property
+    def stage(self) -> str:
+        """What it does."""
+        ...
+
+    @property
+    def progress(self) -> float:
+        """From 0 to 1."""
+        ...
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that it took so far."""
+        ...
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds that it will still take, where that can be told."""
+        ...
+
+
 class Progress:
     """How far a job is, whoever computes it: counted now and then.
 
@@ -129,6 +154,9 @@ class Progress:
         self._stage = stage
         self._counted_at = -float("inf")
         self._open = self.unfinished()
+        self._before: Callable[[], Going] | None = None
+        self._share = 0.0  # of the job, that comes before the segments
+        self._began, self._open_then = time.monotonic(), self._open
 
     def unfinished(self) -> int:
         """How many segments are not done."""
@@ -137,11 +165,35 @@ class Progress:
         self._counted_at = time.monotonic()
         return self._open
 
-    def step(self, stage: str | None = None) -> None:
+    @contextmanager
+    def first(self, report: Callable[[], Going], *, share: float) -> Iterator[None]:
+        """For the length of a block something else goes on, before any segment.
+
+        Args:
+            report: Tells how far it is.
+            share: Of the job's progress that it takes.
+        """
+        self._before, self._share = report, share
+        try:
+            yield
+        finally:
+            self._before = None
+            self._began, self._open_then = time.monotonic(), self._open
+
+    def step(self) -> None:
         """Say how far the job is, and hear whether it shall go on, see ``Context.step``."""
+        if self._before is not None:
+            going = self._before()
+            after = (1 - self._share) / self._share * (going.elapsed + (going.remaining or 0.0))
+            remaining = None if going.remaining is None else going.remaining + after
+            self._context.step(self._share * going.progress, going.stage, remaining)
+            return
         if time.monotonic() - self._counted_at > _COUNT_SECONDS:
             self.unfinished()
-        self._context.step(1 - self._open / self._total, stage or self._stage)
+        done = self._open_then - self._open
+        remaining = (time.monotonic() - self._began) / done * self._open if done else None
+        share = self._share + (1 - self._share) * (1 - self._open / self._total)
+        self._context.step(share, self._stage, remaining)
 
 
 class _OtherVersion(Exception):
@@ -232,6 +284,19 @@ def _known(session: Session, run: Run, digests: Sequence[str]) -> dict[str, str 
     return known
 
 
+def _computed_before(session: Session, work: Work) -> dict[str, Any] | None:
+    """What the pedigree of the run says that computed this one's segments last; of this one, where it is done."""
+    digests = {piece.input_sha256 for piece in work.pieces.values()}
+    makers = (
+        select(Run)
+        .join(JobSegment, JobSegment.job_id == Run.job_id)
+        .where(Run.video_id == work.run.video_id, JobSegment.input_sha256.in_(sorted(digests)[:1]))
+        .order_by(Run.id.desc())
+    )
+    own = session.get_one(Run, work.run.id)
+    return next((run.computed for run in (own, *session.scalars(makers)) if run.computed), None)
+
+
 def _write_down(context: Context, work: Work, *, shared: bool) -> None:
     """Put the segments on the ledger, those that were computed before as done, and let others help with the rest."""
     job_id, run = context.held.job_id, work.run
@@ -258,6 +323,10 @@ def _write_down(context: Context, work: Work, *, shared: bool) -> None:
                     for piece in work.pieces.values()
                 ],
             )
-        if shared and segments.unfinished(session, job_id) > _batch(work):
+        unfinished = segments.unfinished(session, job_id)
+        computed = work.computed if unfinished else _computed_before(session, work)
+        if computed is not None:
+            session.execute(update(Run).where(Run.id == run.id).values(computed=computed))
+        if shared and unfinished > _batch(work):
             segments.share(session, job_id)
             bell.note(session, session.scalars(select(Job.queue).where(Job.id == job_id)).one(), job_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -29,6 +29,9 @@ from worker.context import Context, JobFailed
 from worker.networks import compute_of
 from worker.work import Piece
 
+if TYPE_CHECKING:
+    from models.adaptation.fitting import AdaptRecipe
+
 
 @dataclass(frozen=True, eq=False)
 class Propagation:
@@ -43,6 +46,7 @@ class Propagation:
         pieces: The segments in the order in which they are computed, by track and first frame.
         cuts: What is known of the video's cuts.
         device: Where the engine computes.
+        computed: Where and how, for the pedigree; None for engines without a network.
     """
 
     run: Run
@@ -53,6 +57,7 @@ class Propagation:
     pieces: dict[tuple[int, int], Piece]
     cuts: Cuts
     device: str
+    computed: dict[str, Any] | None
 
     @property
     def name(self) -> str:
@@ -89,11 +94,12 @@ def propagation_of(context: Context) -> Propagation:
     wanted_fit = bool(job.params.get("adapt"))
     engine = _engine(job.params["engine"], adapt=wanted_fit, settings=context.settings)
     adapts = wanted_fit and adaptable(engine)
-    version = _version(engine, labels, context.settings.adapt_steps) if adapts else engine.version
+    version = _version(engine, labels, context.settings) if adapts else engine.version
     pieces = _pieces(f"{engine.name} {version}", labels, job, video, context.listen)
     by_place = {(one.track, one.segment.start): one for one in pieces}
-    device = compute_of(context.settings).device_name if adaptable(engine) else "cpu"
-    return Propagation(run, video, engine, adapts, labels, by_place, cuts, device)
+    compute = compute_of(context.settings) if adaptable(engine) else None
+    device, computed = (compute.device_name, compute.pedigree()) if compute is not None else ("cpu", None)
+    return Propagation(run, video, engine, adapts, labels, by_place, cuts, device, computed)
 
 
 def _learn(cuts: Cuts, result: dict[str, Any] | None) -> None:
@@ -109,12 +115,18 @@ def _engine(name: str, *, adapt: bool, settings: Settings) -> Engine:
         raise JobFailed(str(error)) from error
 
 
-def _version(engine: Engine, labels: dict[int, Track], steps: int) -> str:
+def recipe_of(settings: Settings) -> AdaptRecipe:
+    """How this worker fits an engine to a video; loads PyTorch, which other engines do without."""
+    from models.adaptation.fitting import AdaptRecipe
+
+    return AdaptRecipe(steps=settings.adapt_steps, seconds=settings.adapt_seconds)
+
+
+def _version(engine: Engine, labels: dict[int, Track], settings: Settings) -> str:
     from models.adaptation.adaptation import version_of
-    from models.adaptation.fitting import AdaptRecipe  # loads PyTorch, which other engines do without
 
     assert adaptable(engine)
-    return version_of(engine, labels, AdaptRecipe(steps=steps))
+    return version_of(engine, labels, recipe_of(settings))
 
 
 def _known_cuts(session: Session, job: Job, video: Video) -> Cuts:

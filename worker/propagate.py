@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 
+from sqlalchemy import update
+
 from app.jobs import lanes
+from app.tables import Run
 from models.engines.engine import Engine, FrameSource, Stepwise
 from models.registry import adaptable
 from worker.context import Context, HelperContext
 from worker.filling import Progress, fill, help_fill
 from worker.memory import Sparing
-from worker.pieces import Propagation, propagation_of
+from worker.pieces import Propagation, propagation_of, recipe_of
 from worker.work import Compute
+
+_FITTING = 1500  # frames that are propagated in the time that fitting takes, about
 
 
 def propagate(context: Context) -> None:
@@ -22,7 +29,7 @@ def propagate(context: Context) -> None:
     def prepare(frames: FrameSource, progress: Progress) -> Compute:
         engine = _listening(work.engine, context)
         if work.adapts and progress.unfinished():
-            engine = _adapted(context, work, frames, lambda: progress.step("adapting"))
+            engine = _fitted(context, work, frames, progress)
         return _computing(context, work, engine, frames)
 
     queue = partial(lanes.of_propagation, work.name, adapt=work.adapts)
@@ -41,16 +48,31 @@ def _computing(context: Context, work: Propagation, engine: Engine, frames: Fram
     return lambda piece: sparing.propagate(frames, piece.given, piece.segment, work.cuts)
 
 
-def _adapted(context: Context, work: Propagation, frames: FrameSource, step: Callable[[], None]) -> Engine:
+def _fitted(context: Context, work: Propagation, frames: FrameSource, progress: Progress) -> Engine:
     from models.adaptation.adaptation import Adaptation
-    from models.adaptation.fitting import AdaptRecipe
 
     assert adaptable(work.engine)
-    recipe = AdaptRecipe(steps=context.settings.adapt_steps)
-    fitting = Adaptation(work.engine, frames, work.labels, cuts=work.cuts, recipe=recipe)
-    for _ in fitting:
-        step()
-    return fitting.engine
+    engine = copy(work.engine)
+    fitting = Adaptation(engine, frames, work.labels, cuts=work.cuts, recipe=recipe_of(context.settings))
+    thread = threading.get_ident()
+
+    def heard() -> None:
+        """Look up what is on the job now and then; the engine calls this from several threads."""
+        context.listen()
+        if threading.get_ident() == thread:
+            progress.step()
+
+    engine.step = heard
+    frames_open = sum(len(piece.segment) for piece in work.pieces.values())
+    with progress.first(fitting.report, share=_FITTING / (_FITTING + frames_open)):
+        for _ in fitting:
+            progress.step()
+    with context.writing() as session:
+        computed = {**(work.computed or {}), "fit": fitting.pedigree}
+        session.execute(update(Run).where(Run.id == work.run.id).values(computed=computed))
+    fitted = fitting.engine
+    fitted.step = context.listen
+    return fitted
 
 
 def _listening(engine: Engine, context: Context) -> Engine:

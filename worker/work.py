@@ -61,6 +61,11 @@ class Work(Protocol):
         ...
 
     @property
+    def computed(self) -> dict[str, Any] | None:
+        """Where and how, for the run's pedigree; None where there is no network."""
+        ...
+
+    @property
     def pieces(self) -> Mapping[tuple[int, int], Piece]:
         """The segments in the order in which they are computed, by track and first frame."""
         ...

@@ -24,6 +24,7 @@ from app.tables import Job, Project
 log = logging.getLogger(__name__)
 
 _RUNG_AGAIN = 100  # jobs of a queue at a time
+_BACK = {"state": QUEUED, "stage": "queued", "remaining_seconds": None, "owner": None, "lease_until": None}
 
 #: No job that broke waits longer than this, in seconds, before it is tried again.
 LONGEST_PAUSE = 60.0
@@ -231,7 +232,7 @@ def release(session: Session, held: Claim, error: str | None = None, *, pause: f
     """
     if error is None:
         again = Job.max_attempts + 1
-        fence(session, held, state=QUEUED, stage="queued", max_attempts=again, owner=None, lease_until=None)
+        fence(session, held, max_attempts=again, **_BACK)
     else:
         fence(session, held, **_retry(error, min(pause, LONGEST_PAUSE)))
     session.flush()
@@ -257,7 +258,7 @@ def pass_on(session: Session, held: Claim, queue: str) -> None:
     job = session.execute(select(Job.lab_id, Job.priority).where(Job.id == held.job_id)).one()
     turn = turns.of_new_job(session, job.lab_id, queue, job.priority)
     again = {"queue": queue, "turn": turn, "max_attempts": Job.max_attempts + 1}
-    fence(session, held, state=QUEUED, stage="queued", owner=None, lease_until=None, **again)
+    fence(session, held, **again, **_BACK)
     bell.note(session, queue, held.job_id)
 
 
@@ -350,6 +351,7 @@ def _retry(error: str, pause: float = 0.0) -> dict[str, Any]:
         "state": case((last, final), else_=QUEUED),
         "stage": case((last, final), else_=QUEUED),
         "error": error,
+        "remaining_seconds": None,
         "owner": None,
         "lease_until": case((last, None), else_=after(pause)) if pause else None,
         "finished_at": case((last, datetime.now(UTC)), else_=None),
@@ -362,4 +364,4 @@ def after(seconds: float) -> Any:
 
 
 def _ended() -> dict[str, Any]:
-    return {"finished_at": datetime.now(UTC), "lease_until": None}
+    return {"finished_at": datetime.now(UTC), "lease_until": None, "remaining_seconds": None}

@@ -11,7 +11,11 @@ State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
 class JobOut(BaseModel):
-    """A job. ``progress`` goes from 0 to 1."""
+    """A job.
+
+    ``progress`` goes from 0 to 1. ``remaining_seconds`` is how long it will still take, where that can be told while it
+    runs.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -20,6 +24,7 @@ class JobOut(BaseModel):
     state: State
     progress: float
     stage: str
+    remaining_seconds: float | None
     attempt: int
     project_id: int
     video_id: int | None

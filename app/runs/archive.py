@@ -81,6 +81,7 @@ def archive(session: Session, run: Run) -> Archive:
                 "label_revision": run.label_revision,
                 "skeleton_version": run.skeleton_version,
                 "code_version": run.code_version,
+                "computed": run.computed,
             },
         },
         num_frames=video.num_frames,

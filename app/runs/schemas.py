@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
@@ -45,6 +45,9 @@ class RunOut(BaseModel):
 
     ``checkpoint_id`` is the checkpoint whose estimator saw the poses; None where an engine propagated them.
     ``cuts`` are the first frames of shots, as far as the video has been looked through; no pose is carried across one.
+    ``computed`` says where and how: ``device``, ``precision`` and ``threads`` of the network and, if it was fitted to
+    the video, ``fit``: how many ``steps`` of those ``planned`` there was time for, and the ``seconds`` it took. None
+    for engines without a network.
     ``packed`` tells whether ``/runs/{id}/content`` can be downloaded. ``rests_on_deleted`` names what the checkpoint
     was made from that was deleted since.
     """
@@ -59,6 +62,7 @@ class RunOut(BaseModel):
     label_revision: int
     skeleton_version: int
     code_version: str
+    computed: dict[str, Any] | None
     tracks: list[int]
     start: int
     stop: int

@@ -76,6 +76,7 @@ def show(session: Session, run: Run) -> RunOut:
             "label_revision": run.label_revision,
             "skeleton_version": run.skeleton_version,
             "code_version": run.code_version,
+            "computed": run.computed,
             "tracks": job.params["tracks"],
             "start": job.params["start"],
             "stop": job.params["stop"],

@@ -40,6 +40,7 @@ class Job(Table):
     version: Mapped[int] = mapped_column(default=0)
     progress: Mapped[float] = mapped_column(default=0.0)
     stage: Mapped[str] = mapped_column(default="queued")
+    remaining_seconds: Mapped[float | None]
     error: Mapped[str | None]
     result: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -24,6 +24,7 @@ class Run(Table):
     label_revision: Mapped[int]
     skeleton_version: Mapped[int]
     code_version: Mapped[str]
+    computed: Mapped[dict[str, Any] | None]
     hidden_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 

@@ -42,11 +42,13 @@ class Report:
     Attributes:
         stage: What it is doing.
         progress: Share of the time that is over, 0 to 1; it never falls.
+        elapsed: Seconds that it took so far.
         remaining: Seconds that it will still take; None before anything can be told.
     """
 
     stage: Stage
     progress: float
+    elapsed: float
     remaining: float | None
 
 
@@ -211,13 +213,13 @@ class _Progress:
 
     def report(self) -> Report:
         if self._began is None or self._ended is not None:
-            return Report(self._stage, self._shown, 0.0 if self._ended is not None else None)
+            return Report(self._stage, self._shown, self.elapsed, 0.0 if self._ended is not None else None)
         # As long as nothing is known, all that may be taken is thought to be.
         left = self._left - (time.monotonic() - self._at) if self._known else self._recipe.seconds - self.elapsed
         # What takes longer than foretold draws near its end and does not get there.
         left = max(left, 0.05 * self.elapsed)
         self._shown = max(self._shown, min(0.999, self.elapsed / (self.elapsed + left)))
-        return Report(self._stage, self._shown, left if self._known else None)
+        return Report(self._stage, self._shown, self.elapsed, left if self._known else None)
 
 
 def version_of(engine: StdPoseEngine, keyframes: Mapping[int, Track], recipe: AdaptRecipe | None = None) -> str:

@@ -139,7 +139,7 @@ class StdPoseEngine:
         self.mirrored = self._choice.mirrored
         self._frames_at_once = FRAMES_AT_ONCE
         parts = (_VERSION, weights[:12], _PRECISION_IN_VERSION[self.compute.precision])
-        self.version = "-".join(part for part in parts if part)
+        self.version = self._seer = "-".join(part for part in parts if part)
 
     @classmethod
     def from_checkpoint(
@@ -156,6 +156,7 @@ class StdPoseEngine:
         """The same engine with a detector; ``version`` tells it from others."""
         adapted = StdPoseEngine(self.network, self.checkpoint_sha256 or "", self.compute, self._choice, detect)
         adapted.version, adapted.step = version, self.step
+        adapted._memory = self._memory  # what frames look like does not depend on the detector
         return adapted
 
     def spare(self) -> bool:
@@ -199,7 +200,7 @@ class StdPoseEngine:
         window, k = reach.window, reach.keypoints
         anchors = np.concatenate([window.before[window.has_before], window.after[window.has_after]])
         frames = np.union1d(window.times, anchors)
-        eye = Eye(self.network, self.compute, self.version, mirrored=self.mirrored, frames_at_once=self._frames_at_once)
+        eye = Eye(self.network, self.compute, self._seer, mirrored=self.mirrored, frames_at_once=self._frames_at_once)
         looks = eye.look(seen, frames)
         rows = window.times - reach.origin
         inside = np.flatnonzero(rows < len(gap.frames))

@@ -110,3 +110,20 @@ def test_fitting_to_the_video_is_on_the_record(service, labelled):
     runs = [service.http.get(f"/runs/{job['result']['run_id']}").json() for job in (plain, fitted)]
     assert {run["engine"] for run in runs} == {"stdpose"}
     assert {len(run["checkpoint_sha256"]) for run in runs} == {64}
+    assert "fit" not in runs[0]["computed"]
+    for run in runs:
+        assert run["computed"]["device"]
+        assert run["computed"]["precision"] in ("fp32", "bf16")
+        assert run["computed"]["threads"] >= 1
+    fit = runs[1]["computed"]["fit"]
+    assert fit["seconds"] > 0
+    assert {name: fit[name] for name in ("steps", "planned", "short_of_time")} == {
+        "steps": 2,
+        "planned": 2,
+        "short_of_time": False,
+    }
+    # Nothing is computed again, and the run says how it once was.
+    again = service.finished(service.http.post(url, json={"engine": "stdpose", "adapt": True}).json())
+    assert service.http.get(f"/runs/{again['result']['run_id']}").json()["computed"] == runs[1]["computed"]
+    for job in (plain, fitted):
+        assert job["remaining_seconds"] is None

@@ -226,7 +226,12 @@ def test_stdpose_fits_itself_to_the_video_unless_told_not_to(
     without = output.read_bytes()
     fitted = invoke(files.video, files.keyframes, "-o", output, *options)
     assert fitted.exit_code == 0, fitted.output
-    assert '{"event": "adapting", "progress": 1.0}' in fitted.stdout
+    lines = [json.loads(line) for line in fitted.stdout.splitlines()]
+    shares = [line["progress"] for line in lines if line["event"] == "adapting"]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    (adapted,) = (line for line in lines if line["event"] == "adapted")
+    assert 0 < adapted["steps"] <= adapted["planned"] == 200
     assert output.read_bytes() != without
     for data in (without, output.read_bytes()):
         assert not [finding for finding in check_coco(data) if finding.severity == "error"]

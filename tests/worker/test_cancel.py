@@ -54,7 +54,7 @@ class Long:
     def propagate(self, **body):
         """A job that the worker computes by now."""
         job = self.http.post(f"{self.url}/propagations", json={"engine": "stdpose", **body}).json()
-        self.until(job, lambda shown: shown["stage"] in ("propagating", "adapting"))
+        self.until(job, lambda shown: shown["stage"] in ("propagating", "looking at frames", "fitting to the video"))
         return job
 
     def job(self, job):

@@ -76,6 +76,27 @@ def test_progress_is_written_when_it_shows(database, context):
     assert job(database).progress == 1.0
 
 
+def test_small_parts_of_progress_are_written_once_a_second(database, context, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("worker.context.time.monotonic", lambda: now[0])
+    shown = []
+    for _ in range(40):
+        now[0] += 0.1
+        context.step(0.5 + (now[0] - 100) / 1000, "fitting to the video", remaining=100.04 - now[0] + 60)
+        shown.append(job(database).progress)
+    assert 4 <= len(set(shown)) <= 5
+    assert shown == sorted(shown)
+    assert job(database).remaining_seconds == pytest.approx(56, abs=1.1)
+
+
+def test_what_remains_is_not_said_of_a_job_that_waits_or_has_ended(database, context):
+    context.step(0.5, "working", remaining=30.0)
+    assert job(database).remaining_seconds == 30.0
+    with database.session() as session:
+        ledger.release(session, context.held)
+    assert (job(database).state, job(database).remaining_seconds) == ("queued", None)
+
+
 def test_a_cancellation_is_heard_through_the_heartbeat(database, context):
     with context.beating():
         with database.session() as session:
