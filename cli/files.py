@@ -61,7 +61,7 @@ def read_poses(path: Path, video: Video, skeleton: Skeleton | None = None, *, re
         raise UsageError(f"--frame-pattern: {error}") from error
     except (CocoError, OSError) as error:
         raise UsageError(f"{path}: {_as_options(sentence(error))}") from error
-    if not poses.tracks:
+    if not any((track.visibility > 0).any() for track in poses.tracks.values()):
         raise UsageError("; ".join([f"{path}: there is no labelled point on any frame", *poses.warnings]))
     if reading.numbering.source == "file_name":
         shown = ", ".join(f"{name} is frame {frame}" for frame, name in [*poses.file_names.items()][:_IMAGES_SHOWN])
@@ -74,7 +74,7 @@ def read_poses(path: Path, video: Video, skeleton: Skeleton | None = None, *, re
 def _as_options(text: str) -> str:
     """What a reader advises, in the words of the command line."""
     return re.sub(
-        r"\b(frame_from|frame_offset|scale)(?:=(\w+)| (?=is ))",
+        r"\b(frame_from|frame_offset|frame_pattern|scale)(?:=(\w+)| (?=is |says ))",
         lambda found: f"--{found[1].replace('_', '-')} {found[2] or ''}",
         text,
     )

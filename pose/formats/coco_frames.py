@@ -15,7 +15,7 @@ from pose.formats.coco_layout import MAX_COORDINATE, Faults, Image, counted, sho
 #: Longer patterns are refused.
 MAX_PATTERN = 200
 
-_LONGEST_FILE_NAME = 1000
+_LONGEST_FILE_NAME, _FILE_NAME_SHOWN = 1000, 200
 _LAST_FRAME = 2**31
 
 
@@ -75,6 +75,8 @@ def frames_of(
     if numbers is None:
         numbers, offset = _from_fields(images, faults), numbering.offset or 0
     else:
+        if numbering.pattern is None:
+            _compare_names(images, numbers, warnings)
         offset = _offset(images, numbers, numbering.offset, num_frames, warnings)
         _compare_fields(images, numbers, offset, warnings)
     return Frames(_checked(images, numbers, offset, numbering.source, num_frames, faults), offset)
@@ -105,11 +107,11 @@ def scales_of(
         said = image.width, image.height
         if all(mine is None or mine == its for mine, its in zip(said, size, strict=True)):
             continue
-        shown = f"{said[0] or '?'} x {said[1] or '?'} pixels"
+        pixels = f"{said[0] or '?'} x {said[1] or '?'} pixels"
         side = "width" if said[0] not in (None, size[0]) else "height"
         if scale == "refuse":
             sentence = (
-                f"labelled on {shown}, but the video shows {size[0]} x {size[1]}; scale=fit scales the coordinates"
+                f"labelled on {pixels}, but the video shows {size[0]} x {size[1]}; scale=fit scales the coordinates"
             )
             faults.add(f"/images/{index}/{side}", sentence)
         elif said[0] is None or said[1] is None:
@@ -168,30 +170,51 @@ def _from_names(images: Sequence[Image], pattern: str | None, faults: Faults) ->
     search = None if pattern is None else _compiled(pattern)
     numbers: list[int | None] = []
     for index, image in enumerate(images):
-        name = (image.file_name or "").replace("\\", "/")
+        name, named = (image.file_name or "").replace("\\", "/"), shown(image.file_name, _FILE_NAME_SHOWN)
         found: list[str] = []
         sentence = ""
-        if not name or len(name) > _LONGEST_FILE_NAME:
-            sentence = (
-                "missing; frame_from=file_name reads the frame from it" if not name else "too long for a file name"
-            )
+        if not name:
+            sentence = "missing; frame_from=file_name reads the frame from it"
+        elif len(name) > _LONGEST_FILE_NAME:
+            sentence = "too long for a file name"
         elif search is None:
             # The ending may hold a digit (.jp2), and so may folders.
             found = re.findall(r"[0-9]+", _stem(name))[-1:]
-            sentence = "" if found else f"{shown(image.file_name)} has no number"
+            sentence = "" if found else f"{named} has no number"
         else:
             found = [match.group(1) or "" for match in search.finditer(name)]
-            if len(found) != 1:
-                several = f"matches {len(found)} times in {shown(image.file_name)}: {', '.join(found[:5])[:80]}"
-                sentence = f"the pattern {f'matches nothing in {shown(image.file_name)}' if not found else several}"
+            if not found:
+                sentence = f"the pattern matches nothing in {named}"
+            elif len(found) > 1:
+                several = ", ".join(found[:5])[:80]
+                sentence = f"the pattern matches {len(found)} times in {named}: {several}"
         number = int(found[0]) if not sentence and re.fullmatch(r"[0-9]{1,15}", found[0]) else None
         if number is None:
-            faults.add(
-                f"/images/{index}/file_name",
-                sentence or f"{shown(found[0])} in {shown(image.file_name)} is no frame number",
-            )
+            sentence = sentence or f"{shown(found[0])} in {named} is no frame number"
+            faults.add(f"/images/{index}/file_name", sentence)
         numbers.append(number)
     return numbers
+
+
+def _compare_names(images: Sequence[Image], numbers: Sequence[int | None], warnings: list[str]) -> None:
+    """Tell of names of which the last digits may be no frame: random ones, those of a copy, of a camera."""
+    first = ""
+    for image, number in zip(images, numbers, strict=True):
+        if number is None:
+            continue
+        name = (image.file_name or "").replace("\\", "/")
+        folder, slash, base = name.rpartition("/")
+        stem = _stem(name)
+        *_, last = re.finditer(r"[0-9]+", stem)
+        around = f"{folder}{slash}{stem[: last.start()]}#{stem[last.end() :]}{base[len(stem) :]}"
+        first = first or around
+        if around != first:
+            one, other = (shown(text, _FILE_NAME_SHOWN) for text in (images[0].file_name, image.file_name))
+            warnings.append(
+                f"file names differ in more than their last digits, such as {one} and {other}; "
+                "frame_pattern says which digits are the frame"
+            )
+            return
 
 
 def _stem(name: str) -> str:
@@ -279,7 +302,9 @@ def _checked(
         if number is None:
             continue
         frame = number - offset
-        named = f"frame {frame}" if source == "field" else f"frame {frame} of {shown(image.file_name)}"
+        named = (
+            f"frame {frame}" if source == "field" else f"frame {frame} of {shown(image.file_name, _FILE_NAME_SHOWN)}"
+        )
         if not 0 <= frame < stop:
             hint = "" if source == "field" else "; frame_offset is the number that the first frame has"
             faults.add(f"{pointer}/{field}", f"{named} is not in the video, which has frames 0 to {stop - 1}{hint}")

@@ -151,10 +151,10 @@ def whole_id(value: object, pointer: str, faults: Faults) -> int:
     return -1
 
 
-def shown(value: object) -> str:
-    """What stands in a file, in a sentence: not more than a few words of it."""
+def shown(value: object, most: int = 60) -> str:
+    """What stands in a file, in a sentence: not more than ``most`` characters of it."""
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def counted(count: int, noun: str) -> str:

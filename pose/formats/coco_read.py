@@ -130,6 +130,7 @@ def read_coco(
 
     warnings += skipped.sentences()
     _tell_of_zeros(found, categories, warnings)
+    _tell_of_shares(found, warnings)
     _rescale(found, scales)
     _tell_of_outside(found, categories, document, size, warnings)
     labels = tracks_of(found, found.known & ~found.machine, frame_of, identities.tracks)
@@ -187,6 +188,12 @@ def _tell_of_zeros(found: Instances, categories: Posed, warnings: list[str]) -> 
             f"{counted(int(zeros.sum()), 'point')} at (0, 0) with v > 0, {places}; "
             "a point that is not labelled has v = 0"
         )
+
+
+def _tell_of_shares(found: Instances, warnings: list[str]) -> None:
+    xy = found.keypoints[..., :2][found.known]
+    if np.any(xy % 1) and np.all((xy >= 0) & (xy <= 1)):
+        warnings.append("all coordinates are from 0 to 1: are they shares of the image? they are taken as pixels")
 
 
 def _tell_of_outside(

@@ -95,6 +95,15 @@ def test_a_file_of_a_machine_alone_is_refused(files):
     assert "no labelled point on any frame; 1 annotation is skipped, /annotations/0: a machine's pose" in result.stderr
 
 
+def test_a_file_of_absences_alone_is_refused(files):
+    path = files.write((5, 44, {"keypoints": []}))
+    document = json.loads(path.read_text())
+    document["images"][0]["absent_tracks"] = [1]
+    path.write_text(json.dumps(document))
+    result, _ = invoke(files, path)
+    assert "no labelled point on any frame" in result.stderr
+
+
 def test_another_size_is_refused_or_fitted(files):
     keyframes = files.write((0, 40, {}), size=(192, 128))
     result, _ = invoke(files, keyframes)

@@ -49,8 +49,17 @@ def test_the_last_digits_of_a_file_name_are_the_frame():
 
 
 def test_the_answer_says_which_frames_the_images_are():
-    poses = read(document("b_12.png", "a_3.png"))
-    assert (poses.file_names, poses.offset, poses.warnings) == ({3: "a_3.png", 12: "b_12.png"}, 0, [])
+    poses = read(document("a_12.png", "a_3.png"))
+    assert (poses.file_names, poses.offset, poses.warnings) == ({3: "a_3.png", 12: "a_12.png"}, 0, [])
+
+
+@pytest.mark.parametrize("other", ["img0011_png.rf.8a7f.jpg", "cam2/img0010_png.rf.9.jpg", "img0010_jpg.rf.9.jpg"])
+def test_names_that_differ_in_more_than_their_last_digits_are_told_of(other):
+    first = "img0010_png.rf.5.jpg"
+    assert "frame_pattern says which digits" in read(document(first, other)).warnings[0]
+    assert read(document(first, "img0010_png.rf.6.jpg")).warnings == []
+    if "/" not in other:
+        assert read(document(first, "img0011_" + other[8:]), Numbering("file_name", r"img(\d+)_")).warnings == []
 
 
 def test_a_pattern_says_which_of_several_numbers_is_the_frame():

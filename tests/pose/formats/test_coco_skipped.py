@@ -185,6 +185,13 @@ def test_points_outside_the_video_are_told_of_with_the_first_places():
     np.testing.assert_array_equal(poses.labels[2].xy[0, 0], [5000, 50])
 
 
+def test_shares_of_the_image_are_told_of():
+    given = document()
+    for annotation in given["annotations"]:
+        annotation["keypoints"] = [0.25, 0.5, 2, 1, 0.75, 2]
+    assert "shares of the image" in read_coco(json.dumps(given).encode()).warnings[0]
+
+
 def test_points_at_the_origin_are_told_of():
     zeros = {"id": 9, "image_id": 1, "category_id": 1, "track_id": 2, "keypoints": [0, 0, 2, 3, 0, 2]}
     poses = read(
