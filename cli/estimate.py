@@ -28,9 +28,9 @@ from models.propagate import RecentFrames
 from pose.decoder import VideoError
 from pose.doubt import doubted
 from pose.formats.coco import Instance, Reading, instances, write_coco
+from pose.image_folder import Frames
 from pose.segments import MAX_SEGMENT_FRAMES
 from pose.track import Track
-from pose.video import Video
 
 if TYPE_CHECKING:
     from models.estimators.checkpoints import Loaded
@@ -74,7 +74,7 @@ def estimate(
 
 
 def _in_order(
-    video: Video,
+    video: Frames,
     loaded: Loaded,
     around: dict[int, Track] | None,
     place: tuple[str, str],

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.options import UsageError
 from pose.decoder import VideoError
 from pose.formats.coco import AS_IS, CocoError, CocoPoses, PatternError, Reading, VideoInfo, read_coco
+from pose.image_folder import Frames, ImageFolder
 from pose.skeleton import Skeleton
 from pose.video import Video
 
@@ -24,23 +25,23 @@ _IMAGES_SHOWN = 3  # of those that a line tells the frames of
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Video]:
-    """A video.
+def opened(path: Path) -> Iterator[Frames]:
+    """A video, or a folder of numbered images.
 
     Raises:
         UsageError: It is not there or cannot be read.
     """
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"{path}: there is no such file")
     try:
-        video = Video(path)
+        video = ImageFolder.of(path) if path.is_dir() else Video(path)
     except (VideoError, OSError) as error:
         raise UsageError(f"{path}: {sentence(error)}") from error
     with video:
         yield video
 
 
-def read_poses(path: Path, video: Video, skeleton: Skeleton | None = None, *, reading: Reading = AS_IS) -> CocoPoses:
+def read_poses(path: Path, video: Frames, skeleton: Skeleton | None = None, *, reading: Reading = AS_IS) -> CocoPoses:
     """The poses of a COCO file; what is odd about it is said on standard error.
 
     Args:
@@ -95,7 +96,7 @@ def pairs(files: Sequence[Path]) -> list[tuple[Path, Path]]:
     return [*zip(videos, files[1::2], strict=True)]
 
 
-def about_video(video: Video, slug: str) -> VideoInfo:
+def about_video(video: Frames, slug: str) -> VideoInfo:
     """What a COCO file says of a video."""
     return VideoInfo(
         id=1,

@@ -36,8 +36,8 @@ from models.registry import PropagationError, adaptable, resolve
 from pose.decoder import VideoError
 from pose.doubt import doubted
 from pose.formats.coco import CocoPoses, Instance, Reading, instances, write_coco
+from pose.image_folder import Frames
 from pose.track import Track, join
-from pose.video import Video
 
 if TYPE_CHECKING:
     from models.adaptation.adaptation import Report
@@ -96,7 +96,7 @@ def propagate(
         typer.echo(f"cut at frame{'s' * (len(cuts.frames) > 1)} {places}: poses are not carried across", err=True)
 
 
-def _adapted(engine: Engine, video: Video, keyframes: dict[int, Track], cuts: Cuts, *, as_json: bool) -> Engine:
+def _adapted(engine: Engine, video: Frames, keyframes: dict[int, Track], cuts: Cuts, *, as_json: bool) -> Engine:
     from models.adaptation.adaptation import Adaptation  # loads PyTorch, which other engines do without
 
     assert adaptable(engine)
@@ -135,7 +135,14 @@ def _tell(progress: Progress, task: TaskID, at: Report, *, as_json: bool) -> Non
 
 
 def _write(
-    stream: BinaryIO, video: Video, slug: str, poses: CocoPoses, engine: Engine, cuts: Cuts, *, as_json: bool
+    stream: BinaryIO,
+    video: Frames,
+    slug: str,
+    poses: CocoPoses,
+    engine: Engine,
+    cuts: Cuts,
+    *,
+    as_json: bool,
 ) -> None:
     about = about_video(video, slug)
     with progress_bar(as_json) as progress:
@@ -145,7 +152,13 @@ def _write(
 
 
 def _in_order(
-    video: Video, keyframes: dict[int, Track], engine: Engine, cuts: Cuts, progress: Progress, *, as_json: bool
+    video: Frames,
+    keyframes: dict[int, Track],
+    engine: Engine,
+    cuts: Cuts,
+    progress: Progress,
+    *,
+    as_json: bool,
 ) -> Iterator[Instance]:
     """Instances by frame, then track. Segments come by their first frame: what lies before it is complete."""
     segments = plan_tracks(keyframes, 0, video.num_frames)

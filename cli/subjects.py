@@ -63,10 +63,10 @@ def read_subjects(
     for video, labels in found:
         with opened(video) as frames:
             poses = read_poses(labels, frames, skeleton, reading=reading)
-            skeleton, table = poses.skeleton, frames.table
+            skeleton, table, damaged = poses.skeleton, frames.table, frames.damaged
         name = video.stem if stems.count(video.stem) == 1 else str(video)
         for number, labelled in poses.tracks.items():
-            track = labelled.select(~inside(table.damaged, labelled.frames))
+            track = labelled.select(~inside(damaged, labelled.frames))
             weight = np.where(track.score < 1, pseudo_weight * track.score, 1) * (track.visibility > 0)
             subjects.append(Subject(f"{name}/{number}", name, video, table, track, weight.astype(np.float32)))
     assert skeleton is not None

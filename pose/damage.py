@@ -296,15 +296,15 @@ class DamageTracker:
             yield Decoded(None, first + round(number * gap / count), None)
 
 
-def ranges_of(frames: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """Ascending frames as ranges ``start <= i < stop``; many ranges become fewer that hold some good frames as well."""
+def ranges_of(frames: Sequence[int], *, most: int = _MOST_RANGES) -> tuple[tuple[int, int], ...]:
+    """Ascending frames as ranges ``start <= i < stop``; more than ``most`` become fewer, with good frames in them."""
     if not frames:
         return ()
     found = np.asarray(frames, dtype=np.int64)
     gaps = np.diff(found)
     apart = np.flatnonzero(gaps > 1)
-    if len(apart) >= _MOST_RANGES:
-        apart = np.sort(apart[np.argsort(-gaps[apart], kind="stable")[: _MOST_RANGES - 1]])
+    if len(apart) >= most:
+        apart = np.sort(apart[np.argsort(-gaps[apart], kind="stable")[: most - 1]])
     starts = found[np.concatenate([[0], apart + 1])]
     stops = found[np.concatenate([apart, [len(found) - 1]])] + 1
     return tuple(zip(starts.tolist(), stops.tolist(), strict=True))
@@ -327,5 +327,5 @@ def told(ranges: Sequence[Sequence[int]], num_frames: int) -> str | None:
         names.append("others")
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     if count == 1:
-        return f"Frame {listed} of {num_frames} is damaged: the last good picture is shown there."
-    return f"Frames {listed}, {count} of {num_frames}, are damaged: the last good picture is shown there."
+        return f"Frame {listed} of {num_frames} is damaged or missing: the last good picture is shown there."
+    return f"Frames {listed}, {count} of {num_frames}, are damaged or missing: the last good picture is shown there."

@@ -183,6 +183,11 @@ class Decoder:
         return str(min(2 * self.limits.max_pixels, (1 << 31) - 1))
 
     @property
+    def claimed_frames(self) -> int:
+        """How many frames the header says there are; 0 where it does not say."""
+        return int(self.stream.frames)
+
+    @property
     def time_base(self) -> Fraction:
         """Seconds per timestamp unit."""
         return self.stream.time_base or Fraction(1, 1000)

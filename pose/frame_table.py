@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from operator import itemgetter
+from typing import Protocol
 
 import av
 import numpy as np
@@ -204,6 +205,28 @@ class _Timestamps:
         return frame.pts
 
 
+class Decodes(Protocol):
+    """The part of ``pose.decoder.Decoder`` that is used here."""
+
+    limits: Limits
+    broken: bool
+    missing: float
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds per timestamp unit."""
+        ...
+
+    @property
+    def nominal_rate(self) -> Fraction:
+        """Frames per second as the header has it."""
+        ...
+
+    def frames(self) -> Iterator[Decoded]:
+        """Frames in order."""
+        ...
+
+
 class Scan:
     """One pass through a decoder that hands frames on and takes notes for the frame table.
 
@@ -211,7 +234,7 @@ class Scan:
         decoder: At the start of its file.
     """
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decodes) -> None:
         self._decoder = decoder
         self._pts: list[int] = []
         self._keyframe: list[bool] = []

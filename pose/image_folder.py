@@ -11,11 +11,15 @@ from typing import Self
 import cv2
 import numpy as np
 
+from pose.damage import ranges_of
 from pose.frame_table import FrameTable, VideoError
 from pose.video import Video
 
 #: Endings of the files that are taken for images.
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
+
+#: Images have no rate; so many are shown a second.
+RATE = 25
 
 #: A folder whose numbers span more frames than this is refused.
 MAX_FRAMES = 1_000_000
@@ -27,26 +31,36 @@ class ImageFolder:
     The size is that of the first image that is there; all have it. An image that is missing or damaged is noticed when
     its turn comes.
 
+    Attributes:
+        damaged: Ranges of frames ``start <= i < stop`` that are missing and may be: the last image before, or the first
+            one of all, is shown in their place.
+        table: None: there is no file that has a frame table.
+
     Args:
         files: Frame ``i`` is ``files[i]``.
         key: See ``pose.video.Video``.
+        gaps: Whether images may be missing.
 
     Raises:
         VideoError: There is no image among the files, or the first one that is there cannot be read.
     """
 
-    def __init__(self, files: Sequence[Path], *, key: str | None = None) -> None:
+    table = None
+
+    def __init__(self, files: Sequence[Path], *, key: str | None = None, gaps: bool = False) -> None:
         first = next((file for file in files if file.is_file()), None)
         if first is None:
             raise VideoError(f"There is no image at {files[0]}." if files else "There are no images.")
         self.key = key
         self.files = tuple(files)
+        missing = [index for index, file in enumerate(files) if gaps and not file.is_file()]
+        self.damaged = ranges_of(missing, most=len(files))
         self.height, self.width = _decoded(first).shape[:2]
 
     @classmethod
     def of(cls, folder: Path, *, key: str | None = None) -> ImageFolder:
-        """The numbered images of a folder, see ``numbered_images``."""
-        return cls(numbered_images(folder), key=key)
+        """The numbered images of a folder, see ``numbered_images``; a number that is missing is a damaged frame."""
+        return cls(numbered_images(folder), key=key, gaps=True)
 
     def __enter__(self) -> Self:
         return self
@@ -60,6 +74,11 @@ class ImageFolder:
     def num_frames(self) -> int:
         """``F``."""
         return len(self.files)
+
+    @property
+    def times(self) -> np.ndarray:
+        """``(F,)`` float64 seconds from the first frame, at ``RATE`` a second: images have no times."""
+        return np.arange(self.num_frames) / RATE
 
     def read(self, index: int, size: tuple[int, int] | None = None) -> np.ndarray:
         """Frame ``index``, ``(H, W, 3)`` uint8 RGB.
@@ -98,12 +117,20 @@ class ImageFolder:
         return (np.asarray(cv2.cvtColor(self._image(index), code)) for index in range(start, stop))
 
     def _image(self, index: int) -> np.ndarray:
+        for start, stop in self.damaged:
+            if start <= index < stop:
+                index = start - 1 if start else stop
+                break
         image = _decoded(self.files[index])
         height, width = image.shape[:2]
         if (width, height) != (self.width, self.height):
             size = f"{self.width} x {self.height}"
             raise VideoError(f"{self.files[index]} is {width} x {height} pixels large; the first frame is {size}.")
         return image
+
+
+#: What gives the frames of a video, of a file or of a folder.
+Frames = Video | ImageFolder
 
 
 def numbered_images(folder: Path) -> list[Path]:

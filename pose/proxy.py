@@ -21,6 +21,7 @@ from av.video.reformatter import ColorRange
 
 from pose.decoder import Decoder, Limits, VideoError
 from pose.frame_table import FrameTable, Scan
+from pose.image_archive import Source, open_source
 from pose.picture import Converter
 
 #: x264's settings: 30 frames is what a random read decodes at most; crf 16 is visually lossless. A proxy is written
@@ -40,7 +41,7 @@ def write_proxy(
     ``target`` appears when all is done; an error, or closing the generator, leaves nothing behind.
 
     Args:
-        source: The video.
+        source: The video, or a ZIP of numbered images.
         target: Where the proxy goes, as MP4 whatever the name.
         limits: What is too large to be accepted.
         table: The source's frame table where it is known already; the decoder must agree with it.
@@ -58,7 +59,7 @@ def write_proxy(
     """
     part = Path(f"{os.fspath(target)}.part")
     try:
-        with closing(Decoder(source, limits)) as decoder:
+        with closing(open_source(Path(source), limits)) as decoder:
             notes = Scan(decoder)
             with av.open(
                 f"file:{part.absolute()}", "w", format="mp4", container_options={"movflags": "faststart"}
@@ -74,7 +75,7 @@ def write_proxy(
     return found, proxy
 
 
-def _encode(decoder: Decoder, notes: Scan, container: OutputContainer) -> Generator[int, None, None]:
+def _encode(decoder: Source, notes: Scan, container: OutputContainer) -> Generator[int, None, None]:
     converter = Converter()
     stream: av.VideoStream | None = None
     start = 0
@@ -96,7 +97,7 @@ def _encode(decoder: Decoder, notes: Scan, container: OutputContainer) -> Genera
 
 
 def _add_stream(
-    container: OutputContainer, decoder: Decoder, frame: av.VideoFrame, decoded: av.VideoFrame
+    container: OutputContainer, decoder: Source, frame: av.VideoFrame, decoded: av.VideoFrame
 ) -> av.VideoStream:
     stream = container.add_stream("libx264", rate=decoder.nominal_rate.limit_denominator(100_000), options=ENCODER)
     stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"

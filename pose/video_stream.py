@@ -70,6 +70,8 @@ def remedy(path: Path) -> str | None:
             "This is a raw Motion JPEG stream: it has no frame rate and no times. Put it into a container first, with "
             "the rate that it was recorded at: ffmpeg -f mjpeg -r 30 -i file.mjpeg -c copy file.avi"
         )
+    if data.startswith(b"PK\x03\x04"):
+        return "This is a ZIP: unpack it, and name the folder with its numbered images instead."
     if data.startswith(b"DKIF"):
         return "This is an IVF file. Put its stream into another container: ffmpeg -i file.ivf -c copy file.webm"
     return None

@@ -18,7 +18,8 @@ from typing import Any
 import av
 
 from app.videos.sandbox import confine
-from pose.decoder import Decoder, Limits, VideoError
+from pose.decoder import Limits, VideoError
+from pose.image_archive import open_source
 from pose.proxy import write_proxy
 
 _REPORT_SECONDS = 0.25
@@ -45,8 +46,8 @@ def main() -> None:
 def _work(task: dict[str, Any]) -> None:
     limits = Limits(**task["limits"])
     source = Path(task["source"])
-    with closing(Decoder(source, limits)) as decoder:
-        expected, stream = int(decoder.stream.frames), asdict(decoder.choice)
+    with closing(open_source(source, limits)) as frames_of:
+        expected, stream = frames_of.claimed_frames, asdict(frames_of.choice)
     frames = write_proxy(source, task["proxy"], limits=limits)
     reported = time.monotonic()
     while True:

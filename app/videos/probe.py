@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from app.videos.sandbox import confine
-from pose.decoder import Decoder, Limits, VideoError
+from pose.decoder import Limits, VideoError
+from pose.image_archive import open_source
 
 _SECONDS = 20.0
 _UNREADABLE = "this file cannot be read as a video"
@@ -39,8 +40,8 @@ def _main() -> None:
     task = json.loads(sys.argv[1])
     confine(task["memory_bytes"], _SECONDS)
     try:
-        decoder = Decoder(task["path"], Limits(**task["limits"]))
-        if all(found.frame is None for found in decoder.frames()):
+        source = open_source(Path(task["path"]), Limits(**task["limits"]))
+        if all(found.frame is None for found in source.frames()):
             sys.stdout.write("no frame of this file can be read")
     except VideoError as error:
         sys.stdout.write(str(error))

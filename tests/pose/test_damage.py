@@ -209,8 +209,8 @@ def test_ranges_of_frames() -> None:
 
 def test_sentences_on_damaged_frames() -> None:
     assert told((), 30) is None
-    assert told(((10, 11),), 30) == "Frame 10 of 30 is damaged: the last good picture is shown there."
-    assert (told(((0, 2), (7, 8)), 30) or "").startswith("Frames 0 to 1 and 7, 3 of 30, are damaged")
+    assert told(((10, 11),), 30) == "Frame 10 of 30 is damaged or missing: the last good picture is shown there."
+    assert (told(((0, 2), (7, 8)), 30) or "").startswith("Frames 0 to 1 and 7, 3 of 30, are damaged or missing")
     assert "and others" in (told(tuple((frame, frame + 1) for frame in range(0, 40, 2)), 60) or "")
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -106,6 +108,26 @@ def test_exports_say_when_frames_are_shown_and_which_are_damaged(session):
     for image in images:
         assert image["time"] == pytest.approx(image["frame_index"] / 30, abs=1e-6)
     assert [image["frame_index"] for image in images if image.get("damaged")] == [BAD]
+
+
+def test_a_zip_of_stills_becomes_a_video_with_its_gaps(session, refused, everything):
+    def packed(*numbers):
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            for number in numbers:
+                archive.writestr(f"cam/img_{number}.png", cv2.imencode(".png", picture(number))[1].tobytes())
+        return data.getvalue()
+
+    sent = session.http.post("/projects/1/videos", params={"filename": "cam.zip"}, content=packed(8, 9, 10, 13))
+    assert sent.status_code == 201, sent.text
+    session.work()
+    video = session.http.get(f"/videos/{sent.json()['id']}").json()
+    assert (video["status"], video["num_frames"], video["damaged"]) == ("degraded", 6, [[3, 5]])
+    assert session.http.get(f"/videos/{video['id']}/frames/4").headers["x-frame-damaged"] == "true"
+    before = everything(session)
+    problem = refused(session.http.post("/projects/1/videos", content=packed()), 422)
+    assert "no numbered images" in problem["errors"][0]["detail"]
+    assert everything(session) == before
 
 
 def test_trainings_neither_learn_from_a_damaged_frame_nor_measure_on_it(session):
