@@ -53,6 +53,5 @@ def take(session: Session, project: Project, videos: Sequence[Video], *, ended: 
 
 
 def layer_of(include: Collection[Source]) -> Layer:
-    """Whose poses are read; what people accepted is not kept apart from other pseudo-labels yet."""
-    asked = {*include} & {"human", "pseudo"}
-    return "merged" if len(asked) == 2 else "pseudo" if "pseudo" in asked else "human"
+    """What has to be read for some sources. Which points are a machine's is only known once people's lie over them."""
+    return "merged" if "pseudo" in include else "human"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -122,3 +123,46 @@ def relevant(keyframes: Track, segment: Segment) -> Track:
     for k, rows in enumerate(spans):
         keep[np.searchsorted(near, rows), k] = True
     return part.without(~keep)
+
+
+def reach(
+    keyframes: Track, changes: Sequence[np.ndarray], *, start: int, stop: int, cuts: np.ndarray
+) -> list[np.ndarray]:
+    """The frames whose poses depend on some labels: from the label before up to the one after, within a shot.
+
+    Args:
+        keyframes: The labels, ``(L, K)``.
+        changes: For each of ``K`` keypoints the labelled frames in question, ascending.
+        start: First frame that has a pose.
+        stop: Frame after the last.
+        cuts: ``(C,)`` first frames of shots, ascending; nothing is carried across one.
+
+    Returns:
+        For each keypoint ``(S, 2)`` int64 first frames and frames after the last, ascending and apart.
+    """
+    spans = []
+    for k, frames in enumerate(changes):
+        labelled = keyframes.frames[keyframes.said[:, k]]
+        begin = np.maximum.reduce([_before(labelled + 1, frames), _before(cuts, frames), np.full(len(frames), start)])
+        end = np.minimum.reduce([_after(labelled, frames), _after(cuts, frames), np.full(len(frames), stop)])
+        spans.append(_united(begin[begin < end], end[begin < end]))
+    return spans
+
+
+def _before(edges: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """The last of ascending edges up to each frame, where there is none a number below all."""
+    return np.concatenate([[-1], edges])[np.searchsorted(edges, frames, side="right")]
+
+
+def _after(edges: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """The first of ascending edges after each frame, where there is none a number above all."""
+    return np.concatenate([edges, [np.iinfo(np.int64).max]])[np.searchsorted(edges, frames, side="right")]
+
+
+def _united(begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Ascending spans, those that meet as one."""
+    furthest = np.maximum.accumulate(end)
+    fresh = np.ones(len(begin), dtype=bool)
+    fresh[1:] = begin[1:] > furthest[:-1]
+    starts = np.flatnonzero(fresh)
+    return np.stack([begin[starts], np.maximum.reduceat(end, starts) if len(starts) else end], axis=1)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.jobs import lanes
 from app.labels import windows
 from app.projects import service as projects
+from app.runs.staleness import Grounds
 from app.tables import Checkpoint, Job, Run, Video
 from models.engines.engine import FrameSource
 from pose.formats import npy
@@ -123,15 +124,19 @@ def _poses(session: Session, context: Context, job: Job, run: Run, video: Video,
     assert video.num_frames is not None
     parts: dict[int, list[Track]] = {number: [] for number in job.params["tracks"]}
     what: windows.Choice = {"layer": "merged", "revision": run.label_revision, "runs": job.params["runs"]}
+    grounds = Grounds(video, size, run.label_revision)
     start = 0
     while start < video.num_frames:
         context.listen()
         stop = min(start + _WINDOW, video.num_frames)
         stop = windows.reach(session, video, start=start, stop=stop, most=_POSES, **what)
-        for found in windows.read(session, context.storage, video, size, start=start, stop=stop, **what):
-            known: np.ndarray = np.any(found.poses.visibility > 0, axis=1)
+        for found in windows.read(
+            session, context.storage, video, size, start=start, stop=stop, grounds=grounds, **what
+        ):
             if found.number in parts:
-                parts[found.number].append(found.poses.select(known))
+                trusted = found.trusted
+                known: np.ndarray = np.any(trusted.visibility > 0, axis=1)
+                parts[found.number].append(trusted.select(known))
         start = stop
     return {number: join(tracks) for number, tracks in parts.items() if tracks}
 

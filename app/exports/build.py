@@ -16,6 +16,7 @@ from app.exports.schemas import ExportIn
 from app.labels import windows
 from app.labels.windows import Layered
 from app.projects import service as projects
+from app.runs.staleness import Grounds
 from app.snapshots import layer_of
 from app.storage import Storage
 from app.tables import Export, Project, Video
@@ -65,6 +66,8 @@ def build(database: Database, storage: Storage, export: Export, target: Path, re
         "images": written.images,
         "annotations": written.annotations,
         "left_out": written.left_out,
+        "stale_left_out": source.stale,
+        "warnings": source.warnings(),
     }
 
 
@@ -85,6 +88,20 @@ class _Snapshot:
             self.parts = [(session.get_one(Video, part["id"]), part) for part in export.snapshot["videos"]]
         self.total = max(1, sum(video.num_frames or 0 for video, _ in self.parts))
         self.done = 0
+        #: Poses from which stale points were left out.
+        self.stale = 0
+
+    def warnings(self) -> list[str]:
+        """What whoever asked for the export should know of it."""
+        found = []
+        if {*self.spec.include} == {"accepted"}:
+            found.append("no pose is accepted: there are no reviews yet, so the file holds none")
+        if self.stale:
+            found.append(
+                f"stale points of {self.stale} poses were left out, since labels that they rest on were moved or taken"
+                " back; propagate again, or ask for include_stale"
+            )
+        return found
 
     def write(self, stream: BinaryIO) -> Written:
         info = {"description": self.name, "contributor": f"Posetween {VERSION}", "include": sorted(self.spec.include)}
@@ -111,32 +128,53 @@ class _Snapshot:
 
     def _instances(self, video: Video, snapshot: dict[str, Any], frames: list[int]) -> Iterator[Instance]:
         assert video.num_frames is not None
+        grounds = Grounds(video, self.skeleton.size, snapshot["revision"])
         start = 0
-        while start < video.num_frames:
-            stop, tracks = self._window(video, snapshot, start, min(start + _WINDOW, video.num_frames))
+        while start < video.num_frames and {*self.spec.include} != {"accepted"}:
+            stop, tracks = self._window(video, snapshot, grounds, start, min(start + _WINDOW, video.num_frames))
             for track, row in windows.by_frame(tracks):
                 self.report(self.done, self.total)
+                visibility = self._visibility(track, row)
+                if visibility is None:
+                    continue
                 if self.spec.images and frames[-1:] != [int(track.poses.frames[row])]:
                     frames.append(int(track.poses.frames[row]))
-                yield _instance(track, row, self.spec.min_score)
+                yield _instance(track, row, visibility)
             self.done += stop - start
             self.report(self.done, self.total)
             start = stop
 
-    def _window(self, video: Video, snapshot: dict[str, Any], start: int, stop: int) -> tuple[int, list[Layered]]:
+    def _visibility(self, track: Layered, row: int) -> np.ndarray | None:
+        """``(K,)`` visibility of the points that are asked for; None where a pose has no points of that kind."""
+        poses, human, stale = track.poses, track.human[row], track.stale[row]
+        visibility: np.ndarray = poses.visibility[row]
+        if "human" not in self.spec.include:
+            visibility = np.where(human, 0, visibility)
+            if track.human[row].any() and not visibility.any():
+                return None
+        if not self.spec.include_stale:
+            self.stale += bool(stale.any())
+            visibility = np.where(stale, 0, visibility)
+        if self.spec.min_score is not None:
+            visibility = np.where(human | (poses.score[row] >= self.spec.min_score), visibility, 0)
+        return visibility
+
+    def _window(
+        self, video: Video, snapshot: dict[str, Any], grounds: Grounds, start: int, stop: int
+    ) -> tuple[int, list[Layered]]:
         what: windows.Choice = {"layer": self.layer, "revision": snapshot["revision"], "runs": snapshot["runs"]}
         with self.database.session(readonly=True) as session:
             end = windows.reach(session, video, start=start, stop=stop, most=_POSES, **what)
-            return end, windows.read(session, self.storage, video, self.skeleton.size, start=start, stop=end, **what)
+            size = self.skeleton.size
+            return end, windows.read(session, self.storage, video, size, start=start, stop=end, grounds=grounds, **what)
 
 
-def _instance(track: Layered, row: int, min_score: float | None) -> Instance:
+def _instance(track: Layered, row: int, visibility: np.ndarray) -> Instance:
     poses, human = track.poses, track.human[row]
-    visibility = poses.visibility[row]
-    if min_score is not None:
-        visibility = np.where(human | (poses.score[row] >= min_score), visibility, 0)
     made = (visibility > 0) & ~human
     by_hand = not made.any()
+    stale = tuple(np.flatnonzero(track.stale[row] & made).tolist())
+    mixed = made.any() and bool((human & (visibility > 0)).any())
     return Instance(
         frame_index=int(poses.frames[row]),
         track_id=track.number,
@@ -146,7 +184,8 @@ def _instance(track: Layered, row: int, min_score: float | None) -> Instance:
         scores=None if by_hand else poses.score[row],
         radius90=None if by_hand else poses.radius90[row],
         run_id=None if by_hand else int(track.runs[row]) or None,
-        point_sources=tuple("human" if label else "pseudo" for label in human) if made.any() and human.any() else None,
+        point_sources=tuple("human" if label else "pseudo" for label in human) if mixed else None,
+        stale_points=stale or None,
     )
 
 

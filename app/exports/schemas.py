@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from app.jobs.schemas import State
 from app.labels.schemas import Source
@@ -18,7 +18,8 @@ class ExportIn(BaseModel):
 
     Args:
         format: Kind of file.
-        include: Whose poses: people's, a machine's that people accepted, a machine's.
+        include: Whose points: people's, a machine's that people accepted, a machine's. Each point is of one of them.
+        include_stale: Also a machine's points that rest on labels which were moved or taken back since.
         min_score: A machine's points below this score go out as not known.
         videos: Only these videos; all that can be read where left out.
         images: Whether the file is a ZIP with the frames beside the annotations.
@@ -28,6 +29,7 @@ class ExportIn(BaseModel):
 
     format: Literal["coco"] = "coco"
     include: list[Source] = Field(default=["human", "accepted", "pseudo"], min_length=1, max_length=3)
+    include_stale: StrictBool = False
     min_score: float | None = Field(default=None, ge=0, le=1)
     videos: list[VideoId] | None = Field(default=None, min_length=1, max_length=10_000)
     images: bool = False

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import numpy as np
 from sqlalchemy import BindParameter, Select, bindparam, func, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.tables import Label, LabelRevision, Video
 from pose.track import Track
@@ -104,6 +105,10 @@ def read(
     rows = session.execute(statement, {name: value for name, value in given.items() if value is not None}).all()
     if most is not None and len(rows) > most:
         raise More
+    return _labels(rows, num_keypoints)
+
+
+def _labels(rows: Sequence[Any], num_keypoints: int) -> Labels:
     frames, tracks_, points, revisions, absent = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     width = num_keypoints * 3 * _POINT.itemsize
     keypoints = np.frombuffer(b"".join(each.ljust(width, b"\0") for each in points), dtype=_POINT)
@@ -166,6 +171,50 @@ def _statement(*, until: bool, past: bool, some: bool, limited: bool) -> Select[
         .where(Label.video_id == video_id)
         .order_by(Label.frame_index, Label.track_number)
     )
+
+
+def changed(
+    session: Session, video_id: int, num_keypoints: int, *, since: int, until: int, tracks: list[int]
+) -> tuple[Labels, Labels]:
+    """The labels about which something was said between two revisions, as they stood at either.
+
+    Args:
+        session: The transaction.
+        video_id: Whose labels.
+        num_keypoints: ``K`` of the skeleton to read them in.
+        since: The earlier revision.
+        until: The later one.
+        tracks: Only these tracks.
+
+    Returns:
+        The same labels twice, in order of frame and track: those of which there was one at the earlier revision, and
+        those that anything is absent of.
+    """
+    older = aliased(Label)
+    existed = select(older.revision).where(
+        older.video_id == video_id,
+        older.frame_index == Label.frame_index,
+        older.track_number == Label.track_number,
+        older.revision <= since,
+    )
+    touched = (
+        select(Label.frame_index, Label.track_number)
+        .where(Label.video_id == video_id, Label.revision > since, Label.revision <= until)
+        .where(Label.track_number.in_(tracks), Label.absent.is_not(None) | existed.exists())
+        .distinct()
+        .subquery()
+    )
+    place = (Label.frame_index == touched.c.frame_index) & (Label.track_number == touched.c.track_number)
+    rows = session.execute(
+        select(Label.frame_index, Label.track_number, Label.keypoints, Label.revision, Label.absent)
+        .join(touched, place)
+        .where(Label.video_id == video_id, Label.revision <= until)
+        .order_by(Label.frame_index, Label.track_number, Label.revision)
+    ).all()
+    now = {(row.frame_index, row.track_number): row for row in rows}
+    then = {(row.frame_index, row.track_number): row for row in rows if row.revision <= since}
+    was = [then.get(place, (*place, b"", 0, None)) for place in now]
+    return _labels(was, num_keypoints), _labels([*now.values()], num_keypoints)
 
 
 def lock(session: Session, video: Video) -> int:

@@ -50,7 +50,8 @@ class LabelOut(Struct, omit_defaults=True):
     """A pose of one track on one frame.
 
     ``absent`` is there where a person said that something is not here: ``true`` for the subject, else the numbers of
-    the keypoints, counted from 0.
+    the keypoints, counted from 0. ``stale`` stands where a machine's points rest on labels that were moved or taken
+    back since: ``stale_keypoints``, counted from 0.
     """
 
     frame_index: int
@@ -64,6 +65,8 @@ class LabelOut(Struct, omit_defaults=True):
     keypoint_radius90: list[float] | None = None
     keypoint_sources: list[Source | None] | None = None
     absent: Literal[True] | list[int] | None = None
+    stale: bool = False
+    stale_keypoints: list[int] | None = None
 
 
 class LabelsOut(Struct):

@@ -15,6 +15,7 @@ from app.labels.history import Labels
 from app.labels.schemas import LabelOut, Layer, Source
 from app.runs import packing, poses
 from app.runs.poses import PseudoLabels
+from app.runs.staleness import Grounds
 from app.storage import Storage
 from app.tables import Video
 from app.tracks import revisions
@@ -43,6 +44,7 @@ class Layered:
         number: The track's number.
         poses: The frames on which anything is known or was propagated.
         human: ``(F, K)`` bool: points to which a person gave a place. Absent ones are those of ``poses``.
+        stale: ``(F, K)`` bool: a machine's points that rest on labels which do not stand any more.
         revisions: ``(F,)`` int64 revision of the human label, 0 where there is none.
         runs: ``(F,)`` int64 run of the pseudo-label, 0 where there is none.
     """
@@ -50,8 +52,14 @@ class Layered:
     number: int
     poses: Track
     human: np.ndarray
+    stale: np.ndarray
     revisions: np.ndarray
     runs: np.ndarray
+
+    @property
+    def trusted(self) -> Track:
+        """The poses without what is stale."""
+        return self.poses.without(self.stale)
 
     def sources(self, row: int) -> list[Source | None]:
         """``K`` entries: who made each known point of a frame."""
@@ -73,8 +81,12 @@ def read(
     revision: int | None = None,
     runs: Sequence[int] | None = None,
     most: int | None = None,
+    grounds: Grounds | None = None,
 ) -> list[Layered]:
     """Read a window, without a machine's poses where a point is absent, see ``pose.segments.vacant``.
+
+    What a run has on its keyframes counts as the person's label that it is a copy of, and not at all once that label
+    does not stand any more.
 
     Args:
         session: The transaction.
@@ -87,6 +99,7 @@ def read(
         revision: Human labels as of this revision; None for the present.
         runs: Read pseudo-labels of these runs; None for all that are visible.
         most: How many of people's labels to read; None for all.
+        grounds: What is known of what the runs rest on, as of ``revision``, by who reads several windows.
 
     Returns:
         The tracks of which anything is known there, by number.
@@ -111,12 +124,12 @@ def read(
             for number, found in pseudo.items()
             if len((known := _known(found, empty, number, start)).runs)
         }
+    grounds = grounds or Grounds(video, num_keypoints, revision)
+    below = {number: found for number, found in _judged(session, grounds, pseudo, start, stop) if len(found.runs)}
     nobody = Track.empty(num_keypoints), np.zeros(0, dtype=np.int64)
     return [
-        _merge(number, *human.get(number, nobody), pseudo[number])
-        if number in pseudo
-        else _alone(number, *human[number])
-        for number in sorted(human.keys() | pseudo.keys())
+        _merge(number, *human.get(number, nobody), below[number]) if number in below else _alone(number, *human[number])
+        for number in sorted(human.keys() | below.keys())
     ]
 
 
@@ -188,6 +201,9 @@ def _show(track: Layered) -> list[LabelOut]:
         labels[row].absent = absence(poses_.absent[row])
     for row in np.flatnonzero(~by_hand).tolist():
         _tell_of_machine(labels[row], track, row)
+    for row in np.flatnonzero(track.stale.any(axis=1)).tolist():
+        labels[row].stale = True
+        labels[row].stale_keypoints = np.flatnonzero(track.stale[row]).tolist()
     return labels
 
 
@@ -217,22 +233,66 @@ def _known(found: PseudoLabels, empty: Mapping[int, np.ndarray], number: int, st
     return PseudoLabels(left.select(some), found.runs[some])
 
 
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """A machine's poses of a track in a window, and what they are worth.
+
+    Attributes:
+        poses: Without copies of labels that do not stand any more.
+        runs: ``(F,)`` int64 run of each frame.
+        copied: ``(F, K)`` bool, which points are copies of people's labels.
+        stale: ``(F, K)`` bool, which points rest on labels that do not stand any more.
+    """
+
+    poses: Track
+    runs: np.ndarray
+    copied: np.ndarray
+    stale: np.ndarray
+
+
+def _judged(
+    session: Session, grounds: Grounds, pseudo: Mapping[int, PseudoLabels], start: int, stop: int
+) -> Iterator[tuple[int, _Judged]]:
+    runs = {int(run) for found in pseudo.values() for run in np.unique(found.runs)}
+    copies = {run: grounds.copies(session, run, start, stop) for run in runs}
+    for number, found in pseudo.items():
+        copied = np.zeros(found.poses.visibility.shape, dtype=bool)
+        stale = copied.copy()
+        for run in np.unique(found.runs).tolist():
+            rows = np.flatnonzero(found.runs == run)
+            frames = found.poses.frames[rows]
+            stale[rows] = grounds.stale(session, run).cover(number, frames, found.poses.num_keypoints)
+            if number in copies[run]:
+                labelled, points = copies[run][number]
+                there = np.isin(labelled, frames)
+                copied[rows[np.searchsorted(frames, labelled[there])]] = points[there]
+        lost = copied & stale
+        left = found.poses.without(lost)
+        some: np.ndarray = ~np.any(lost, axis=1) | np.any(left.visibility > 0, axis=1)
+        yield number, _Judged(left.select(some), found.runs[some], (copied & ~lost)[some], (stale & ~lost)[some])
+
+
 def _alone(number: int, poses_: Track, revisions: np.ndarray) -> Layered:
-    return Layered(number, poses_, poses_.visibility > 0, revisions, np.zeros(len(poses_), dtype=np.int64))
+    known = poses_.visibility > 0
+    return Layered(number, poses_, known, np.zeros_like(known), revisions, np.zeros(len(poses_), dtype=np.int64))
 
 
-def _merge(number: int, above: Track, revisions: np.ndarray, below: PseudoLabels) -> Layered:
+def _merge(number: int, above: Track, revisions: np.ndarray, below: _Judged) -> Layered:
     merged = above.over(below.poses)
     by_hand = np.searchsorted(merged.frames, above.frames)
     by_run = np.searchsorted(merged.frames, below.poses.frames)
+    known = merged.visibility > 0
     layered = Layered(
         number=number,
         poses=merged,
-        human=np.zeros(merged.visibility.shape, dtype=bool),
+        human=np.zeros(known.shape, dtype=bool),
+        stale=np.zeros(known.shape, dtype=bool),
         revisions=np.zeros(len(merged), dtype=np.int64),
         runs=np.zeros(len(merged), dtype=np.int64),
     )
-    layered.human[by_hand] = above.visibility > 0
+    layered.human[by_run] = below.copied & known[by_run]
+    layered.human[by_hand] |= above.visibility > 0
+    layered.stale[by_run] = below.stale & (known & ~layered.human)[by_run]
     layered.revisions[by_hand] = revisions
     layered.runs[by_run] = below.runs
     return layered

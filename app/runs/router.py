@@ -55,7 +55,7 @@ def list_runs(video: VideoDep, session: SessionDep, page: PageDep) -> Page[RunOu
 
 @router.get("/runs/{run_id}")
 def get_run(run: RunDep, session: SessionDep) -> RunOut:
-    """One run and its pedigree."""
+    """One run, its pedigree, and where it rests on labels that do not stand any more."""
     return service.show(session, run)
 
 

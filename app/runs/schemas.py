@@ -40,6 +40,18 @@ class PropagationIn(BaseModel):
     checkpoint_id: None = None
 
 
+class StaleSpan(BaseModel):
+    """Frames ``start <= frame < stop`` of a track on which a run's poses rest on labels that do not stand any more.
+
+    ``keypoints``, counted from 0, are those that are stale; None where all are.
+    """
+
+    track_id: int
+    start: int
+    stop: int
+    keypoints: list[int] | None
+
+
 class RunOut(BaseModel):
     """One propagation's output, or an estimator's: what made it, from which labels, and how far it is.
 
@@ -49,7 +61,8 @@ class RunOut(BaseModel):
     the video, ``fit``: how many ``steps`` of those ``planned`` there was time for, and the ``seconds`` it took. None
     for engines without a network.
     ``packed`` tells whether ``/runs/{id}/content`` can be downloaded. ``rests_on_deleted`` names what the checkpoint
-    was made from that was deleted since.
+    was made from that was deleted since. ``stale`` tells where the run rests on labels that
+    were moved or taken back since: propagate again to have that computed from the labels as they are.
     """
 
     id: int
@@ -71,5 +84,6 @@ class RunOut(BaseModel):
     segments_done: int
     packed: bool
     hidden: bool
+    stale: list[StaleSpan]
     created_at: datetime
     rests_on_deleted: RestsOnDeleted | None

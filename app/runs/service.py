@@ -14,7 +14,8 @@ from app.jobs.states import SUCCEEDED
 from app.labels import history
 from app.projects import service as projects
 from app.runs import filling, packing
-from app.runs.schemas import PropagationIn, RunOut
+from app.runs.schemas import PropagationIn, RunOut, StaleSpan
+from app.runs.staleness import Grounds, Staleness
 from app.settings import Settings
 from app.tables import Job, JobSegment, Project, Run, Video
 from app.tracks import service as tracks
@@ -60,6 +61,8 @@ def start(session: Session, settings: Settings, video: Video, wanted: Propagatio
 
 def show(session: Session, run: Run) -> RunOut:
     """A run as the API shows it."""
+    video = session.get_one(Video, run.video_id)
+    size = projects.skeleton(session, video.project_id).size
     job = session.get_one(Job, run.job_id)
     total, done = session.execute(
         select(func.count(), func.count(JobSegment.sha256)).where(JobSegment.job_id == job.id)
@@ -87,8 +90,27 @@ def show(session: Session, run: Run) -> RunOut:
             "hidden": run.hidden_at is not None,
             "created_at": run.created_at,
             "rests_on_deleted": dependants.deleted_under_run(session, job),
+            "stale": spans_of(Grounds(video, size).stale(session, run.id)),
         }
     )
+
+
+def spans_of(stale: Staleness) -> list[StaleSpan]:
+    """Where a run is stale as the API shows it: in order of track and frame, keypoints with the same span together."""
+    spans: dict[tuple[int, int, int], list[int]] = {}
+    for track, by_keypoint in stale.spans.items():
+        for k, found in enumerate(by_keypoint):
+            for start, stop in found.tolist():
+                spans.setdefault((track, start, stop), []).append(k)
+    return [
+        StaleSpan(
+            track_id=track,
+            start=start,
+            stop=stop,
+            keypoints=None if len(points) == len(stale.spans[track]) else points,
+        )
+        for (track, start, stop), points in sorted(spans.items())
+    ]
 
 
 def hide(run: Run) -> bool:

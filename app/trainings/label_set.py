@@ -14,6 +14,7 @@ from app.database import Database
 from app.labels import history, windows
 from app.labels.windows import Layered
 from app.projects import service as projects
+from app.runs.staleness import Grounds
 from app.snapshots import layer_of
 from app.storage import Storage
 from app.tables import Run, Video
@@ -57,7 +58,8 @@ class LabelSet:
         learnt: What it learns from, in order of video and track.
         held_out: Human labels that it does not learn from, likewise.
         counts: Poses: ``human`` and ``pseudo`` that are learnt from, ``held_out``, and pseudo-labels that are
-            ``left_out`` because they depend on held-out labels.
+            ``left_out`` because they depend on held-out labels, or have points that are not learnt because they are
+            ``stale``.
         runs_left_out: Runs of which nothing is learnt, for the same reason.
     """
 
@@ -83,7 +85,7 @@ def read(
     snapshot, held = wanted["snapshot"], Spans.from_json(wanted["held_out"])
     learnt: list[Labelled] = []
     held_out: list[Labelled] = []
-    counts: Counter[str] = Counter(human=0, pseudo=0, held_out=0, left_out=0)
+    counts: Counter[str] = Counter(human=0, pseudo=0, held_out=0, left_out=0, stale=0)
     runs_left_out: list[int] = []
     with database.session(readonly=True) as session:
         skeleton = projects.skeleton(session, project_id, snapshot["skeleton_version"])
@@ -139,10 +141,11 @@ class _Reader:
     def read(self, step: Callable[[], None]) -> Iterator[Labelled]:
         assert self.video.num_frames is not None
         parts: dict[int, list[_Rows]] = {}
+        grounds = Grounds(self.video, self.size, self.revision)
         start = 0
         while start < self.video.num_frames:
             step()
-            start, tracks = self._window(start, min(start + _WINDOW, self.video.num_frames))
+            start, tracks = self._window(grounds, start, min(start + _WINDOW, self.video.num_frames))
             for track in tracks:
                 step()
                 parts.setdefault(track.number, []).append(self._weighed(track))
@@ -152,13 +155,15 @@ class _Reader:
             if some.any():
                 yield Labelled(self.video, number, poses.select(some), weight[some])
 
-    def _window(self, start: int, stop: int) -> tuple[int, Sequence[Layered]]:
+    def _window(self, grounds: Grounds, start: int, stop: int) -> tuple[int, Sequence[Layered]]:
         # A run that is not used at all must not hide an earlier one that is.
         runs = [number for number, known in self.known.items() if not known.wholly]
         what: windows.Choice = {"layer": layer_of(self.wanted["include"]), "revision": self.revision, "runs": runs}
         with self.database.session(readonly=True) as session:
             end = windows.reach(session, self.video, start=start, stop=stop, most=_POSES, **what)
-            return end, windows.read(session, self.storage, self.video, self.size, start=start, stop=end, **what)
+            return end, windows.read(
+                session, self.storage, self.video, self.size, start=start, stop=end, grounds=grounds, **what
+            )
 
     def _weighed(self, track: Layered) -> _Rows:
         poses = track.poses
@@ -167,11 +172,13 @@ class _Reader:
         for number, known in self.known.items():
             mine = track.runs == number
             depends[mine] = known.cover(track.number, poses.frames[mine])
-        weight = np.where(track.human, 1.0, self.wanted["pseudo_weight"] * poses.score)
-        weight[(poses.visibility == 0) | (made & depends[:, None])] = 0
+        human = float("human" in self.wanted["include"])
+        weight = np.where(track.human, human, self.wanted["pseudo_weight"] * poses.score)
+        weight[(poses.visibility == 0) | (made & depends[:, None]) | track.stale] = 0
         free = ~self.held.cover(self.video.id, poses.frames) & ~inside(self.video.damaged or (), poses.frames)
         weight[~free] = 0
         self.counts["left_out"] += int((made.any(axis=1) & depends & free).sum())
+        self.counts["stale"] += int((track.stale.any(axis=1) & free).sum())
         by_hand = (track.human & (weight > 0)).any(axis=1)
         self.counts["human"] += int(by_hand.sum())
         self.counts["pseudo"] += int(((weight > 0).any(axis=1) & ~by_hand).sum())

@@ -135,6 +135,9 @@ def _check_keypoints(skeleton: Skeleton, labels: Collection[Labels], why: str) -
 
 def _check_enough(human: int, wanted: TrainingIn, snapshot: Mapping[str, Any]) -> None:
     """Where only people's labels are learnt from it is known how many there are."""
+    if {*wanted.include} == {"accepted"}:
+        raise Conflict("no pose is accepted: there are no reviews yet; include human or pseudo")
+    human = human if "human" in wanted.include else 0
     pseudo = snapshots.layer_of(wanted.include) != "human" and any(part["runs"] for part in snapshot["videos"])
     if not pseudo and human < FEWEST_LEARNT:
         raise Conflict(

@@ -28,6 +28,7 @@ class Instance:
         radius90: ``(K,)`` pixels that hold the true point 90 % of the time.
         run_id: The propagation it comes from.
         point_sources: ``K`` sources, only where they differ.
+        stale_points: The known points, from 0, that were computed from labels which do not stand any more, if any.
     """
 
     frame_index: int
@@ -39,6 +40,7 @@ class Instance:
     radius90: np.ndarray | None = None
     run_id: int | None = None
     point_sources: tuple[Source, ...] | None = None
+    stale_points: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

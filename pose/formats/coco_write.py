@@ -64,6 +64,7 @@ class _Annotation(msgspec.Struct, omit_defaults=True, gc=False):
     keypoint_radius90: list[float] | None = None
     keypoint_sources: list[str | None] | None = None
     run_id: int | None = None
+    stale_keypoints: list[int] | None = None
 
 
 def write_coco(
@@ -170,6 +171,7 @@ class _Batch:
                 keypoint_radius90=None if instance.radius90 is None else radius90,
                 keypoint_sources=sources and [s if t else None for s, t in zip(sources, there, strict=True)],
                 run_id=instance.run_id,
+                stale_keypoints=None if instance.stale_points is None else [*instance.stale_points],
             )
 
 

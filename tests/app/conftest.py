@@ -25,6 +25,8 @@ from app.settings import Settings
 from app.storage import open_storage
 from app.tables import Lab, Project
 from app.trainings.service import TRAIN
+from pose.skeleton import Skeleton
+from tests.app.desk import Desk
 
 
 @dataclass
@@ -332,3 +334,19 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
         requests["GET", path] = {}
     yield Tenant(service, admin, made["id"], ids, requests)
     admin.close()
+
+
+@pytest.fixture(scope="module")
+def workroom(serving, tmp_path_factory) -> Any:
+    """A service for many desks."""
+    return serving(Settings(data_dir=tmp_path_factory.mktemp("workroom"), port=0))
+
+
+@pytest.fixture
+def desk(workroom, walker) -> Desk:
+    """A video with three tracks of two keypoints, and nothing labelled."""
+    project = workroom.project(Skeleton(name="two", keypoints=("a", "b")))
+    video = workroom.upload(project, walker.path)
+    for name in ("anna", "ben", "cleo"):
+        workroom.track(video, name)
+    return Desk(workroom, project, video)

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.app.tracks.conftest import pose
+from tests.app.desk import pose
 
 
 def test_a_track_is_renamed_and_the_renaming_undone(desk):
@@ -85,6 +85,34 @@ def test_a_swap_moves_whole_poses(desk):
         (2, 20): pose(1, 20),
         (2, 30): pose(2, 30),
     }
+
+
+def test_what_is_absent_moves_with_the_track(desk, refused):
+    desk.label(1, 0)
+    desk.label(2, 0, 10)
+    gone = {"frame_index": 10, "track_id": 1, "absent": True}
+    part = {"frame_index": 20, "track_id": 1, "absent": [1]}
+    assert desk.http.put(f"{desk.url}/labels", json={"labels": [gone, part]}).is_success
+
+    def absent():
+        labels = desk.http.get(f"{desk.url}/labels").json()["labels"]
+        return {(row["track_id"], row["frame_index"]): row["absent"] for row in labels if "absent" in row}
+
+    before = desk.http.get(f"{desk.url}/labels").json()["labels"]
+    assert absent() == {(1, 10): True, (1, 20): [1]}
+    swapped = desk.edit("swap", a=1, b=2).json()
+    assert swapped["written"] == 5
+    assert absent() == {(2, 10): True, (2, 20): [1]}
+    assert refused(desk.edit("merge", **{"from": 2, "into": 1}), 409)["conflicts"] == [
+        {"frame_index": 0},
+        {"frame_index": 10},
+    ]
+    desk.edit("split", track=2, start=20)
+    assert absent() == {(2, 10): True, (4, 20): [1]}
+    desk.undo(swapped["revision"] + 1)
+    desk.undo(swapped["revision"])
+    shown = desk.http.get(f"{desk.url}/labels").json()["labels"]
+    assert [{**row, "revision": 0} for row in shown] == [{**row, "revision": 0} for row in before]
 
 
 def test_a_merge_deletes_the_track_that_went_into_another(desk):

@@ -30,7 +30,8 @@ def test_human_labels_alone(project, walker):
     assert (learnt.weight == known).all()
     rows = np.isin(walker.tracks[1].frames, aside.poses.frames)
     assert np.allclose(aside.poses.xy[aside.weight > 0], walker.tracks[1].xy[rows][aside.weight > 0], atol=1e-3)
-    assert found.counts == {"human": len(learnt.poses), "pseudo": 0, "held_out": len(aside.poses), "left_out": 0}
+    rest = {"pseudo": 0, "left_out": 0, "stale": 0}
+    assert found.counts == {"human": len(learnt.poses), "held_out": len(aside.poses), **rest}
     assert found.skeleton.keypoints == walker.skeleton.keypoints
 
 
@@ -146,3 +147,27 @@ def test_reading_again_gives_the_same_whatever_came_since(project, walker):
     assert after.counts == before.counts
     assert np.array_equal(only(after).poses.xy, only(before).poses.xy)
     assert np.array_equal(only(after).weight, only(before).weight)
+
+
+def test_nothing_is_learnt_that_rests_on_labels_which_do_not_stand_any_more(project, walker):
+    project.propagate()
+    before = project.read(project.params())
+    free = [int(frame) for frame in only(before).poses.frames if frame % 4 == 0]
+    changed = next(frame for frame in free if {frame - 4, frame + 4} <= {*free})
+    project.http.delete(f"/videos/{VIDEO}/labels", params={"frame_index": changed, "track_id": 1})
+    after = project.read(project.params())
+    around = {*range(changed - 3, changed + 4)}
+    assert around <= {*only(before).poses.frames}
+    assert not around & {*only(after).poses.frames}
+    assert after.counts["stale"] == len(around) - 1
+    project.propagate()
+    assert around <= {*only(project.read(project.params())).poses.frames}
+
+
+def test_a_machine_s_poses_alone_are_without_people_s_keyframes(project):
+    project.propagate()
+    found = project.read(project.params(include=["pseudo"]))
+    frames = only(found).poses.frames
+    assert len(frames)
+    assert not [frame for frame in frames if frame % 4 == 0]
+    assert found.counts["human"] == 0

@@ -6,10 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
-import pytest
-
-from app.settings import Settings
-from pose.skeleton import Skeleton
 
 
 def pose(track: int, frame: int, *, known: tuple[bool, bool] = (True, True)) -> list[list[float]]:
@@ -72,17 +68,3 @@ class Desk:
         """Propagate; gives the run's id."""
         job = self.http.post(f"{self.url}/propagations", json={"engine": "linear", **body}).json()
         return self.service.finished(job)["result"]["run_id"]
-
-
-@pytest.fixture(scope="module")
-def office(serving, tmp_path_factory):
-    return serving(Settings(data_dir=tmp_path_factory.mktemp("tracks"), port=0))
-
-
-@pytest.fixture
-def desk(office, walker) -> Desk:
-    project = office.project(Skeleton(name="two", keypoints=("a", "b")))
-    video = office.upload(project, walker.path)
-    for name in ("anna", "ben", "cleo"):
-        office.track(video, name)
-    return Desk(office, project, video)
