@@ -134,6 +134,8 @@ def decode(data: bytes) -> Document:
 
 def whole(value: object) -> int | None:
     """The whole number that is meant by ``7``, ``7.0`` or ``"7"``; None for anything else, and beyond 2**53."""
+    if type(value) is int:  # as almost all are
+        return value if abs(value) <= 2**53 else None
     if isinstance(value, str):
         written = re.fullmatch(r"\s*(-?[0-9]{1,16})(?:\.0*)?\s*", value)
         value = int(written[1]) if written else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 from pose.formats.coco_layout import Faults
@@ -61,6 +62,8 @@ def origin_of(row: _Row, size: int, pointer: str, faults: Faults) -> Origin:
         source = attributes["source"]
     score = _number(attributes.get("score") if row.score is None else row.score)
     kind = _kind(source, score, row)
+    if kind is None and row.keypoint_sources is None:
+        return _person(size)
     machine = [kind is not None] * size
     sources = row.keypoint_sources
     if isinstance(sources, list) and len(sources) == size:
@@ -68,7 +71,7 @@ def origin_of(row: _Row, size: int, pointer: str, faults: Faults) -> Origin:
             default if said is None else not _by_person(said) for said, default in zip(sources, machine, strict=True)
         ]
     if not any(machine):
-        return Origin(machine, [1.0] * size, [0.0] * size, None)
+        return _person(size)
     scores = _each(row.keypoint_scores, size, "keypoint_scores", 0.0 if score is None else score, pointer, faults)
     extent = 0.0 if _has_numbers(row.keypoint_radius90) else _extent(row.keypoints or [])
     radius90 = _each(row.keypoint_radius90, size, "keypoint_radius90", extent, pointer, faults)
@@ -78,6 +81,11 @@ def origin_of(row: _Row, size: int, pointer: str, faults: Faults) -> Origin:
         [value if made else 0.0 for value, made in zip(radius90, machine, strict=True)],
         kind or "pseudo",
     )
+
+
+@cache
+def _person(size: int) -> Origin:
+    return Origin((False,) * size, (1.0,) * size, (0.0,) * size, None)
 
 
 def _by_person(source: Any) -> bool:
