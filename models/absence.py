@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.engines.confidence import SHAPE
+from models.engines.confidence import LEAST_SCORE, SHAPE
 from models.engines.engine import Engine, FrameSource
 from pose.segments import Segment, plan, relevant, vacant
 from pose.track import Track, blank, join
@@ -75,7 +75,7 @@ def faded(poses: Track, share: np.ndarray) -> Track:
     """
     score = poses.score * share
     fading = (share < 1) & (poses.score > 0) & (poses.score < 1)
-    before, after = np.where(fading, poses.score, 0.5), np.where(fading, np.maximum(score, 1e-6), 0.5)
+    before, after = np.where(fading, poses.score, 0.5), np.where(fading, np.maximum(score, LEAST_SCORE), 0.5)
     wider = ((1 / after - 1) / (1 / before - 1)) ** (1 / SHAPE)
     return Track(
         frames=poses.frames,

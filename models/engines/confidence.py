@@ -14,6 +14,9 @@ SHAPE = 2.2
 #: hidden points by guess, and pixels cannot confirm them.
 HIDDEN_FACTOR = 1.25
 
+#: No error bar is wider than that of this score.
+LEAST_SCORE = 1e-3
+
 
 def score_of(radius90: np.ndarray, size: float) -> np.ndarray:
     """The probability that a point is within tolerance, given the radius that holds it 90 % of the time.
@@ -29,3 +32,24 @@ def score_of(radius90: np.ndarray, size: float) -> np.ndarray:
     """
     score: np.ndarray = 1 / (1 + (radius90 / (TOLERANCE * size)) ** SHAPE / 9)
     return score
+
+
+def radius_of(score: np.ndarray, size: float) -> np.ndarray:
+    """The radius that holds a point 90 % of the time, given its score: the inverse of :func:`score_of`.
+
+    Args:
+        score: Probabilities, any shape; below ``LEAST_SCORE`` the radius grows no more.
+        size: The subject's size in pixels.
+    """
+    odds = 1 / np.maximum(score, LEAST_SCORE) - 1
+    radius: np.ndarray = TOLERANCE * size * (9 * odds) ** (1 / SHAPE)
+    return radius
+
+
+def widened(radius90: np.ndarray, size: float, there: np.ndarray) -> np.ndarray:
+    """Error bars of points that are there at all only with some probability ``there``, which scores are multiplied by.
+
+    Where ``there`` is 1 they stay bit for bit as they are.
+    """
+    wider: np.ndarray = radius_of(score_of(radius90, size) * there, size)
+    return np.where(there < 1, np.maximum(wider, radius90), radius90)

@@ -14,7 +14,7 @@ from models.backbones import pad
 from models.checkpoints import digest
 from models.crops import Crop
 from models.devices import Compute, choose
-from models.engines.confidence import SHAPE, TOLERANCE
+from models.engines.confidence import radius_of
 from models.engines.engine import FrameSource
 from models.engines.gap import Gap, crop_of, gaps
 from models.posewarper import PoseWarper, decode, load
@@ -79,8 +79,7 @@ class PoseWarperEngine:
                 sure = own[here] & (height > _LEAST_SCORE)
                 xy[here] = np.where(sure[..., None], found, xy[here])
                 score[here] = np.where(sure, np.minimum(height, _MOST_SCORE), score[here])
-        radius = TOLERANCE * gap.size * (9 * (1 / score - 1)) ** (1 / SHAPE)
-        return gap.poses(xy, score, radius, keyframes)
+        return gap.poses(xy, score, radius_of(score, gap.size), keyframes)
 
     def _carry(
         self, video: FrameSource, crop: Crop, label: int, places: np.ndarray, frames: np.ndarray

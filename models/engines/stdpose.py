@@ -17,7 +17,8 @@ from models.candidates import SOURCES, collect, with_detector
 from models.crops import Crop
 from models.devices import Compute, choose
 from models.engines import flow
-from models.engines.confidence import HIDDEN_FACTOR, SHAPE, score_of
+from models.engines.appearance import seen_again
+from models.engines.confidence import HIDDEN_FACTOR, SHAPE, score_of, widened
 from models.engines.engine import FrameSource, Step, go_on
 from models.engines.eye import FRAMES_AT_ONCE, Eye
 from models.engines.flow import HORIZON, Weighed, weigh
@@ -47,7 +48,7 @@ _LONGEST_SIDE = 224
 # on real video too: on people they are off by less together than either alone.
 _FLOW_ALONE, _FLOW_DETECTED = 0.5, 0.25
 _LEAST_GROWTH = 1e-3  # of an open error bar per frame, share of the subject's size
-_VERSION = "1"
+_VERSION = "2"
 # Both are as good, but not equal. Versions without a name for it are bf16: once all were.
 _PRECISION_IN_VERSION = {"bf16": "", "fp32": "fp32"}
 
@@ -190,9 +191,9 @@ class StdPoseEngine:
         seen = Seen(video, flow.crop_of(video, gap), crop, memory, self.step)
         weighed = weigh(seen, gap)
         questions = [question for reach in reaches(gap) for question in self._ask(seen, crop, gap, reach, weighed)]
-        poses = self._answer(gap, crop, weighed, questions, keyframes, None)
+        poses = self._answer(seen, gap, weighed, questions, keyframes, None)
         if self._detect is not None:
-            poses = self._answer(gap, crop, weighed, questions, keyframes, self._detect(video, keyframes, poses))
+            poses = self._answer(seen, gap, weighed, questions, keyframes, self._detect(video, keyframes, poses))
         return poses.between(piece.start, piece.stop)
 
     def _ask(self, seen: Seen, crop: Crop, gap: Gap, reach: Reach, weighed: Weighed) -> Iterator[_Question]:
@@ -228,13 +229,15 @@ class StdPoseEngine:
 
     def _answer(
         self,
+        seen: Seen,
         gap: Gap,
-        crop: Crop,
         weighed: Weighed,
         questions: list[_Question],
         keyframes: Track,
         detected: Detected | None,
     ) -> Track:
+        crop = seen.color
+        assert crop is not None
         xy, radius = weighed.xy, flow.radius90(gap, weighed)
         hidden = np.where((gap.visibility_begin == 1) | (gap.visibility_end == 1), HIDDEN_FACTOR, 1.0)
         for question in questions:
@@ -251,6 +254,7 @@ class StdPoseEngine:
             # Trained on rendered video only, the verifier is too sure of real video; flow's error bar is the least.
             judged_radius = np.maximum(RADIUS90 * median * hidden[k], radius[at])
             radius[at] = np.where(share > 0, share * judged_radius + (1 - share) * radius[at], radius[at])
+        radius = widened(radius, gap.size, seen_again(seen, gap, xy, HORIZON))
         radius = np.where(gap.closed, radius, _growing(radius, gap.steps, gap.size))
         return gap.poses(xy, score_of(radius, gap.size), radius, keyframes)
 
