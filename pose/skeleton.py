@@ -30,9 +30,11 @@ class Skeleton:
         edges: Pairs of keypoints joined by a limb, for drawing.
         swap: Pairs that trade places when an image is mirrored (left and right wrist).
         sigmas: ``K`` OKS falloffs as in COCO (the OKS variance is ``(2 sigma)^2``); ``DEFAULT_SIGMA`` where empty.
+        retired: Names of keypoints that keep their place in arrays and are used no more, see ``active``.
 
     Raises:
-        SkeletonError: Names repeat or are empty, an index is out of range, a sigma is not positive.
+        SkeletonError: Names repeat or are empty, an index is out of range, a sigma is not positive, a retired keypoint
+            is none or all of them are.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Skeleton:
     edges: tuple[tuple[int, int], ...] = ()
     swap: tuple[tuple[int, int], ...] = ()
     sigmas: tuple[float, ...] = field(default=())
+    retired: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.keypoints)
@@ -64,11 +67,36 @@ class Skeleton:
         for index, sigma in enumerate(self.sigmas):
             if not (np.isfinite(sigma) and sigma > 0):
                 raise SkeletonError("a sigma is a positive number", f"/sigmas/{index}")
+        for index, keypoint in enumerate(self.retired):
+            if keypoint not in self.keypoints:
+                raise SkeletonError(f"there is no keypoint {keypoint!r}", f"/retired/{index}")
+            if keypoint in self.retired[:index]:
+                raise SkeletonError(f"keypoint {keypoint!r} stands there twice", f"/retired/{index}")
+        if len(self.retired) == count:
+            raise SkeletonError("a skeleton needs a keypoint that is not retired", "/retired")
 
     @property
     def size(self) -> int:
         """``K``, the number of keypoints."""
         return len(self.keypoints)
+
+    @property
+    def points(self) -> np.ndarray:
+        """Indices of the keypoints that are not retired, ascending."""
+        return np.array([index for index, name in enumerate(self.keypoints) if name not in self.retired])
+
+    def active(self) -> Skeleton:
+        """The skeleton without its retired keypoints, and without edges and pairs that name one."""
+        if not self.retired:
+            return self
+        place = {int(index): k for k, index in enumerate(self.points)}
+        return Skeleton(
+            name=self.name,
+            keypoints=tuple(self.keypoints[index] for index in place),
+            edges=tuple((place[a], place[b]) for a, b in self.edges if a in place and b in place),
+            swap=tuple((place[a], place[b]) for a, b in self.swap if a in place and b in place),
+            sigmas=tuple(self.sigmas[index] for index in place) if self.sigmas else (),
+        )
 
     def oks_sigmas(self) -> np.ndarray:
         """``(K,)`` OKS falloffs, the default where the skeleton has none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -96,6 +96,17 @@ class Track:
     def select(self, rows: np.ndarray) -> Track:
         """The frames that ``rows``, a boolean mask or ascending positions, picks."""
         return Track(self.frames[rows], **{name: getattr(self, name)[rows] for name in _FIELDS})
+
+    def pick(self, points: np.ndarray) -> Track:
+        """Only some keypoints, in another order where ``points``, their indices, has them so."""
+        return replace(self, **{name: getattr(self, name)[:, points] for name in _FIELDS})
+
+    def spread(self, points: np.ndarray, num_keypoints: int) -> Track:
+        """The same keypoints among more, at the indices ``points``; the others are not known."""
+        wide = blank(self.frames, num_keypoints)
+        for name in _FIELDS:
+            getattr(wide, name)[:, points] = getattr(self, name)
+        return wide
 
     def between(self, start: int, stop: int) -> Track:
         """The frames ``start <= frame < stop``."""

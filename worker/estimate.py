@@ -20,6 +20,7 @@ from app.tables import Checkpoint, Job, Run, Video
 from models.engines.engine import FrameSource
 from pose.formats import npy
 from pose.segments import Segment, plan
+from pose.skeleton import Skeleton
 from pose.track import Track, join
 from worker.context import Context, HelperContext, JobFailed
 from worker.filling import Progress, fill, help_fill
@@ -42,6 +43,7 @@ class Estimation:
         run: What it fills.
         video: What it is about.
         checkpoint: What computes it.
+        skeleton: Of the run; the estimator knows those of its keypoints that are not retired.
         pieces: The segments in the order in which they are computed, by track and first frame.
         whole_frame: Whether the subject is looked for on whole frames, there being no pose to look around.
         device: Where the estimator computes.
@@ -51,6 +53,7 @@ class Estimation:
     run: Run
     video: Video
     checkpoint: Checkpoint
+    skeleton: Skeleton
     pieces: dict[tuple[int, int], Piece]
     whole_frame: bool
     device: str
@@ -98,7 +101,8 @@ def _work(context: Context) -> Estimation:
         run = session.scalars(select(Run).where(Run.job_id == job.id)).one()
         video = session.get_one(Video, run.video_id)
         checkpoint = session.get_one(Checkpoint, job.params["checkpoint_id"])
-        size = projects.skeleton(session, video.project_id).size
+        skeleton = projects.skeleton(session, video.project_id, run.skeleton_version)
+        size = skeleton.size
         tracks = {number: Track.empty(size) for number in job.params["tracks"]}
         if not job.params["whole_frame"]:
             tracks |= _poses(session, context, job, run, video, size)
@@ -109,6 +113,8 @@ def _work(context: Context) -> Estimation:
     # Those without a name of a precision are fp32: once all were.
     version = f"{_VERSION} bf16" if compute.precision == "bf16" else str(_VERSION)
     made_by = f"estimate {version} {checkpoint.weights_sha256} {video.proxy_sha256}"
+    if skeleton.retired:
+        made_by += f" {size} {skeleton.points.tolist()}"
     pieces = [
         Piece(number, segment, given := _near(track, segment), _digest(made_by, segment, given))
         for number, track in tracks.items()
@@ -116,7 +122,8 @@ def _work(context: Context) -> Estimation:
     ]
     pieces.sort(key=lambda piece: (piece.segment, piece.track))
     by_place = {(piece.track, piece.segment.start): piece for piece in pieces}
-    return Estimation(run, video, checkpoint, by_place, bool(bare), compute.device_name, compute.pedigree())
+    device, made = compute.device_name, compute.pedigree()
+    return Estimation(run, video, checkpoint, skeleton, by_place, bool(bare), device, made)
 
 
 def _poses(session: Session, context: Context, job: Job, run: Run, video: Video, size: int) -> dict[int, Track]:
@@ -178,7 +185,7 @@ def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compu
                 precision=wish.precision,
                 step=context.listen,
             )
-            return join([poses for _, _, poses in found])
+            return join([poses for _, _, poses in found]).spread(work.skeleton.points, work.skeleton.size)
 
         try:
             return batches.run(once, piece.segment)

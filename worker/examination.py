@@ -24,6 +24,7 @@ def examine(
     loaded: Loaded,
     subjects: Sequence[Subject],
     *,
+    places: np.ndarray | None = None,
     device: str = "auto",
     precision: str = "auto",
     step: Callable[[], None] = go_on,
@@ -33,6 +34,8 @@ def examine(
     Args:
         loaded: The estimator. Keypoints of the subjects that it does not know are missing from what it finds.
         subjects: With labels that it has not learnt from.
+        places: ``(K,)`` where the subjects' keypoints stand among those that it knows, -1 for one that it does not;
+            in the same order where left out.
         device: Where it runs, see ``models.devices.choose``.
         precision: In which precision it computes there.
         step: Called now and then; what it raises ends this.
@@ -57,7 +60,7 @@ def examine(
                     frames, loaded, {1: truth}, start=start, stop=stop, device=device, precision=precision, step=step
                 )
                 for _, _, poses in looking:
-                    found.append(_with_keypoints(poses, truth.num_keypoints))
+                    found.append(_placed(poses, truth.num_keypoints, places))
         judged.append(Judged(subject.name, truth, join(found)))
     return judged
 
@@ -114,11 +117,9 @@ def _stretches(frames: np.ndarray) -> Iterator[tuple[int, int]]:
             yield int(stretch[0]), int(stretch[-1]) + 1
 
 
-def _with_keypoints(poses: Track, count: int) -> Track:
-    """Poses of the first ``count`` keypoints; those that are not there are not known."""
-    if poses.num_keypoints == count:
-        return poses
-    fitted, known = blank(poses.frames, count), slice(min(count, poses.num_keypoints))
-    for name in ("xy", "visibility", "score", "radius90"):
-        getattr(fitted, name)[:, known] = getattr(poses, name)[:, known]
-    return fitted
+def _placed(poses: Track, count: int, places: np.ndarray | None) -> Track:
+    """Poses of the keypoints of a subject; those that the estimator does not know are not known."""
+    if places is None:
+        places = np.where(np.arange(count) < poses.num_keypoints, np.arange(count), -1)
+    known = np.flatnonzero(places >= 0)
+    return poses.pick(places[known]).spread(known, count)

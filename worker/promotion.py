@@ -15,8 +15,9 @@ from app.checkpoints import service as checkpoints
 from app.checkpoints.lineage import Seen
 from app.checkpoints.schemas import FILES, Verdict
 from app.jobs import ledger
+from app.projects import service as projects
 from app.storage import Stored
-from app.tables import Project
+from app.tables import Checkpoint, Project
 from pose.skeleton import Skeleton
 from worker.context import Context, JobFailed, Missing
 from worker.examination import Frames, examine, sampled
@@ -82,7 +83,7 @@ def store(context: Context, candidate: Candidate) -> None:
             return
 
 
-def _place(context: Context) -> dict[str, str]:
+def _place(context: Context) -> dict[str, Any]:
     return {"device": context.settings.device, "precision": context.settings.precision}
 
 
@@ -138,7 +139,8 @@ def _verdict(
         if rival is not None:
             loaded = load(context.storage, rival, context.listen)
             subjects = [candidate.exam[place].select(unseen[place]) for place in places]
-            theirs = examine(loaded, subjects, step=context.listen, **_place(context))
+            known = _places(context, candidate, rival)
+            theirs = examine(loaded, subjects, places=known, step=context.listen, **_place(context))
         ours = [_select(judged[place], unseen[place]) for place in places]
         seed, names = candidate.pedigree["seed"], candidate.skeleton.keypoints
         said = gate(ours, theirs, seed=seed, keypoints=names, learnt=learnt)
@@ -146,6 +148,18 @@ def _verdict(
         sentence = f"Not promoted: it could not be compared. {error}"
         return Verdict(promoted=False, reason=sentence, against=against), None
     return Verdict(against=against, **said.to_json()), said
+
+
+def _places(context: Context, candidate: Candidate, rival: Checkpoint) -> np.ndarray:
+    """``(K,)`` where the candidate's keypoints stand among the rival's, -1 for one that it does not know.
+
+    Keypoints are renamed in place, and retired ones keep theirs: the same place is the same keypoint.
+    """
+    project, version = candidate.pedigree["project_id"], candidate.pedigree["skeleton_version"]
+    with context.database.session(readonly=True) as session:
+        ours = projects.skeleton(session, project, version).points
+        theirs = projects.skeleton(session, project, rival.skeleton_version).points
+    return np.where(np.isin(ours, theirs), np.searchsorted(theirs, ours), -1)
 
 
 def _select(judged: Judged, rows: np.ndarray) -> Judged:

@@ -90,8 +90,8 @@ def usable(session: Session, checkpoint: Checkpoint, project: Project) -> int:
     """
     if checkpoint.project_id == project.id:
         return checkpoint.skeleton_version
-    theirs = projects.skeleton(session, checkpoint.project_id, checkpoint.skeleton_version).keypoints
-    ours = projects.skeleton(session, project.id, project.skeleton_version).keypoints
+    theirs = projects.skeleton(session, checkpoint.project_id, checkpoint.skeleton_version).active().keypoints
+    ours = projects.skeleton(session, project.id, project.skeleton_version).active().keypoints
     if theirs != ours:
         raise Conflict(
             f"checkpoint {checkpoint.id} was trained on another skeleton: it knows {', '.join(theirs)}; this project"

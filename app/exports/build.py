@@ -83,7 +83,8 @@ class _Snapshot:
         self.frames: list[tuple[Video, list[int]]] = []
         with database.session(readonly=True) as session:
             version = export.snapshot["skeleton_version"]
-            self.skeleton: Skeleton = projects.skeleton(session, export.project_id, version)
+            self.whole: Skeleton = projects.skeleton(session, export.project_id, version)
+            self.skeleton = self.whole.active()
             self.name = session.get_one(Project, export.project_id).name
             self.parts = [(session.get_one(Video, part["id"]), part) for part in export.snapshot["videos"]]
         self.total = max(1, sum(video.num_frames or 0 for video, _ in self.parts))
@@ -165,8 +166,9 @@ class _Snapshot:
         what: windows.Choice = {"layer": self.layer, "revision": snapshot["revision"], "runs": snapshot["runs"]}
         with self.database.session(readonly=True) as session:
             end = windows.reach(session, video, start=start, stop=stop, most=_POSES, **what)
-            size = self.skeleton.size
-            return end, windows.read(session, self.storage, video, size, start=start, stop=end, grounds=grounds, **what)
+            size, here = self.whole.size, {"start": start, "stop": end}
+            tracks = windows.read(session, self.storage, video, size, **here, grounds=grounds, **what)
+        return end, [track.pick(self.whole.points) for track in tracks]
 
 
 def _instance(track: Layered, row: int, visibility: np.ndarray) -> Instance:

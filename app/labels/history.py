@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from sqlalchemy import BindParameter, Select, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
+from app.errors import NotFound
 from app.tables import Label, LabelRevision, Video
 from pose.track import Track
 
@@ -57,6 +58,10 @@ class Labels:
         return Labels(
             self.frames[rows], self.tracks[rows], self.keypoints[rows], self.revisions[rows], self.absent[rows]
         )
+
+    def pick(self, points: np.ndarray) -> Labels:
+        """Only some keypoints, by their indices."""
+        return replace(self, keypoints=self.keypoints[:, points], absent=self.absent[:, points])
 
     def track(self, number: int) -> Track:
         """The labels of one track; frames on which nothing is labelled any more are left out."""
@@ -111,7 +116,7 @@ def read(
 def _labels(rows: Sequence[Any], num_keypoints: int) -> Labels:
     frames, tracks_, points, revisions, absent = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     width = num_keypoints * 3 * _POINT.itemsize
-    keypoints = np.frombuffer(b"".join(each.ljust(width, b"\0") for each in points), dtype=_POINT)
+    keypoints = np.frombuffer(b"".join(each[:width].ljust(width, b"\0") for each in points), dtype=_POINT)
     return Labels(
         frames=np.array(frames, dtype=np.int64),
         tracks=np.array(tracks_, dtype=np.int64),
@@ -127,7 +132,7 @@ def _absent(rows: Sequence[bytes | None], size: int) -> np.ndarray:
     for index, row in enumerate(rows):
         if row is not None:
             points = np.frombuffer(row, dtype=np.uint8).astype(bool)
-            absent[index, : len(points)] = points
+            absent[index, : len(points)] = points[:size]
             absent[index, len(points) :] = points.all()
     return absent
 
@@ -223,14 +228,20 @@ def lock(session: Session, video: Video) -> int:
 
 
 def begin(session: Session, video: Video, kind: str, key_id: int | None) -> int:
-    """Open the video's next revision."""
+    """Open the video's next revision.
+
+    Raises:
+        NotFound: It was deleted meanwhile.
+    """
     revision = session.execute(
         update(Video)
-        .where(Video.id == video.id)
+        .where(Video.id == video.id, Video.deleted_at.is_(None))
         .values(revision=Video.revision + 1)
         .returning(Video.revision)
         .execution_options(synchronize_session=False)
-    ).scalar_one()
+    ).scalar_one_or_none()
+    if revision is None:
+        raise NotFound(f"there is no video {video.id}")
     session.execute(insert(LabelRevision).values(video_id=video.id, revision=revision, kind=kind, key_id=key_id))
     return int(revision)
 

@@ -134,7 +134,8 @@ def write(
         Conflict: The skeleton has other keypoints than when the file was read.
         Stale: Somebody wrote since ``if_match``.
     """
-    if sheet.labels.keypoints.shape[1] != projects.skeleton(session, video.project_id).size:
+    skeleton = projects.skeleton(session, video.project_id)
+    if sheet.labels.keypoints.shape[1] != skeleton.size:
         raise Conflict("the skeleton was changed while the file was read; send it again")
     wanted, poses = sheet.wanted, sheet.poses
     present = history.lock(session, video)
@@ -143,9 +144,11 @@ def write(
     check_fresh(session, video, labels, present, if_match)
     said = labels.said
     gone = _gone(session, video, labels, poses) if wanted.mode == "replace" else None
-    if gone is not None:
-        said = np.ones((len(labels) + len(gone), said.shape[1]), dtype=bool)
     changed = labels if gone is None else _joined(labels, gone)
+    if gone is not None:
+        # A file says nothing of keypoints that are retired, unless it has them.
+        said = changed.keypoints[..., 2] > 0
+        said[:, skeleton.points] = True
     revision = present
     if len(changed):
         revision = history.begin(session, video, IMPORT, key_id)

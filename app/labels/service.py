@@ -9,7 +9,7 @@ from msgspec import UNSET
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.errors import FieldProblem, Invalid
+from app.errors import Conflict, FieldProblem, Invalid
 from app.labels import history
 from app.labels.history import Labels
 from app.labels.precondition import check_fresh
@@ -37,13 +37,16 @@ def put(
         if_match: The revision the person saw; None to write whatever the present one is.
 
     Raises:
-        Conflict: The video cannot be read (yet).
+        Conflict: The video cannot be read (yet), or the skeleton was changed meanwhile.
         Invalid: A field is wrong, with a pointer to each.
         Stale: Somebody wrote since ``if_match``; carries both versions of the labels in question.
     """
     readable(video)
     parsed = _check(session, video, labels)
-    return _write(session, video, "put", parsed, labels, key_id=key_id, if_match=if_match)
+    written = _write(session, video, "put", parsed, labels, key_id=key_id, if_match=if_match)
+    if parsed.keypoints.shape[1] != projects.skeleton(session, video.project_id).size:
+        raise Conflict("the skeleton was changed meanwhile; look at it and send this again")
+    return written
 
 
 def delete(

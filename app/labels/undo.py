@@ -121,7 +121,7 @@ def _said(session: Session, video_id: int, revision: int, size: int, undos: Mapp
             continue
         changed = np.zeros(size, dtype=bool)
         said = np.frombuffer(row.changed, dtype=np.uint8).astype(bool)
-        changed[: len(said)] = said
+        changed[: len(said)] = said[:size]
         # A subject that was absent lacks the keypoints that were added later too, see ``history.read``.
         changed[len(said) :] = said.all()
         before[row.revision, index] = words[index].copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Required, TypedDict
 
 import numpy as np
@@ -60,6 +60,11 @@ class Layered:
     def trusted(self) -> Track:
         """The poses without what is stale."""
         return self.poses.without(self.stale)
+
+    def pick(self, points: np.ndarray) -> Layered:
+        """Only some keypoints, by their indices."""
+        mine = {"human": self.human[:, points], "stale": self.stale[:, points]}
+        return replace(self, poses=self.poses.pick(points), **mine)
 
     def sources(self, row: int) -> list[Source | None]:
         """``K`` entries: who made each known point of a frame."""

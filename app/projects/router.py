@@ -11,7 +11,7 @@ from app.dependencies import CallerDep, DeletedDep, ProjectDep, SessionDep, requ
 from app.idempotency import OnceDep
 from app.keys.service import Role
 from app.pagination import Page, PageDep
-from app.projects import service
+from app.projects import service, skeletons
 from app.projects.schemas import ProjectIn, ProjectOut, ProjectPatch
 from app.tables import Project
 
@@ -47,12 +47,12 @@ def get_project(project: ProjectDep, session: SessionDep) -> ProjectOut:
 
 @router.patch("/{project_id}", dependencies=[require(Role.LAB)])
 def change_project(body: ProjectPatch, project: ProjectDep, session: SessionDep, caller: CallerDep) -> ProjectOut:
-    """Rename a project, or add to its skeleton or rename in it."""
+    """Rename a project, or change its skeleton: add or rename keypoints, retire them, or remove unlabelled ones."""
     before = project.name, project.skeleton_version
     if body.name is not None:
         project.name = body.name
-    if body.skeleton is not None:
-        service.change_skeleton(session, project, body.skeleton)
+    if body.skeleton is not None or body.retired is not None:
+        skeletons.change(session, project, body.skeleton, body.retired)
     if (project.name, project.skeleton_version) != before:
         audit.record(
             session,

@@ -15,13 +15,17 @@ Pair = tuple[int, int]
 
 
 class SkeletonSchema(BaseModel):
-    """Named keypoints, with 0-based index pairs over them."""
+    """Named keypoints, with 0-based index pairs over them.
+
+    ``retired`` names keypoints that keep their place and labels, and are in no export and no training.
+    """
 
     name: Name
     keypoints: list[Name] = Field(min_length=1, max_length=MAX_KEYPOINTS)
     edges: list[Pair] = Field(default=[], max_length=10_000)
     swap: list[Pair] = Field(default=[], max_length=MAX_KEYPOINTS)
     sigmas: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
+    retired: list[Name] = Field(default=[], max_length=MAX_KEYPOINTS)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -39,6 +43,7 @@ class SkeletonSchema(BaseModel):
             edges=tuple(self.edges),
             swap=tuple(self.swap),
             sigmas=tuple(self.sigmas or ()),
+            retired=tuple(self.retired),
         )
 
 
@@ -50,10 +55,19 @@ class ProjectIn(BaseModel):
 
 
 class ProjectPatch(BaseModel):
-    """What to change of a project."""
+    """What to change of a project.
+
+    Args:
+        name: Its name.
+        skeleton: Its skeleton: keypoints renamed in place, added at the end, or removed from the end where they were
+            never labelled; while nothing at all is labelled, from anywhere. Where ``retired`` is left out, what is
+            retired stays so.
+        retired: Which keypoints are retired, all others being not, without saying the skeleton again.
+    """
 
     name: Name | None = None
     skeleton: SkeletonSchema | None = None
+    retired: list[Name] | None = Field(default=None, max_length=MAX_KEYPOINTS)
 
 
 class ProjectOut(BaseModel):

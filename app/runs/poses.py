@@ -90,9 +90,9 @@ def read(
     poses = {number: blank(window, num_keypoints) for number in owners}
     for sha256, data in storage.get_all(list(needed)):
         for part, rows, found in _read(data, needed[sha256]):
-            known = slice(found.num_keypoints)
+            known = slice(min(found.num_keypoints, num_keypoints))
             for name in ("xy", "visibility", "score", "radius90"):
-                getattr(poses[part.track], name)[rows, known] = getattr(found, name)[rows + start - part.start]
+                getattr(poses[part.track], name)[rows, known] = getattr(found, name)[rows + start - part.start, known]
     return {
         number: PseudoLabels(target.select(owners[number] > 0), owners[number][owners[number] > 0])
         for number, target in poses.items()

@@ -54,7 +54,7 @@ class LabelSet:
     """What a training learns from and what it is measured on.
 
     Attributes:
-        skeleton: Of all of it.
+        skeleton: Of all of it, without retired keypoints.
         learnt: What it learns from, in order of video and track.
         held_out: Human labels that it does not learn from, likewise.
         counts: Poses: ``human`` and ``pseudo`` that are learnt from, ``held_out``, and pseudo-labels that are
@@ -88,26 +88,26 @@ def read(
     counts: Counter[str] = Counter(human=0, pseudo=0, held_out=0, left_out=0, stale=0)
     runs_left_out: list[int] = []
     with database.session(readonly=True) as session:
-        skeleton = projects.skeleton(session, project_id, snapshot["skeleton_version"])
+        whole = projects.skeleton(session, project_id, snapshot["skeleton_version"])
     for part in snapshot["videos"]:
         with database.session(readonly=True) as session:
             video = session.get_one(Video, part["id"])
-            human = _held_out(session, video, part["revision"], skeleton.size, held)
+            human = _held_out(session, video, part["revision"], whole, held)
             frames = np.unique(np.concatenate([one.poses.frames for one in human] or [np.zeros(0, dtype=np.int64)]))
             runs = {number: session.get_one(Run, number) for number in part["runs"]}
             known = {number: dependence(session, run, video, held, frames) for number, run in runs.items()}
         runs_left_out += [number for number, depends in known.items() if depends.wholly]
         held_out += human
         counts["held_out"] += sum(len(one.poses) for one in human)
-        reader = _Reader(database, storage, video, part["revision"], skeleton.size, wanted, held, known, counts)
+        reader = _Reader(database, storage, video, part["revision"], whole, wanted, held, known, counts)
         learnt += reader.read(step)
-    return LabelSet(skeleton, learnt, held_out, dict(counts), runs_left_out)
+    return LabelSet(whole.active(), learnt, held_out, dict(counts), runs_left_out)
 
 
-def _held_out(session: Session, video: Video, revision: int, size: int, held: Spans) -> list[Labelled]:
+def _held_out(session: Session, video: Video, revision: int, skeleton: Skeleton, held: Spans) -> list[Labelled]:
     if not held.of(video.id):
         return []
-    labels = history.read(session, video.id, size, revision=revision)
+    labels = history.read(session, video.id, skeleton.size, revision=revision).pick(skeleton.points)
     tracks = {number: mine.track(number) for number, mine in labels.by_track().items()}
     kept = {
         number: track.select(
@@ -132,7 +132,7 @@ class _Reader:
     storage: Storage
     video: Video
     revision: int
-    size: int
+    skeleton: Skeleton
     wanted: Mapping[str, Any]
     held: Spans
     known: Mapping[int, Dependence]
@@ -161,9 +161,9 @@ class _Reader:
         what: windows.Choice = {"layer": layer_of(self.wanted["include"]), "revision": self.revision, "runs": runs}
         with self.database.session(readonly=True) as session:
             end = windows.reach(session, self.video, start=start, stop=stop, most=_POSES, **what)
-            return end, windows.read(
-                session, self.storage, self.video, self.size, start=start, stop=end, grounds=grounds, **what
-            )
+            size, here = self.skeleton.size, {"start": start, "stop": end}
+            tracks = windows.read(session, self.storage, self.video, size, **here, grounds=grounds, **what)
+        return end, [track.pick(self.skeleton.points) for track in tracks]
 
     def _weighed(self, track: Layered) -> _Rows:
         poses = track.poses

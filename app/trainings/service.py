@@ -29,6 +29,11 @@ from pose.skeleton import Skeleton
 
 TRAIN = "train"
 
+_REMEDY = (
+    'Label each on a few frames, or have the project do without: PATCH it with {"retired": [its name]}, or with a'
+    " skeleton that ends before it"
+)
+
 #: Poses that a training learns from at least, see ``models.training.train.FEWEST_LABELS``.
 FEWEST_LEARNT = 8
 
@@ -48,10 +53,11 @@ def start(session: Session, settings: Settings, caller: Caller, project: Project
     config["preset"] = wanted.preset or (base.preset if base else "tiny")
     config["pretrained"] = _pretrained(wanted.backbone, config["preset"], base)
     videos = snapshots.videos_of(session, project, wanted.videos)
-    skeleton = projects.skeleton(session, project.id, project.skeleton_version)
-    labels = {video.id: _said(history.read(session, video.id, skeleton.size), video) for video in videos}
+    whole = projects.skeleton(session, project.id, project.skeleton_version)
+    skeleton, points = whole.active(), whole.points
+    labels = {one.id: _said(history.read(session, one.id, whole.size).pick(points), one) for one in videos}
     kept = _held_out(session, project)
-    _check_keypoints(skeleton, labels.values(), "labelled on no frame; label each on a few frames first")
+    _check_keypoints(skeleton, labels.values(), f"labelled on no frame. {_REMEDY}")
     try:
         new = holdout.choose(labels, {video.id: video.num_frames or 0 for video in videos}, kept, wanted.seed)
     except TooFewLabels as error:
@@ -99,8 +105,8 @@ def _base(session: Session, project: Project, wanted: TrainingIn) -> Checkpoint 
     if wanted.backbone is not None:
         raise invalid("/backbone", f"checkpoint {base.id} brings its own; leave backbone out to go on from it")
     version = project.skeleton_version
-    theirs = projects.skeleton(session, base.project_id, base.skeleton_version).keypoints
-    if theirs != projects.skeleton(session, project.id, version).keypoints:
+    theirs = projects.skeleton(session, base.project_id, base.skeleton_version).active().keypoints
+    if theirs != projects.skeleton(session, project.id, version).active().keypoints:
         raise invalid(field, f"checkpoint {base.id} is of another skeleton: it knows {', '.join(theirs)}")
     return base
 

@@ -9,7 +9,7 @@ import numpy as np
 from models.evaluation.bootstrap import BLOCK_FRAMES
 from models.training.subjects import Subject
 from pose.track import Track
-from worker.examination import _stretches, _with_keypoints, sampled
+from worker.examination import _placed, _stretches, sampled
 
 
 def track(count):
@@ -25,7 +25,7 @@ def test_stretches_of_consecutive_frames():
 
 
 def test_a_keypoint_that_an_estimator_does_not_know_is_missing():
-    wider = _with_keypoints(track(2), 4)
+    wider = _placed(track(2), 4, None)
     assert (wider.visibility[:, :2] == 2).all()
     assert (wider.visibility[:, 2:] == 0).all()
     assert np.array_equal(wider.xy[:, :2], track(2).xy)
@@ -33,7 +33,7 @@ def test_a_keypoint_that_an_estimator_does_not_know_is_missing():
 
 
 def test_a_keypoint_that_nobody_asked_for_is_left_out():
-    narrower = _with_keypoints(track(4), 3)
+    narrower = _placed(track(4), 3, None)
     assert narrower.num_keypoints == 3
     assert np.array_equal(narrower.xy, track(4).xy[:, :3])
 
