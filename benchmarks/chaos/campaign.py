@@ -154,7 +154,9 @@ class Campaign:
             query = select(Job.kind, Job.state, func.count()).where(Job.id >= self._evidence.first_job)
             rows = session.execute(query.group_by(Job.kind, Job.state)).all()
         ended = Counter({f"{kind} {state}": count for kind, state, count in rows})
-        return ended + Counter({"labels": len(journal.labels), "uploads": len(journal.uploads)})
+        told = {"labels": journal.labels, "uploads": journal.uploads}
+        thrown = {"videos erased": journal.erased, "videos restored": journal.restored}
+        return ended + Counter({what: len(those) for what, those in {**told, **thrown}.items()})
 
     def _ended(self) -> int:
         return sum(process.ended_by_itself for process in self._installation.processes)
