@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import func, select
 
+from app import blobs
 from app.storage import open_storage
 from app.tables import AuditEntry, Discard, Job, JobSegment, Label, Video
 
 pytestmark = pytest.mark.slow
 
+SECOND = timedelta(seconds=1)
+
 
 def gone(plant):
-    """Whether there is no such video any more, and nothing of it in storage."""
+    """Whether there is no such video any more, and nothing is left to be removed of it."""
     if plant.http.post("/videos/1/restore").status_code != 404:
         return False
     with plant.database.session(readonly=True) as session:
-        left = session.scalar(select(func.count(Discard.sha256)))
-    return not left and not [found for found in open_storage(plant.settings).objects(10) if found]
+        return not session.scalar(select(func.count(Discard.sha256)))
+
+
+def stored(plant):
+    return [one for found in open_storage(plant.settings).objects(10) for one in found]
 
 
 def check_erased(plant):
@@ -36,6 +44,7 @@ def test_a_video_is_erased_while_a_worker_propagates_it(plant, wait):
     assert plant.http.get(f"/jobs/{plant.job}").status_code == 404
     wait(lambda: gone(plant))
     check_erased(plant)
+    assert stored(plant) == []
     assert worker.poll() is None
 
 
@@ -49,3 +58,7 @@ def test_what_a_killed_worker_left_is_erased_by_the_next(plant, wait):
     plant.start()
     wait(lambda: gone(plant))
     check_erased(plant)
+    # At most the object that was put when it was killed, and that no row ever knew.
+    assert len(stored(plant)) <= 1
+    wait(lambda: not blobs.collect(plant.database, open_storage(plant.settings), older_than=SECOND).objects)
+    assert stored(plant) == []
