@@ -215,6 +215,32 @@ def test_keys_sessions_and_labs(house, trail):
     assert not any(secret in str(acts(house.http)) for secret in (key["key"], lab["key"]["key"]))
 
 
+def test_tracks_mended(house, trail):
+    url = f"{house.url}/tracks"
+    first = house.track["id"]
+    second = house.http.post(url, json={"name": "second"}).json()["id"]
+    labels = [house.labels(frame, track_id=second)["labels"][0] for frame in (11, 33)]
+    assert house.http.put(f"{house.url}/labels", json={"labels": labels}).is_success
+    trail.added()
+
+    def sent(answer, kind, **details):
+        assert answer.is_success, answer.text
+        entry = one(trail, kind)
+        assert entry["video_id"] == house.video["id"]
+        assert {"revision": answer.json()["revision"], **details}.items() <= entry["details"].items()
+        return answer.json()
+
+    sent(house.http.patch(f"{url}/{second}", json={"name": "fly"}), "track.rename", track_id=second, name="fly")
+    for _ in range(2):
+        sent(house.http.post(f"{url}/swap", json={"a": first, "b": second}), "track.swap", a=first, b=second)
+    third = sent(house.http.post(f"{url}/split", json={"track": second, "start": 20}), "track.split", track=second)[
+        "id"
+    ]
+    merged = house.http.post(f"{url}/merge", json={"from": third, "into": second})
+    sent(merged, "track.merge", **{"from": third, "into": second})
+    sent(house.http.delete(f"{url}/{second}"), "track.delete", track_id=second)
+
+
 def test_what_is_deleted_restored_and_erased(house, trail, pair):
     project = house.service.project(pair.skeleton, "short-lived")
     video = house.service.upload(project, pair.path)
