@@ -129,7 +129,7 @@ class _Snapshot:
 
     def _instances(self, video: Video, snapshot: dict[str, Any], frames: list[int]) -> Iterator[Instance]:
         assert video.num_frames is not None
-        grounds = Grounds(video, self.skeleton.size, snapshot["revision"])
+        grounds = Grounds(video, self.whole.size, snapshot["revision"])
         start = 0
         while start < video.num_frames and {*self.spec.include} != {"accepted"}:
             stop, tracks = self._window(video, snapshot, grounds, start, min(start + _WINDOW, video.num_frames))

@@ -63,8 +63,8 @@ class Layered:
 
     def pick(self, points: np.ndarray) -> Layered:
         """Only some keypoints, by their indices."""
-        mine = {"human": self.human[:, points], "stale": self.stale[:, points]}
-        return replace(self, poses=self.poses.pick(points), **mine)
+        human, stale = self.human[:, points], self.stale[:, points]
+        return replace(self, poses=self.poses.pick(points), human=human, stale=stale)
 
     def sources(self, row: int) -> list[Source | None]:
         """``K`` entries: who made each known point of a frame."""

@@ -141,7 +141,7 @@ class _Reader:
     def read(self, step: Callable[[], None]) -> Iterator[Labelled]:
         assert self.video.num_frames is not None
         parts: dict[int, list[_Rows]] = {}
-        grounds = Grounds(self.video, self.size, self.revision)
+        grounds = Grounds(self.video, self.skeleton.size, self.revision)
         start = 0
         while start < self.video.num_frames:
             step()
