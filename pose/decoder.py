@@ -123,6 +123,8 @@ class Decoder:
         self.limits = limits or Limits()
         #: Whether the file is cut off or unreadable where the last run of ``frames`` ended.
         self.broken = False
+        #: Frames that the file's sample table has and that its edit list or its times hide, but for those in front.
+        self.unseen = 0
         #: Seconds of video that are missing at the end of the file, as the last run of ``frames`` found out.
         self.missing = 0.0
         self._open()
@@ -223,7 +225,7 @@ class Decoder:
         Raises:
             MemoryError: The process may not have the memory that decoding takes.
         """
-        self.broken, self.missing = False, 0.0
+        self.broken, self.missing, self.unseen = False, 0.0, 0
         tracker = self._tracker()
         group = Group()
         try:
@@ -251,6 +253,7 @@ class Decoder:
         name = self._container.format.name
         newest = last_dts = -(1 << 63)
         whole = True
+        shown = in_front = 0
         # A parser takes the mark off a keyframe that is damaged; files with an index begin with one.
         begins = name not in _UNCOUNTED and self._begins_with_keyframe()
         for packet in self._packets(tracker):
@@ -261,6 +264,8 @@ class Decoder:
                 keyframe = packet.is_keyframe or begins
                 number = tracker.send(packet.pts, keyframe=keyframe, hidden=self._is_hidden(packet))
                 begins = False
+                shown += not packet.is_discard
+                in_front += packet.is_discard and not shown
                 # A transport stream marks packets as corrupt at each seam of its parts; there the decoder is the judge.
                 whole = name == "mpegts" or not packet.is_corrupt
                 if packet.is_corrupt and whole:
@@ -277,6 +282,8 @@ class Decoder:
                     break  # a frame to be shown before this one may be among the missing
                 yield from tracker.take(frame)
         self.broken |= not whole
+        if "mov" in name:
+            self.unseen = max(0, self.stream.frames - shown - in_front)
 
     def _packets(self, tracker: DamageTracker) -> Iterator[av.Packet]:
         """The stream's packets, and last an empty one; the tracker is told of those that the demuxer passes over."""

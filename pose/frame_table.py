@@ -29,6 +29,9 @@ from pose.picture import checksum, orientation
 __all__ = ["FrameTable", "Limits", "Scan", "VideoError", "scan"]
 
 _MAGIC = b"PTFT"
+
+#: Frames a second that no camera takes.
+_FASTEST = 1e6
 _VERSION = 1
 
 
@@ -211,6 +214,7 @@ class Decodes(Protocol):
     limits: Limits
     broken: bool
     missing: float
+    unseen: int
 
     @property
     def time_base(self) -> Fraction:
@@ -359,6 +363,13 @@ class Scan:
             return f"The video cannot be decoded beyond frame {last}: the file is damaged there or cut off. {good}"
         if missing := self._decoder.missing:
             return f"The file is cut off: about {max(missing, 0.1):.1f} s are missing at its end. {good}"
+        if (unseen := self._decoder.unseen) > self.num_frames:
+            return (
+                f"The file has {unseen} frames more that its edit list or a wrong time scale hides. To have them, run"
+                " ffmpeg -ignore_editlist 1 -i file.mp4 -c copy fixed.mp4 and check the frame rate."
+            )
+        if until * _FASTEST < self.num_frames - 1:
+            return f"The times in the file cannot be right: {self.num_frames} frames in {until:.6f} seconds."
         return None
 
 

@@ -51,6 +51,7 @@ class ImageArchive:
     nominal_rate = Fraction(RATE)
     broken = False
     missing = 0.0
+    unseen = 0
     choice = StreamChoice(0, 1, "only")
 
     def __init__(self, path: Path, limits: Limits | None = None) -> None:

@@ -175,3 +175,23 @@ def test_a_stream_without_a_container_is_refused_with_the_remedy(
         container.mux(stream.encode())
     with pytest.raises(VideoError, match=rf"{word}.*ffmpeg .*-r 30 -i file\.{ending} -c copy"):
         scan(path)
+
+
+@pytest.mark.parametrize(("scale", "frames"), [(1, 1), (100, 1), (1_000_000_000, 60)])
+def test_a_lying_time_scale_is_noticed(write_clip: Callable[..., Path], scale: int, frames: int) -> None:
+    path = write_clip("a.mp4", options=_B)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"mdhd") + 16
+    data[at : at + 4] = scale.to_bytes(4, "big")
+    path.write_bytes(data)
+    table = scan(path)
+    assert table.num_frames == frames
+    assert "time" in (table.damage or "")
+
+
+def test_what_an_edit_list_cuts_away_in_front_is_no_lie(
+    write_clip: Callable[..., Path], remux: Callable[..., Path]
+) -> None:
+    source = write_clip("a.mp4", options={"g": "60", "bf": "2"})
+    table = scan(remux(source, "cut.mp4", show_from=50))
+    assert (table.num_frames, table.reason) == (10, None)
