@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import typer
@@ -19,6 +20,7 @@ from pose.formats.coco import VideoInfo, check_coco, instances, read_coco, write
 from pose.skeleton import Skeleton
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track
+from pose.video import Video
 from pose.video_writer import VideoWriter
 
 FRAMES = 25
@@ -235,3 +237,22 @@ def test_stdpose_fits_itself_to_the_video_unless_told_not_to(
     assert output.read_bytes() != without
     for data in (without, output.read_bytes()):
         assert not [finding for finding in check_coco(data) if finding.severity == "error"]
+
+
+def test_a_folder_of_images_with_a_gap(files: Files, tmp_path: Path) -> None:
+    folder = tmp_path / "flies"
+    folder.mkdir()
+    with Video(files.video) as video:
+        for index, frame in enumerate(video.frames()):
+            if index not in (7, 8):
+                assert cv2.imwrite(str(folder / f"img_{index + 100}.png"), frame[..., ::-1])
+    output = tmp_path / "poses.json"
+    result = invoke(folder, files.keyframes, "-o", output, "--engine", "linear")
+    assert result.exit_code == 0, result.output
+    made = json.loads(output.read_bytes())
+    assert [image["frame_index"] for image in made["images"] if image.get("damaged")] == [7, 8]
+    assert [image["time"] for image in made["images"][:3]] == [0, 0.04, 0.08]
+    tracks = read_coco(output.read_bytes(), num_frames=FRAMES).tracks
+    for track in tracks.values():
+        assert track.score[7:9].max() <= 0.3
+        assert track.score[[6, 9]].max() > 0.3

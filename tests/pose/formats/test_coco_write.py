@@ -355,3 +355,11 @@ write_coco(sys.stdout.buffer, COCO_17, [(video, instances(tracks))], info={"b": 
     assert len(outputs[0]) > 50_000
     assert outputs[0] == outputs[1]
     assert outputs[0].endswith(b"]}\n")
+
+
+def test_images_say_when_they_are_shown_and_whether_they_are_damaged():
+    times = np.arange(100) / 30
+    video = VideoInfo(id=7, slug="v", width=320, height=240, num_frames=100, times=times, damaged=((3, 5),))
+    images = json.loads(written((video, [pose(2, 1), pose(3, 1), pose(50, 1)]))[0])["images"]
+    assert [image["time"] for image in images] == [0.066667, 0.1, 1.666667]
+    assert [image.get("damaged", False) for image in images] == [False, True, False]

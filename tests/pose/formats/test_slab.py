@@ -117,3 +117,14 @@ def test_slabs_side_by_side_are_one_zarr_group(tmp_path):
             assert not array[:, :30].any()
             for row, track in enumerate(tracks):
                 assert array[row, 30:].tobytes() == getattr(truth[track], field).tobytes()
+
+
+def test_a_run_says_when_its_frames_are_shown(tmp_path):
+    part = Slab.blank(0, (1,), 2)
+    times = np.cumsum(np.linspace(0.01, 0.5, 60))
+    path = tmp_path / "run.zarr.zip"
+    path.write_bytes(b"".join(write_run({"tracks": [1]}, 1, 60, [(0, 0, slab.encode(part, 1))], times=times)))
+    with zarr.storage.ZipStore(path, mode="r") as store:
+        array = zarr.open_group(store, mode="r")["times"]
+        assert array.metadata.dimension_names == ("frame",)
+        assert array[:].tobytes() == times.tobytes()
