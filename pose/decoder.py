@@ -22,7 +22,7 @@ from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
 from pose.damage import DamageTracker, Decoded
-from pose.packets import Group, contiguous, decode, indexed
+from pose.packets import AviIndex, Group, contiguous, decode, indexed
 from pose.video_stream import choose, remedy
 
 #: libavformat's names. Left out: whatever opens other files or URLs (hls, dash, concat, image sequences) and stills.
@@ -152,6 +152,7 @@ class Decoder:
             ) from error
         try:
             self.stream = self._select_stream()
+            self._index: AviIndex | None = None
         except VideoError:
             self.close()
             raise
@@ -292,7 +293,8 @@ class Decoder:
             return contiguous(self._container, self.stream, tracker)
         packets = (packet for packet in self._container.demux(self.stream) if packet.size or packet.dts is None)
         if name == "avi":
-            return indexed(packets, self.stream, self.path, tracker)
+            self._index = self._index or AviIndex(self.stream, self.path)
+            return indexed(packets, self._index, tracker, intra=self.stream.codec_context.codec.intra_only)
         return packets
 
     def _begins_with_keyframe(self) -> bool:

@@ -60,34 +60,57 @@ def decode(packet: av.Packet, tracker: DamageTracker) -> list[av.VideoFrame]:
         return []
 
 
+class AviIndex:
+    """Where an AVI file's packets are by its index.
+
+    Attributes:
+        times: Timestamp of each packet by its place in the file.
+        keyframes: Whether each packet is a keyframe, by its timestamp.
+        stop: The timestamp after the last.
+
+    Args:
+        stream: The video.
+        path: Its file; packets beyond its end do not count.
+    """
+
+    def __init__(self, stream: av.VideoStream, path: Path) -> None:
+        size = path.stat().st_size
+        entries = [entry for entry in stream.index_entries if entry.pos + _CHUNK_HEAD + entry.size <= size]
+        self.times = {entry.pos + _CHUNK_HEAD: entry.timestamp for entry in entries}
+        self.keyframes = {entry.timestamp: entry.is_keyframe for entry in entries}
+        self.stop = entries[-1].timestamp + 1 if entries else 0
+
+
 def indexed(
-    packets: Iterable[av.Packet], stream: av.VideoStream, path: Path, tracker: DamageTracker
+    packets: Iterable[av.Packet], index: AviIndex, tracker: DamageTracker, *, intra: bool
 ) -> Iterator[av.Packet]:
-    """Packets of an AVI file beside its index: the demuxer reads on where it finds a head of a packet again."""
-    size = path.stat().st_size
-    entries = [entry for entry in stream.index_entries if entry.pos + _CHUNK_HEAD + entry.size <= size]
-    times = {entry.pos + _CHUNK_HEAD: entry.timestamp for entry in entries}
-    keyframes = {entry.timestamp: entry.is_keyframe for entry in entries}
-    # An empty packet repeats a picture and is not in the index; where each is a picture of its own, that is missing.
-    intra = stream.codec_context.codec.intra_only
+    """Packets of an AVI file beside its index: the demuxer reads on where it finds a head of a packet again.
+
+    Args:
+        packets: As they are read.
+        index: The file's.
+        tracker: Told of packets that were passed over.
+        intra: Whether each packet is a picture of its own. An empty one, which is not in the index, repeats a picture;
+            where each is a picture of its own, that one is missing.
+    """
     last: int | None = None
 
     def lose(stop: int) -> None:
         start = stop if last is None else last + 1
         for time in range(max(start, stop - _MOST_LOST), stop):
-            if intra or time in keyframes:
-                tracker.lose(tracker.send(time, keyframe=keyframes.get(time, False)))
+            if intra or time in index.keyframes:
+                tracker.lose(tracker.send(time, keyframe=index.keyframes.get(time, False)))
 
     for packet in packets:
-        time = times.get(packet.pos) if packet.pos is not None else None
+        time = index.times.get(packet.pos) if packet.pos is not None else None
         if time is not None:
             lose(time)
             last = time
             if packet.dts is not None and time != packet.dts:
                 packet.pts = None if packet.pts is None else packet.pts + time - packet.dts
                 packet.dts = time
-        elif not packet.size and entries:
-            lose(entries[-1].timestamp + 1)
+        elif not packet.size:
+            lose(index.stop)
         yield packet
 
 
