@@ -1,0 +1,184 @@
+"""What precision and waiting are worth on this machine's processor: describing frames, fitting, training an estimator.
+
+Each row is a process of its own: instructions as the processor has them, or capped to AVX2, which is a stand-in for
+processors without AVX512 (their caches and clocks differ); OpenMP's threads passive or active; alone, or beside three
+busy processes. Both precisions are measured whichever is favoured. Times are medians of as many repeats as a few
+seconds allow, on the wall and, in brackets, of the processor, which other work on the machine disturbs less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from models.processor import Processor, share_of_machine
+
+BUSY = 3
+PRECISIONS = ("fp32", "bf16")
+CAPPED = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+PARTS = {"describe": "describing 16 frames", "fit": "a step of fitting", "train": "a step of training"}
+
+_CLIPS = 4
+_LONGEST = 240.0  # seconds that a child may take
+
+
+def measured(work: Callable[[], object], seconds: float) -> tuple[float, float, int]:
+    """Medians in ms, on the wall and of the processor, and how many repeats they are of; the first is not counted."""
+    work()
+    wall, own, end = [], [], time.monotonic() + seconds
+    while not wall or (time.monotonic() < end and len(wall) < 50):
+        began, used = time.monotonic(), time.process_time()
+        work()
+        wall.append(time.monotonic() - began)
+        own.append(time.process_time() - used)
+    return 1000 * median(wall), 1000 * median(own), len(wall)
+
+
+def child(precision: str, seconds: float) -> None:
+    """Measure everything in this process and print it as JSON."""
+    import torch
+
+    from models.devices import Compute, use_threads
+
+    use_threads()
+    torch.manual_seed(0)
+    compute = Compute(torch.device("cpu"), precision)  # type: ignore[arg-type]  # also where ``choose`` refuses it
+    works = {"describe": _describing(compute), "fit": _fitting(compute), "train": _training(compute)}
+    print(json.dumps({name: measured(work, seconds) for name, work in works.items()}))
+
+
+def _describing(compute: Any) -> Callable[[], object]:
+    from models import checkpoints
+    from models.engines.eye import Eye
+    from models.weights import TINY
+
+    eye = Eye(checkpoints.load(TINY), compute, "", mirrored=False)
+    images = np.random.default_rng(0).integers(0, 255, (16, 160, 160, 3), dtype=np.uint8)
+    return lambda: eye._describe(images)
+
+
+def _fitting(compute: Any) -> Callable[[], object]:
+    from models import checkpoints
+    from models.adaptation.fitting import AdaptRecipe, Subject, collect, fit, untrained
+    from models.pretraining.footage import Footage
+    from models.weights import TINY
+    from pose.synthetic import Scene, SceneSpec
+
+    scene = Scene(SceneSpec(seed=8, kind="person", num_frames=40, width=320, height=240, action="walk"))
+    footage, truth = Footage(np.stack(list(scene.frames()))), scene.tracks[1]
+    labels = truth.select(np.arange(0, 40, 13))
+    recipe = AdaptRecipe(steps=10_000)
+    pseudo = replace(truth, score=np.full_like(truth.score, 0.8))
+    examples = collect(footage, [Subject(labels, pseudo)], recipe)
+    steps = fit(untrained(checkpoints.load(TINY), truth.num_keypoints, recipe), examples, recipe, compute)
+    return lambda: next(steps)
+
+
+def _training(compute: Any) -> Callable[[], object]:
+    import torch
+
+    from models.estimators.losses import Truth, losses
+    from models.estimators.presets import RANDOM, build, configure
+
+    points = 12
+    config = configure("stdpose", "tiny", points)
+    network = build("stdpose", config, pretrained=RANDOM).train()
+    network.advance(1.0)
+    optimizer = torch.optim.AdamW(network.parameters())
+    shape = (_CLIPS, config.frames)
+    frames = 255 * torch.rand(*shape, 3, config.height, config.width)
+    truth = Truth(torch.rand(*shape, points, 2) * 100, torch.ones(*shape, points))
+    edges = torch.tensor([[0, 1], [1, 2]])
+
+    def step() -> None:
+        with compute.autocast():
+            output = network(frames)
+        sum(losses(output, truth, edges).values(), torch.zeros(())).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """Processes that compute all the time, for the length of a block."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def row(precision: str, policy: str, cap: dict[str, str], others: int, seconds: float) -> dict[str, Any] | None:
+    """What a child measures; None where it takes too long."""
+    command = [sys.executable, "-m", "benchmarks.precision", "--child", precision, "--seconds", str(seconds)]
+    # Threads spin for ever where they are active, as they do by default where there are as many cores as threads.
+    spinning = {} if policy == "PASSIVE" else {"GOMP_SPINCOUNT": "INFINITE"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_", "KMP_"))}
+    environment = {**kept, **cap, "OMP_WAIT_POLICY": policy, **spinning}
+    with busy(others):
+        try:
+            done = subprocess.run(
+                command, env=environment, capture_output=True, check=True, text=True, timeout=_LONGEST
+            )
+        except subprocess.TimeoutExpired:
+            return None
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _cells(found: dict[str, dict[str, Any] | None], part: str) -> str:
+    shown, wall = [], []
+    for precision in PRECISIONS:
+        one = found[precision]
+        shown.append("—" if one is None else f"{one[part][0]:.0f} ({one[part][1]:.0f})")
+        wall.append(None if one is None else one[part][1])
+    fp32, bf16 = wall
+    ratio = f"{bf16 / fp32:.2f}" if fp32 and bf16 else "—"
+    return f"{shown[0]} | {shown[1]} | {ratio}"
+
+
+def main() -> None:
+    """Measure and print a Markdown page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=4.0, help="for each part of each row")
+    parser.add_argument("--child", choices=PRECISIONS)
+    wish = parser.parse_args()
+    if wish.child:
+        child(wish.child, wish.seconds)
+        return
+    processor, share = Processor.here(), share_of_machine()
+    print("# Precision and waiting\n\n`python -m benchmarks.precision`\n")
+    print(f"{processor.name}, {share.threads} cores; {' '.join(processor.telling_flags)}. ", end="")
+    print(f"`auto` is {'bf16' if processor.prefers_bf16({}) else 'fp32'} here. ", end="")
+    print(f"Load average before: {os.getloadavg()[0]:.1f}.\n")
+    print("Times are ms on the wall, and of the processor in brackets; the ratio is of the latter, bf16 over fp32.")
+    print("`AVX2` is the same processor kept from AVX512: a stand-in for processors without it, not one of them.\n")
+    heads = " | ".join(f"{name}, fp32 | bf16 | ratio" for name in PARTS.values())
+    print(f"| instructions | threads wait | beside | {heads} |\n|{'---|' * (3 + 3 * len(PARTS))}", flush=True)
+    for title, cap in (("all", {}), ("AVX2", CAPPED)):
+        for policy in ("PASSIVE", "ACTIVE"):
+            for others in (0, BUSY):
+                found = {one: row(one, policy, cap, others, wish.seconds) for one in PRECISIONS}
+                beside = f"{others} busy processes" if others else "nothing"
+                cells = " | ".join(_cells(found, part) for part in PARTS)
+                print(f"| {title} | {policy.lower()} | {beside} | {cells} |", flush=True)
+    print(f"\nLoad average after: {os.getloadavg()[0]:.1f}.")
+
+
+if __name__ == "__main__":
+    main()
