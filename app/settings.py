@@ -63,6 +63,7 @@ class Settings(BaseSettings):
         upload_expiry_hours: How long an unfinished upload waits for its next bytes.
         upload_silence_seconds: How long a connection may stand still while it brings bytes of an upload.
         max_json_bytes: Largest JSON body.
+        max_tracks: Tracks a video may have, deleted ones among them.
         max_pixels: Most pixels in a frame.
         max_frames: Most frames in a video.
         max_seconds: Longest video, in seconds.
@@ -116,6 +117,7 @@ class Settings(BaseSettings):
     upload_expiry_hours: float = Field(default=24, gt=0)
     upload_silence_seconds: float = Field(default=30, gt=0)
     max_json_bytes: int = Field(default=64 * MIB, gt=0)
+    max_tracks: int = Field(default=2000, gt=0, le=20_000)
     max_pixels: int = Field(default=7680 * 4320, gt=0)
     max_frames: int = Field(default=5_000_000, gt=0)
     max_seconds: float = Field(default=24 * 3600, gt=0)

@@ -108,7 +108,7 @@ def furnish(settings: Settings, clips: Path, annotators: int) -> list[Workplace]
             videos.append(video)
         for number in range(annotators):
             video = videos[number % VIDEOS]
-            track = tracks.create(session, video, f"subject of {number}")
+            track = tracks.create(session, settings, video, f"subject of {number}")
             _, key = keys.create(session, lab_id, name=f"annotator {number}", role=Role.ANNOTATOR, expires_at=None)
             places.append(Workplace(key, video.id, track.number, FRAMES))
     database.dispose()

@@ -47,7 +47,7 @@ def start(session: Session, settings: Settings, video: Video, wanted: EstimateIn
     checkpoint = _checkpoint(session, project, wanted.checkpoint_id)
     version = checkpoints.usable(session, checkpoint, project)
     runs = poses.visible_runs(session, video.id, ended=True)
-    numbers, posed, made = _subjects(session, video, runs, wanted)
+    numbers, posed, made = _subjects(session, settings, video, runs, wanted)
     params = {
         "checkpoint_id": checkpoint.id,
         "tracks": numbers,
@@ -81,7 +81,7 @@ def _checkpoint(session: Session, project: Project, number: int | None) -> Check
 
 
 def _subjects(
-    session: Session, video: Video, runs: list[int], wanted: EstimateIn
+    session: Session, settings: Settings, video: Video, runs: list[int], wanted: EstimateIn
 ) -> tuple[list[int], bool, TrackRow | None]:
     """The tracks, whether they have poses to look around, and a track that was made for lack of any."""
     known = [track.number for track in tracks.of_video(session, video)]
@@ -95,7 +95,7 @@ def _subjects(
     if len(asked) == 1 and asked[0] not in posed:
         return asked, False, None
     if not asked:
-        made = tracks.create(session, video, "subject")
+        made = tracks.create(session, settings, video, "subject")
         return [made.number], False, made
     for number in asked:
         if number not in posed:

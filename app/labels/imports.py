@@ -12,7 +12,7 @@ from app.errors import Conflict, FieldProblem, Invalid, invalid
 from app.labels import history
 from app.labels.history import Labels
 from app.labels.precondition import check_fresh
-from app.labels.schemas import FrameNumbers, Imported, NumberedImage
+from app.labels.schemas import MAX_LABELS, FrameNumbers, Imported, NumberedImage
 from app.projects import service as projects
 from app.runs import imported
 from app.runs.imported import Poses
@@ -112,6 +112,12 @@ def store(storage: Storage, poses: CocoPoses, wanted: Wanted) -> Sheet:
         Invalid: They are too many.
     """
     count = poses.skeleton.size
+    labelled = sum(len(track) for track in poses.labels.values())
+    if labelled > MAX_LABELS:
+        sentence = (
+            f"one import writes up to {MAX_LABELS} labels of people, and this file has {labelled}: send it in parts"
+        )
+        raise invalid("/annotations", sentence)
     run = None
     if poses.pseudo:
         run = imported.store(storage, poses.pseudo, dry=wanted.dry_run)
@@ -139,11 +145,14 @@ def write(
         raise Conflict("the skeleton was changed while the file was read; send it again")
     wanted, poses = sheet.wanted, sheet.poses
     present = history.lock(session, video)
-    numbers = _numbers(session, video, poses)
+    numbers = _numbers(session, settings, video, poses)
     labels = replace(sheet.labels, tracks=np.array([numbers[int(n)] for n in sheet.labels.tracks], dtype=np.int64))
     check_fresh(session, video, labels, present, if_match)
     said = labels.said
     gone = _gone(session, video, labels, poses) if wanted.mode == "replace" else None
+    if gone is not None and len(gone) > MAX_LABELS:
+        sentence = f"one import takes back up to {MAX_LABELS} labels, and this would take back {len(gone)}"
+        raise invalid("/mode", f"{sentence}: send the file in parts", "query")
     changed = labels if gone is None else _joined(labels, gone)
     if gone is not None:
         # A file says nothing of keypoints that are retired, unless it has them.
@@ -173,7 +182,7 @@ def write(
     )
 
 
-def _numbers(session: Session, video: Video, poses: CocoPoses) -> dict[int, int]:
+def _numbers(session: Session, settings: Settings, video: Video, poses: CocoPoses) -> dict[int, int]:
     """The video's track for each of the file's: that of its name, else that of its number, else a new one."""
     rows = {row.name: row.number for row in tracks.of_video(session, video)}
     locals_ = sorted(poses.tracks)
@@ -189,7 +198,9 @@ def _numbers(session: Session, video: Video, poses: CocoPoses) -> dict[int, int]
             highest += 1
             numbers[local] = highest
         taken.add(numbers[local])
-    tracks.ensure(session, video, {number: poses.names.get(local) for local, number in sorted(numbers.items())})
+    tracks.ensure(
+        session, settings, video, {number: poses.names.get(local) for local, number in sorted(numbers.items())}
+    )
     return {local: numbers[local] for local in locals_}
 
 

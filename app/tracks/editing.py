@@ -19,6 +19,7 @@ from app.labels.history import Labels
 from app.labels.precondition import check_fresh
 from app.labels.schemas import Written
 from app.projects import service as projects
+from app.settings import Settings
 from app.tables import TrackRow, Video
 from app.tracks import revisions
 from app.tracks import service as tracks
@@ -115,7 +116,9 @@ def merge(session: Session, video: Video, wanted: MergeIn, *, key_id: int | None
     return _append(session, video, revision, after, given)
 
 
-def split(session: Session, video: Video, wanted: SplitIn, *, key_id: int | None, if_match: int | None) -> TrackWritten:
+def split(
+    session: Session, settings: Settings, video: Video, wanted: SplitIn, *, key_id: int | None, if_match: int | None
+) -> TrackWritten:
     """Let a track's labels from a frame on become those of a new track.
 
     Raises:
@@ -138,7 +141,7 @@ def split(session: Session, video: Video, wanted: SplitIn, *, key_id: int | None
     moving = _select(labels, np.flatnonzero(labels.frames >= wanted.start))
     check_fresh(session, video, moving, present, if_match)
     revision = history.begin(session, video, f"{revisions.SPLIT} {wanted.track} at {wanted.start}", key_id)
-    made = tracks.create(session, video, wanted.name or "")
+    made = tracks.create(session, settings, video, wanted.name or "")
     made.name = made.name or f"track {made.number}"
     revisions.change(session, made, revision, made=True)
     after = _join([_select(moving, _labelled(moving)), _blank(moving)], [made.number, wanted.track])

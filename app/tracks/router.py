@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.audit import service as audit
 from app.database import after_commit
-from app.dependencies import CallerDep, Id, MetricsDep, SessionDep, VideoDep, require
+from app.dependencies import CallerDep, Id, MetricsDep, SessionDep, SettingsDep, VideoDep, require
 from app.errors import problem_responses
 from app.idempotency import OnceDep
 from app.keys.service import Role
@@ -35,12 +35,12 @@ def list_tracks(
 
 @router.post("", status_code=201, response_model=TrackOut, dependencies=[require(Role.ANNOTATOR)])
 def create_track(
-    body: TrackIn, video: VideoDep, session: SessionDep, caller: CallerDep, once: OnceDep
+    body: TrackIn, video: VideoDep, session: SessionDep, settings: SettingsDep, caller: CallerDep, once: OnceDep
 ) -> TrackOut | JSONResponse:
     """Add a subject."""
 
     def make() -> TrackOut:
-        track = service.create(session, video, body.name)
+        track = service.create(session, settings, video, body.name)
         audit.record(session, caller, "track.create", video=video, track_id=track.number, name=track.name)
         return service.show(track)
 
@@ -156,6 +156,7 @@ def split_track(
     body: SplitIn,
     video: VideoDep,
     session: SessionDep,
+    settings: SettingsDep,
     caller: CallerDep,
     metrics: MetricsDep,
     if_match: IfMatch,
@@ -164,7 +165,7 @@ def split_track(
     """Let a subject's labels from a frame on become those of a new one: one revision of the labels."""
 
     def make() -> TrackWritten:
-        made = editing.split(session, video, body, key_id=caller.key_id, if_match=if_match)
+        made = editing.split(session, settings, video, body, key_id=caller.key_id, if_match=if_match)
         about: dict[str, Any] = {"track": body.track, "start": body.start, "made": made.id}
         about |= {"revision": made.revision, "written": made.written}
         audit.record(session, caller, "track.split", video=video, **about)

@@ -7,26 +7,33 @@ from collections.abc import Mapping
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict
+from app.errors import Conflict, invalid
+from app.settings import Settings
 from app.tables import TrackRevision, TrackRow, Video
 from app.tracks.schemas import TrackOut
 
 
-def create(session: Session, video: Video, name: str) -> TrackRow:
-    """Make a track under the video's next free number; numbers of deleted tracks are not free."""
+def create(session: Session, settings: Settings, video: Video, name: str) -> TrackRow:
+    """Make a track under the video's next free number; numbers of deleted tracks are not free.
+
+    Raises:
+        Invalid: The video has as many as it may.
+    """
     # Locks the video, so that two callers cannot be given the same number.
     session.refresh(video, with_for_update=True)
+    _check_room(settings, count(session, video) + 1)
     track = TrackRow(video_id=video.id, number=highest(session, video) + 1, name=name, deleted=False)
     session.add(track)
     session.flush()
     return track
 
 
-def ensure(session: Session, video: Video, numbers: Mapping[int, str | None]) -> list[TrackRow]:
+def ensure(session: Session, settings: Settings, video: Video, numbers: Mapping[int, str | None]) -> list[TrackRow]:
     """The tracks with these numbers, made under these names, or under their numbers, where the video has none.
 
     Raises:
         Conflict: One of them is deleted.
+        Invalid: The video would have more than it may.
     """
     rows = {row.number: row for row in session.scalars(query(video, deleted=True))}
     gone = [number for number in numbers if number in rows and rows[number].deleted]
@@ -40,6 +47,7 @@ def ensure(session: Session, video: Video, numbers: Mapping[int, str | None]) ->
             f"track {gone[0]} was deleted, and its number stays its own: undo revision {at} to have it back, or give"
             " the labels another track_id"
         )
+    _check_room(settings, len(rows.keys() | numbers.keys()))
     for number, name in numbers.items():
         if number not in rows:
             rows[number] = TrackRow(video_id=video.id, number=number, name=name or f"track {number}", deleted=False)
@@ -66,12 +74,21 @@ def of_video(session: Session, video: Video) -> list[TrackRow]:
 
 def numbers(session: Session, video: Video) -> set[int]:
     """The numbers of a video's tracks that are not deleted."""
-    return {track.number for track in of_video(session, video)}
+    return set(session.scalars(query(video).with_only_columns(TrackRow.number)))
 
 
 def count(session: Session, video: Video) -> int:
-    """How many tracks a video has."""
+    """How many tracks a video has, with those that are deleted."""
     return session.scalar(select(func.count()).select_from(TrackRow).where(TrackRow.video_id == video.id)) or 0
+
+
+def _check_room(settings: Settings, wanted: int) -> None:
+    if wanted > settings.max_tracks:
+        raise invalid(
+            "",
+            f"a video may have {settings.max_tracks} tracks, deleted ones among them, and with this it would have"
+            f" {wanted}; whoever runs this installation can allow more with POSETWEEN_MAX_TRACKS",
+        )
 
 
 def show(track: TrackRow) -> TrackOut:
