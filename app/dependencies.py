@@ -73,8 +73,13 @@ MetricsDep = Annotated[ApiMetrics, Depends(_metrics)]
 Answer = TypeVar("Answer")
 
 
-def _transaction(database: Database, act: Callable[[Session], Answer], *, readonly: bool) -> Answer:
-    with database.session(readonly=readonly) as session:
+def _read(database: Database, act: Callable[[Session], Answer]) -> Answer:
+    with database.session(readonly=True) as session:
+        return act(session)
+
+
+def _write(database: Database, caller: Caller, act: Callable[[Session], Answer]) -> Answer:
+    with sessions.writing_as(database, caller) as session:
         return act(session)
 
 
@@ -87,7 +92,7 @@ class Glancing:
 
     async def __call__(self, act: Callable[[Session], Answer]) -> Answer:
         """Do something in a transaction."""
-        return await run_sync(partial(_transaction, self.database, act, readonly=True), limiter=self.threads)
+        return await run_sync(partial(_read, self.database, act), limiter=self.threads)
 
 
 async def _checking(request: Request) -> Glancing:
@@ -182,7 +187,8 @@ async def _session(request: Request, caller: CallerDep) -> AsyncIterator[Session
         # All of it is here before anybody can wait for us: a client may take as long as it likes, or never end.
         await request.body()
     turn = (turns.reading if readonly else turns.writing).of(caller.lab_id)
-    async with turn, contextmanager_in_threadpool(database.session(readonly=readonly)) as session:
+    transaction = database.session(readonly=True) if readonly else sessions.writing_as(database, caller)
+    async with turn, contextmanager_in_threadpool(transaction) as session:
         yield session
 
 
@@ -200,7 +206,7 @@ class Reading:
     async def __call__(self, act: Callable[[Session], Answer], lab_id: int, *, large: bool = False) -> Answer:
         """Do something in a transaction when it is the lab's turn; what computes for long waits for others like it."""
         async with (self.turns.large if large else self.turns.reading).of(lab_id):
-            return await run_in_threadpool(_transaction, self.database, act, readonly=True)
+            return await run_in_threadpool(_read, self.database, act)
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,7 @@ class Writing:
     async def __call__(self, act: Callable[[Session], Answer]) -> Answer:
         """Do something in a transaction, when it is the caller's lab's turn."""
         async with self.turns.writing.of(self.caller.lab_id):
-            return await run_in_threadpool(_transaction, self.database, act, readonly=False)
+            return await run_in_threadpool(_write, self.database, self.caller, act)
 
 
 async def _reading(request: Request) -> Reading:

@@ -88,7 +88,9 @@ def revoke(session: Session, lab_id: int, key_id: int) -> bool:
         NotFound: The lab has no such key.
         Conflict: It is the lab's last admin key that works.
     """
-    row = session.get(ApiKey, key_id)
+    # Two admins must not end each other's keys at the same moment: each would see the other's.
+    session.get_one(Lab, lab_id, with_for_update={"key_share": True})
+    row = session.get(ApiKey, key_id, populate_existing=True)
     if row is None or row.lab_id != lab_id:
         raise NotFound(f"there is no key {key_id}")
     if row.revoked_at is not None:

@@ -20,14 +20,16 @@ from app.database import Database
 from app.errors import Conflict, NoSpace, TooLarge, invalid
 from app.keys.service import Caller
 from app.labs.quotas import OverQuota
+from app.sessions import service as sessions
 from app.settings import Settings
 from app.storage import Incoming, Storage, Stored
 from app.tables import Upload
 from app.turns import Turns
 from app.uploads import service
 from app.uploads.parts import Missing, Part, Parts, Taken
-from app.uploads.protocol import Checksum, ChecksumMismatch, Gone, Locked, Silence
+from app.uploads.protocol import Checksum, ChecksumMismatch, Gone, Locked
 from app.videos.probe import probe
+from app.videos.upload import watched
 
 #: A request waits so long for the one before it, whose connection may be gone without the server knowing yet.
 PATIENCE_SECONDS = 1.0
@@ -105,7 +107,7 @@ async def standing(intake: Intake, upload: Upload) -> tuple[Upload, int]:
 
 
 async def receive(
-    intake: Intake, request: Request, part: Part, *, length: int | None, checksum: Checksum | None
+    intake: Intake, request: Request, part: Part, *, length: int | None, checksum: Checksum | None, caller: Caller
 ) -> None:
     """Append the body of a request; what arrived before a connection breaks off stays, unless a checksum was promised.
 
@@ -114,12 +116,14 @@ async def receive(
         ChecksumMismatch: Other bytes arrived; nothing of them is kept.
         NoSpace: The disk is full; what there was room for is kept.
         Silence: No bytes came for too long.
+        Unauthorized: The caller's key or session ended meanwhile.
     """
     room = (length if length is not None else intake.settings.max_upload_bytes) - part.size
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > room:
         raise _beyond(room)
-    body = _pieces(request, intake.settings.upload_silence_seconds)
+    confirm = partial(run_sync, partial(_confirm, intake, caller), limiter=intake.turns.glancing)
+    body = watched(request.stream(), intake.settings.upload_silence_seconds, confirm)
     if checksum is None:
         before = part.mark()
         try:
@@ -199,19 +203,6 @@ async def _judge(intake: Intake, upload: Upload, part: Part) -> str:
     return sha256
 
 
-async def _pieces(request: Request, silence: float) -> AsyncIterator[bytes]:
-    stream = aiter(request.stream())
-    while True:
-        try:
-            async with asyncio.timeout(silence):
-                piece = await anext(stream, None)
-        except TimeoutError as error:
-            raise Silence(f"no bytes came for {silence:g} s; go on from the offset") from error
-        if piece is None:
-            return
-        yield piece
-
-
 async def _write(body: AsyncIterator[bytes], target: Incoming, room: int, hashed: hashlib._Hash | None = None) -> None:
     end = target.size + room
     async for piece in body:
@@ -224,6 +215,11 @@ async def _write(body: AsyncIterator[bytes], target: Incoming, room: int, hashed
 
 def _beyond(room: int) -> TooLarge:
     return TooLarge(f"the upload has room for {room} more bytes")
+
+
+def _confirm(intake: Intake, caller: Caller) -> None:
+    with intake.database.session(readonly=True) as session:
+        sessions.confirm(session, caller)
 
 
 # Transactions of their own, in a thread: one that spans the request would hold the database while the bytes arrive.

@@ -60,12 +60,6 @@ class ChecksumMismatch(ServiceError):
     status, title = 460, "Checksum mismatch"
 
 
-class Silence(ServiceError):
-    """No bytes came for too long."""
-
-    status, title = 408, "Request timeout"
-
-
 @dataclass(frozen=True)
 class Checksum:
     """What the bytes of a request must come to."""

@@ -12,15 +12,17 @@ from fastapi.responses import JSONResponse
 from app.audit import service as audit
 from app.body_limit import lift
 from app.dependencies import CallerDep, DatabaseDep, SettingsDep, find_project, require
-from app.errors import Conflict, ServiceError, problem_responses
+from app.errors import Conflict, ServiceError, Unauthorized, problem_responses
 from app.idempotency import IdempotencyKey, Once
 from app.keys.service import Caller, Role
+from app.sessions import service as sessions
 from app.tables import Upload
 from app.uploads import intake as steps
 from app.uploads import protocol, service
 from app.uploads.intake import Intake
 from app.uploads.protocol import Checksum, Described
 from app.uploads.schemas import UploadOut
+from app.videos.upload import Silence
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 
@@ -101,7 +103,7 @@ async def create_upload(
     upload = await run_in_threadpool(_find, shown.id, intake.database, caller)
     headers = {"Location": f"{request.url.path.rstrip('/')}/{upload.id}"}
     if protocol.carries_bytes(content_type) and upload.state == service.OPEN:
-        headers |= await _first_bytes(request, intake, upload, checksum)
+        headers |= await _first_bytes(request, intake, upload, checksum, caller)
     else:
         headers |= _headers(*await steps.standing(intake, upload))
     return JSONResponse(shown.model_dump(mode="json"), 201, headers)
@@ -124,6 +126,7 @@ async def get_offset(upload: UploadDep, intake: IntakeDep) -> Response:
 async def append(
     request: Request,
     upload: UploadDep,
+    caller: CallerDep,
     intake: IntakeDep,
     upload_offset: Annotated[int, Header(ge=0, le=_MOST)],
     upload_length: Count = None,
@@ -148,7 +151,7 @@ async def append(
                 await run_in_threadpool(_set_length, intake, upload.id, upload_length, part.size)
             upload.length = upload_length
         await _renew(intake, upload)
-        await steps.receive(intake, request, part, length=upload.length, checksum=checksum)
+        await steps.receive(intake, request, part, length=upload.length, checksum=checksum, caller=caller)
         if part.size == upload.length:
             upload = await steps.finish(intake, upload, part)
         await _renew(intake, upload)
@@ -170,13 +173,15 @@ async def terminate(upload: UploadDep, caller: CallerDep, intake: IntakeDep) -> 
     return Response(status_code=204)
 
 
-async def _first_bytes(request: Request, intake: Intake, upload: Upload, checksum: Checksum | None) -> dict[str, str]:
+async def _first_bytes(
+    request: Request, intake: Intake, upload: Upload, checksum: Checksum | None, caller: Caller
+) -> dict[str, str]:
     lift(request)
     async with steps.hold(intake, upload) as part:
         if part.size == 0:  # else the request is a repeated one, and its bytes came before
             try:
-                await steps.receive(intake, request, part, length=upload.length, checksum=checksum)
-            except protocol.Silence:
+                await steps.receive(intake, request, part, length=upload.length, checksum=checksum, caller=caller)
+            except (Silence, Unauthorized):
                 raise
             except ServiceError as error:
                 # The client does not know the upload's address yet.
@@ -231,7 +236,7 @@ def _create(intake: Intake, caller: Caller, described: Described, length: int | 
         service.check_size(intake.settings, length)
         steps.check_room(intake, length)
     try:
-        with intake.database.session() as session:
+        with sessions.writing_as(intake.database, caller) as session:
             once = Once(session, caller.lab_id, key, f"POST uploads {length} {described.header}")
             answer = once(make, status=201)
     except Exception:

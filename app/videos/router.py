@@ -45,6 +45,7 @@ from app.idempotency import IdempotencyKey, Once
 from app.keys.service import Caller, Role
 from app.labs import quotas
 from app.pagination import Page, PageDep
+from app.sessions import service as sessions
 from app.settings import Settings
 from app.storage import Storage, Stored
 from app.tables import Video
@@ -90,7 +91,10 @@ _IMAGES: dict[int | str, dict[str, Any]] = {
     status_code=201,
     response_model=VideoOut,
     dependencies=[require(Role.ANNOTATOR)],
-    responses={200: {"model": VideoOut, "description": "The project has this video"}, **problem_responses(413, 507)},
+    responses={
+        200: {"model": VideoOut, "description": "The project has this video"},
+        **problem_responses(408, 413, 507),
+    },
     openapi_extra=_BYTES,
 )
 async def upload_video(
@@ -101,6 +105,7 @@ async def upload_video(
     storage: StorageDep,
     database: DatabaseDep,
     turns: TurnsDep,
+    glancing: GlancingDep,
     filename: Annotated[str, Query(min_length=1, max_length=255)] = "video",
     content_digest: Annotated[str | None, Header(max_length=1000)] = None,
     content_length: Annotated[int | None, Header(ge=0, include_in_schema=False)] = None,
@@ -113,8 +118,14 @@ async def upload_video(
     if content_length is not None and content_length > settings.max_upload_bytes:
         raise TooLarge(f"a video may have {settings.max_upload_bytes} bytes")
     await run_in_threadpool(_check_room, database, settings, caller, content_length or 0)
+
+    def still(session: Session) -> None:
+        sessions.confirm(session, caller)
+
+    confirm = partial(glancing, still)
     with storage.receive() as incoming:
-        await upload.take_in(request.stream(), incoming, limit=settings.max_upload_bytes, digest=digest)
+        body = upload.watched(request.stream(), settings.upload_silence_seconds, confirm)
+        await upload.take_in(body, incoming, limit=settings.max_upload_bytes, digest=digest)
         fault, _ = await asyncio.gather(
             run_sync(probe, incoming.path, settings.limits, settings.ingest_memory_bytes, limiter=turns.slow),
             run_sync(incoming.sync, limiter=turns.slow),
@@ -161,7 +172,7 @@ def _add(
         return service.show(session, video)
 
     try:
-        with database.session() as session:
+        with sessions.writing_as(database, caller) as session:
             once = Once(session, caller.lab_id, key, f"POST videos of {project_id} {filename} {stored.sha256}")
             answer = once(make, status=201)
     except Exception:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-from app.errors import TooLarge, invalid
+from app.errors import ServiceError, TooLarge, invalid
 from app.storage import Incoming
 
+#: A key that was revoked brings bytes no longer than this.
+CONFIRM_SECONDS = 2.0
+
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]+={0,2}):")
+
+
+class Silence(ServiceError):
+    """No bytes came for too long."""
+
+    status, title = 408, "Request timeout"
 
 
 def promised_digest(content_digest: str | None) -> bytes | None:
@@ -29,6 +40,34 @@ def promised_digest(content_digest: str | None) -> bytes | None:
     if len(digest) != 32:
         raise invalid("/content-digest", "expected sha-256=:<base64 of 32 bytes>:", "header")
     return digest
+
+
+async def watched(
+    body: AsyncIterator[bytes], silence: float, confirm: Callable[[], Awaitable[object]]
+) -> AsyncIterator[bytes]:
+    """A body that ends where nothing comes for too long, or where its sender may not send it any more.
+
+    Args:
+        body: The pieces.
+        silence: Seconds to wait for a piece.
+        confirm: Asks whether the sender still may; every few seconds, and after the last piece.
+
+    Raises:
+        Silence: Nothing came for too long.
+    """
+    pieces, asked = aiter(body), time.monotonic()
+    while True:
+        try:
+            async with asyncio.timeout(silence):
+                piece = await anext(pieces, None)
+        except TimeoutError as error:
+            raise Silence(f"no bytes came for {silence:g} s") from error
+        if piece is None or time.monotonic() - asked > CONFIRM_SECONDS:
+            await confirm()
+            asked = time.monotonic()
+        if piece is None:
+            return
+        yield piece
 
 
 async def take_in(body: AsyncIterator[bytes], incoming: Incoming, *, limit: int, digest: bytes | None) -> None:
