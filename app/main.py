@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -124,6 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.readiness = Readiness(database, storage, bell)
     app.state.registry = registry
     app.state.metrics = metrics
+    app.state.streams = Counter()
     app.state.scrapes = CapacityLimiter(1)
     app.add_middleware(BodyLimit, max_bytes=settings.max_json_bytes)
     app.add_middleware(TusManners, path=f"{PREFIX}/uploads")

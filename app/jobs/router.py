@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
+from itertools import count
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
@@ -14,10 +16,12 @@ from sqlalchemy import select
 from app.audit import service as audit
 from app.database import Database
 from app.dependencies import MAX_ID, CallerDep, DatabaseDep, JobDep, SessionDep, require
+from app.errors import Busy, TooMany, Unauthorized
 from app.jobs import ledger, states
 from app.jobs.schemas import JobOut, State
-from app.keys.service import Role
+from app.keys.service import Caller, Role
 from app.pagination import Page, PageDep
+from app.sessions import service as sessions
 from app.settings import QUEUES
 from app.tables import Job, Project, Video
 from app.trash import visible
@@ -25,6 +29,33 @@ from app.trash import visible
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 _EVENT_SECONDS = 0.25
+
+#: Streams of one key, and of all callers of a process, that are open at a time.
+MAX_STREAMS_OF_KEY, MAX_STREAMS = 20, 200
+
+# The more there are, the more seldom each looks: a process is to look no more than a hundred times a second.
+_LOOKS_A_SECOND = 100
+# Looks after which a stream asks whether its caller may still listen.
+_CONFIRMED = 4
+_RETRY_SECONDS = 5
+
+
+async def _stream(request: Request, caller: CallerDep) -> AsyncIterator[Counter[int | None]]:
+    open_: Counter[int | None] = request.app.state.streams
+    if open_[caller.key_id] >= MAX_STREAMS_OF_KEY:
+        sentence = f"this key follows {MAX_STREAMS_OF_KEY} jobs, and may not follow more at a time"
+        raise TooMany(sentence, retry_after=_RETRY_SECONDS)
+    if open_.total() >= MAX_STREAMS:
+        raise Busy(f"{MAX_STREAMS} event streams are open, and this process keeps no more")
+    open_[caller.key_id] += 1
+    try:
+        yield open_
+    finally:
+        open_[caller.key_id] -= 1
+
+
+#: Held until the stream ends.
+StreamDep = Annotated[Counter[int | None], Depends(_stream)]
 
 
 @router.get("")
@@ -56,24 +87,28 @@ async def follow_job(
     job: JobDep,
     request: Request,
     database: DatabaseDep,
+    caller: CallerDep,
+    streams: StreamDep,
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """The job as it changes, until it ends or what it is about is deleted.
+    """The job as it changes, until it ends, what it is about is deleted, or the caller's key or session ends.
 
     An event's id is the job's version; ``Last-Event-ID`` resumes after it.
     """
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else -1
-    while not await request.is_disconnected():
-        found = await run_in_threadpool(_look, database, job.id)
+    for look in count():
+        if await request.is_disconnected():
+            return
+        confirmed = caller if look % _CONFIRMED == 0 else None
+        found = await run_in_threadpool(_look, database, job.id, seen, confirmed)
         if found is None:
             return
-        version, shown = found
-        if version > seen:
-            seen = version
-            yield ServerSentEvent(data=shown, event="job", id=str(version))
-        if shown.state in states.FINISHED:
+        seen, state, shown = found
+        if shown is not None:
+            yield ServerSentEvent(data=shown, event="job", id=str(seen))
+        if state in states.FINISHED:
             return
-        await asyncio.sleep(_EVENT_SECONDS)
+        await asyncio.sleep(max(_EVENT_SECONDS, streams.total() / _LOOKS_A_SECOND))
 
 
 @router.post("/{job_id}/cancel", dependencies=[require(Role.ANNOTATOR)])
@@ -88,7 +123,18 @@ def cancel_job(job: JobDep, session: SessionDep, caller: CallerDep) -> JobOut:
     return JobOut.model_validate(job)
 
 
-def _look(database: Database, job_id: int) -> tuple[int, JobOut] | None:
+def _look(database: Database, job_id: int, seen: int, caller: Caller | None) -> tuple[int, str, JobOut | None] | None:
+    """A job's version and state, and the job where it changed; None where there is nothing to tell any more."""
     with database.session(readonly=True) as session:
-        job = session.scalar(select(Job).where(Job.id == job_id, visible.JOB))
-        return (job.version, JobOut.model_validate(job)) if job is not None else None
+        if caller is not None:
+            try:
+                sessions.confirm(session, caller)
+            except Unauthorized:
+                return None
+        row = session.execute(select(Job.version, Job.state).where(Job.id == job_id, visible.JOB)).first()
+        if row is None:
+            return None
+        if row.version <= seen:
+            return seen, row.state, None
+        job = session.get_one(Job, job_id)
+        return job.version, job.state, JobOut.model_validate(job)

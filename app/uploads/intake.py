@@ -249,6 +249,9 @@ def _again(intake: Intake, upload: Upload) -> Upload:
 
 
 def _end(intake: Intake, upload: Upload, state: str, reason: str, caller: Caller | None = None) -> None:
+    # First, so that there is room for the row where the disk is full of these very bytes. What a failure leaves is an
+    # upload that begins anew, or that the next sweep ends.
+    intake.parts.empty(upload.id)
     with intake.database.session() as session:
         service.end(session, upload.id, state, reason, caller)
     intake.parts.remove(upload.id)

@@ -157,6 +157,11 @@ class Parts:
                     self._remember(upload_id, part)
                 fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
+    def empty(self, upload_id: str) -> None:
+        """Drop the bytes of a part, where there is one, and leave it there."""
+        with suppress(FileNotFoundError):
+            os.truncate(self._path(upload_id), 0)
+
     def remove(self, upload_id: str) -> None:
         """Remove a part, where there is one."""
         for path in (self._path(upload_id), self._path(upload_id).with_suffix(".aside")):

@@ -243,3 +243,14 @@ def test_what_a_full_disk_still_took_is_counted(small_disk):
         kept = incoming.path.read_bytes()
         assert 0 < len(kept) == incoming.size < len(data)
         assert incoming.digest() == hashlib.sha256(kept).digest()
+
+
+def test_an_upload_that_filled_the_disk_can_be_ended(cramped, small_disk):
+    data = noise(15)
+    begun = tus(cramped, "POST", "/api/v1/uploads", Upload_Length=2 * len(data), Upload_Metadata="project_id MQ==")
+    url, kind = begun.headers["location"], "application/offset+octet-stream"
+    assert tus(cramped, "PATCH", url, data, Upload_Offset=0, Content_Type=kind).status_code == 204
+    shrink_log(cramped)
+    with full(small_disk):
+        assert tus(cramped, "DELETE", url).status_code == 204
+        assert cramped.http.post("/videos/1/tracks", json={"name": "room again"}).status_code == 201

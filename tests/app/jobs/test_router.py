@@ -11,6 +11,8 @@ import pytest
 
 from app.database import connect
 from app.jobs import ledger
+from app.jobs.router import MAX_STREAMS_OF_KEY
+from app.keys.service import Role
 from app.settings import Settings
 
 
@@ -98,7 +100,9 @@ def test_open_streams_hold_nothing_that_others_need(house, running):
         ExitStack() as open_streams,
     ):
         url = f"/jobs/{held.job_id}/events"
-        streams = [events(open_streams.enter_context(client.stream("GET", url))) for _ in range(60)]
+        readers = [open_streams.enter_context(house.client(Role.READER)) for _ in range(3)]
+        asked = [reader.stream("GET", url) for reader in readers for _ in range(MAX_STREAMS_OF_KEY)]
+        streams = [events(open_streams.enter_context(one)) for one in asked]
         assert {next(stream)[1]["state"] for stream in streams} == {"running"}
         for number in range(5):
             assert client.post(f"{house.url}/tracks", json={"name": f"n{number}"}).status_code == 201
