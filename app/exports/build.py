@@ -140,7 +140,8 @@ class _Snapshot:
                     continue
                 if self.spec.images and frames[-1:] != [int(track.poses.frames[row])]:
                     frames.append(int(track.poses.frames[row]))
-                yield _instance(track, row, visibility)
+                absent = track.poses.absent[row] & ("human" in self.spec.include)
+                yield _instance(track, row, visibility, absent)
             self.done += stop - start
             self.report(self.done, self.total)
             start = stop
@@ -171,7 +172,7 @@ class _Snapshot:
         return end, [track.pick(self.whole.points) for track in tracks]
 
 
-def _instance(track: Layered, row: int, visibility: np.ndarray) -> Instance:
+def _instance(track: Layered, row: int, visibility: np.ndarray, absent: np.ndarray) -> Instance:
     poses, human = track.poses, track.human[row]
     made = (visibility > 0) & ~human
     by_hand = not made.any()
@@ -188,6 +189,7 @@ def _instance(track: Layered, row: int, visibility: np.ndarray) -> Instance:
         run_id=None if by_hand else int(track.runs[row]) or None,
         point_sources=tuple("human" if label else "pseudo" for label in human) if mixed else None,
         stale_points=stale or None,
+        absent=tuple(np.flatnonzero(absent).tolist()),
     )
 
 

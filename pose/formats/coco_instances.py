@@ -29,6 +29,7 @@ class Instance:
         run_id: The propagation it comes from.
         point_sources: ``K`` sources, only where they differ.
         stale_points: The known points, from 0, that were computed from labels which do not stand any more, if any.
+        absent: The points, from 0, of which a person said that they are absent; all of them where the subject is.
     """
 
     frame_index: int
@@ -41,6 +42,7 @@ class Instance:
     run_id: int | None = None
     point_sources: tuple[Source, ...] | None = None
     stale_points: tuple[int, ...] | None = None
+    absent: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,9 @@ def _labelled(labels: Track | None, frame: int, count: int) -> np.ndarray:
 def _instance(track: Track, row: int, track_id: int, human: np.ndarray, run_id: int | None) -> Instance:
     known = track.visibility[row] > 0
     machine = known & ~human
+    absent = tuple(np.flatnonzero(track.absent[row]).tolist())
     if not machine.any():
-        return Instance(int(track.frames[row]), track_id, track.xy[row], track.visibility[row], "human")
+        return Instance(int(track.frames[row]), track_id, track.xy[row], track.visibility[row], "human", absent=absent)
     return Instance(
         frame_index=int(track.frames[row]),
         track_id=track_id,
@@ -116,4 +119,5 @@ def _instance(track: Track, row: int, track_id: int, human: np.ndarray, run_id: 
         radius90=track.radius90[row],
         run_id=run_id,
         point_sources=tuple("human" if label else "pseudo" for label in human) if human.any() else None,
+        absent=absent,
     )

@@ -133,7 +133,7 @@ def read_coco(
     _tell_of_shares(found, warnings)
     _rescale(found, scales)
     _tell_of_outside(found, categories, document, size, warnings)
-    labels = tracks_of(found, found.known & ~found.machine, frame_of, identities.tracks)
+    labels = tracks_of(found, found.known & ~found.machine, frame_of, identities.tracks, found.absent)
     absent = absences_of(
         document.images, frames.indices, identities, labels, categories.skeleton.size, faults, most_points=most_points
     )

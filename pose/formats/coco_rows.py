@@ -40,6 +40,7 @@ class _Annotation(msgspec.Struct, gc=False):
     keypoint_scores: Any = None
     keypoint_radius90: Any = None
     keypoint_sources: Any = None
+    absent: Any = None
     track_id: Any = None
     object_id: Any = None
     instance_id: Any = None
@@ -60,6 +61,7 @@ class Instances:
         scores: ``(N, K)``; 1 where a person made the point.
         radius90: ``(N, K)``; 0 where a person made the point.
         machine: ``(N, K)`` bool: known points that a machine made.
+        absent: ``(N, K)`` bool: points that are said to be absent; they are not known.
         identities: What each says of whose pose it is, by field.
     """
 
@@ -70,6 +72,7 @@ class Instances:
     scores: np.ndarray
     radius90: np.ndarray
     machine: np.ndarray
+    absent: np.ndarray
     identities: dict[str, list[Identity]]
 
     def __len__(self) -> int:
@@ -141,7 +144,7 @@ def read_instances(
     count = posed.skeleton.size
     image_at = {image.id: index for index, image in enumerate(document.images)}
     # Flat, and growing with the file: a few bytes of it must not ask for much memory.
-    keypoints, scores, radius90, machine = array("d"), array("d"), array("d"), array("B")
+    keypoints, scores, radius90, machine, absent = array("d"), array("d"), array("d"), array("B"), array("B")
     positions, image_of, category_of = array("q"), array("q"), array("q")
     identities: dict[str, list[Identity]] = {}
     ids: set[int] = set()
@@ -179,7 +182,7 @@ def read_instances(
             skipped.add("unlabelled", pointer)
             continue
         origin = origin_of(row, size, pointer, score_faults)
-        if machine_poses == "skip" and origin.kind is not None and not _by_person(flat, origin):
+        if machine_poses == "skip" and origin.kind is not None and not _by_person(flat, origin) and not row.absent:
             skipped.add(origin.kind, pointer)
             continue
         if most_points is not None and len(machine) + count > most_points:
@@ -191,6 +194,7 @@ def read_instances(
             (scores, origin.scores, 1),
             (radius90, origin.radius90, 1),
             (machine, origin.machine, 1),
+            (absent, _absent(row.absent, flat, pointer, faults), 1),
         )
         for target, values, each in parts:
             target.extend(values if columns is None else _ordered(values, columns, each))
@@ -207,6 +211,7 @@ def read_instances(
         scores=np.array(scores).reshape(-1, count),
         radius90=np.array(radius90).reshape(-1, count),
         machine=np.array(machine, dtype=bool).reshape(-1, count),
+        absent=np.array(absent, dtype=bool).reshape(-1, count),
         identities={name: values + [None] * (len(positions) - len(values)) for name, values in identities.items()},
     )
     _check_points(found, posed, faults)
@@ -218,6 +223,27 @@ def read_instances(
         radius90=np.where(known, found.radius90, 0),
         machine=found.machine & known,
     )
+
+
+def _absent(said: Any, flat: Sequence[float], pointer: str, faults: Faults) -> list[bool]:
+    """Which keypoints an annotation says are absent, one entry each."""
+    absent = [False] * (len(flat) // 3)
+    if said is None:
+        return absent
+    if not isinstance(said, list):
+        faults.add(f"{pointer}/absent", "expected a list of keypoints, counted from 0")
+        return absent
+    for place, name in enumerate(said):
+        k = whole(name)
+        if k is None or not 0 <= k < len(absent):
+            faults.add(
+                f"{pointer}/absent/{place}", f"there is no such keypoint; they count from 0 to {len(absent) - 1}"
+            )
+        elif flat[3 * k + 2]:
+            faults.add(f"{pointer}/absent/{place}", f"keypoint {k} is absent, and has a place")
+        else:
+            absent[k] = True
+    return absent
 
 
 def check_scores(found: Instances, posed: Posed, faults: Faults) -> None:
@@ -232,7 +258,9 @@ def check_scores(found: Instances, posed: Posed, faults: Faults) -> None:
         faults.add(pointer_to(found, posed, row, k, "keypoint_radius90", 1), sentence)
 
 
-def tracks_of(found: Instances, points: np.ndarray, frames: np.ndarray, tracks: np.ndarray) -> dict[int, Track]:
+def tracks_of(
+    found: Instances, points: np.ndarray, frames: np.ndarray, tracks: np.ndarray, absent: np.ndarray | None = None
+) -> dict[int, Track]:
     """Some points of instances, of one video, as tracks by id.
 
     Args:
@@ -240,8 +268,10 @@ def tracks_of(found: Instances, points: np.ndarray, frames: np.ndarray, tracks: 
         points: ``(N, K)`` bool: those that are taken; instances without any are left out.
         frames: ``(N,)`` their frames.
         tracks: ``(N,)`` their track ids.
+        absent: ``(N, K)`` bool: points that are absent; None for none.
     """
-    chosen = np.flatnonzero(points.any(axis=1))
+    absent = np.zeros_like(points) if absent is None else absent
+    chosen = np.flatnonzero((points | absent).any(axis=1))
     chosen = chosen[np.lexsort((frames[chosen], tracks[chosen]))]
     frames, tracks, points = frames[chosen], tracks[chosen], points[chosen]
     poses: dict[str, np.ndarray] = {
@@ -249,6 +279,7 @@ def tracks_of(found: Instances, points: np.ndarray, frames: np.ndarray, tracks: 
         "visibility": np.where(points, found.keypoints[chosen, :, 2], 0).astype(np.uint8),
         "score": np.where(points, found.scores[chosen], 0).astype(np.float32),
         "radius90": np.where(points, found.radius90[chosen], 0).astype(np.float32),
+        "absent": absent[chosen],
     }
     ids, starts = np.unique(tracks, return_index=True)
     by_id = {}

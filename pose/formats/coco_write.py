@@ -64,6 +64,7 @@ class _Annotation(msgspec.Struct, omit_defaults=True, gc=False):
     keypoint_radius90: list[float] | None = None
     keypoint_sources: list[str | None] | None = None
     run_id: int | None = None
+    absent: list[int] | None = None
     stale_keypoints: list[int] | None = None
 
 
@@ -87,7 +88,7 @@ def write_coco(
         stream: Where the file goes; the caller discards it when this raises.
         skeleton: The keypoints, category 1.
         videos: Each video with its instances, ascending by frame, then track. Instances without a known point are
-            left out.
+            left out; of a subject that is absent its frame says so (``absent_tracks``), and is an image.
         info: The file's ``info``, to which ``RULES`` is added.
         every_frame: Also list the frames without instances; otherwise only frames with one are images.
         supercategory: The category's; the skeleton's name where empty.
@@ -100,28 +101,31 @@ def write_coco(
     stream.write(b',\n"categories":[' + _json(write_skeleton(skeleton, supercategory)))
     stream.write(b'],\n"annotations":[\n')
     encoder = msgspec.json.Encoder()
-    listed: list[tuple[VideoInfo, array[int] | range]] = []
+    listed: list[tuple[VideoInfo, array[int] | range, dict[int, list[int]]]] = []
     images = annotations = left_out = 0
     for video, poses in videos:
-        if any(video.id == other.id or video.slug == other.slug for other, _ in listed):
+        if any(video.id == other.id or video.slug == other.slug for other, *_ in listed):
             raise ValueError(f"video {video.id} ({video.slug!r}) shares its id or slug with another")
-        frames = array("q")
+        frames, absent = array("q"), dict[int, list[int]]()
         for batch in _batches(video, poses, skeleton.size):
             left_out += batch.left_out
-            fresh = np.diff(batch.frames, prepend=frames[-1] if frames else -1) > 0
-            place = batch.frames + 1 if every_frame else len(frames) + np.cumsum(fresh)
-            frames.extend(batch.frames[fresh].tolist())
-            rows = list(batch.rows(annotations + 1, images + place))
+            for frame, track in batch.absent:
+                absent.setdefault(frame, []).append(track)
+            shown = np.union1d(batch.frames, np.array([frame for frame, _ in batch.absent], dtype=np.int64))
+            shown = shown[shown > (frames[-1] if frames else -1)]
+            frames.extend(shown.tolist())
+            place = batch.frames if every_frame else np.searchsorted(np.asarray(frames), batch.frames)
+            rows = list(batch.rows(annotations + 1, images + place + 1))
             lines = encoder.encode_lines(rows)
             stream.write((b",\n" if annotations and rows else b"") + lines[:-1].replace(b"\n", b",\n"))
             annotations += len(rows)
-        listed.append((video, range(video.num_frames) if every_frame else frames))
+        listed.append((video, range(video.num_frames) if every_frame else frames, absent))
         images += len(listed[-1][1])
     stream.write(b'\n],\n"images":[\n')
     first = 1
-    for video, shown in listed:
-        _write_images(stream, video, shown, first)
-        first += len(shown)
+    for video, listing, absent in listed:
+        _write_images(stream, video, listing, first, absent)
+        first += len(listing)
     stream.write(b"\n]}\n")
     return Written(len(listed), images, annotations, left_out)
 
@@ -132,6 +136,7 @@ class _Batch:
 
     instances: list[Instance]
     left_out: int
+    absent: list[tuple[int, int]]  # frame and track of subjects that are absent
     frames: np.ndarray  # (N,)
     xy: np.ndarray  # (N, K, 2)
     visibility: np.ndarray  # (N, K)
@@ -171,6 +176,7 @@ class _Batch:
                 keypoint_radius90=None if instance.radius90 is None else radius90,
                 keypoint_sources=sources and [s if t else None for s, t in zip(sources, there, strict=True)],
                 run_id=instance.run_id,
+                absent=list(instance.absent) or None,
                 stale_keypoints=None if instance.stale_points is None else [*instance.stale_points],
             )
 
@@ -229,13 +235,15 @@ def _batch(video: VideoInfo, batch: list[Instance]) -> _Batch:
             raise ValueError(f"{_named(video, batch[np.argwhere(~right)[0][0]])}: {label}")
 
     kept: np.ndarray = np.any(known, axis=1)
+    gone = np.array([len(instance.absent) == known.shape[1] for instance in batch])
     known, visibility = known[kept], visibility[kept]
     # Adding zero turns -0.0 into 0.0.
     xy = np.where(known[..., None], np.round(xy[kept], 2) + 0.0, 0.0)
     box = boxes.around(xy, visibility, relative=PADDING, minimum=MIN_PADDING)
     return _Batch(
         instances=[instance for instance, keep in zip(batch, kept, strict=True) if keep],
-        left_out=int(np.count_nonzero(~kept)),
+        left_out=int(np.count_nonzero(~kept & ~gone)),
+        absent=[(batch[row].frame_index, batch[row].track_id) for row in np.flatnonzero(gone)],
         frames=np.array([instance.frame_index for instance in batch], dtype=np.int64)[kept],
         xy=xy,
         visibility=visibility.astype(np.uint8),
@@ -250,14 +258,19 @@ def _rounded(box: np.ndarray) -> np.ndarray:
     return np.round(np.concatenate([low, high - low], axis=-1), 2)
 
 
-def _write_images(stream: BinaryIO, video: VideoInfo, frames: Iterable[int], first: int) -> None:
+def _write_images(
+    stream: BinaryIO, video: VideoInfo, frames: Iterable[int], first: int, absent: Mapping[int, list[int]]
+) -> None:
     folder = _json(video.slug)[:-1].decode()
     tail = f'"width":{video.width},"height":{video.height},"video_id":{video.id},"frame_index":'
     for image_id, frame in enumerate(frames, start=first):
         comma = ",\n" if image_id > 1 else ""
         when = "" if video.times is None else f',"time":{round(float(video.times[frame]), _SECOND_DECIMALS)!r}'
         mark = ',"damaged":true' if video.damaged and inside(video.damaged, np.array([frame]))[0] else ""
-        image = f'{comma}{{"id":{image_id},"file_name":{folder}/frame_{frame:06d}.jpg",{tail}{frame}{when}{mark}}}'
+        gone = f',"absent_tracks":{absent[frame]}'.replace(" ", "") if frame in absent else ""
+        image = (
+            f'{comma}{{"id":{image_id},"file_name":{folder}/frame_{frame:06d}.jpg",{tail}{frame}{when}{mark}{gone}}}'
+        )
         stream.write(image.encode())
 
 
