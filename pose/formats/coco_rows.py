@@ -115,7 +115,7 @@ class Instances:
         return left.select(np.flatnonzero((keypoints[..., 2] > 0).any(axis=1)))
 
 
-_ARRAYS = ("positions", "images", "categories", "keypoints", "scores", "radius90", "machine")
+_ARRAYS = ("positions", "images", "categories", "keypoints", "scores", "radius90", "machine", "absent")
 
 
 def read_instances(
