@@ -1,0 +1,63 @@
+/** Calls of the API: types from its schema, problems as exceptions, one place that learns of a session that ended. */
+import createClient, { type Middleware } from 'openapi-fetch';
+import { Problem, problemOf } from './problem';
+import type { paths } from './schema';
+
+export const BASE = '/api/v1';
+
+export const api = createClient<paths>({ baseUrl: '/' });
+
+type Listener = () => void;
+const listeners = new Set<Listener>();
+
+/** Be told when the service no longer knows this browser. */
+export function onSignedOut(listener: Listener): void {
+  listeners.add(listener);
+}
+
+const watching: Middleware = {
+  onResponse({ response, request }) {
+    if (response.status === 401 && !request.headers.has('Authorization')) for (const tell of listeners) tell();
+  },
+  onError() {
+    return new Problem(0, 'the service cannot be reached');
+  },
+};
+api.use(watching);
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/**
+ * What a call gave.
+ *
+ * @throws Problem - It gave none.
+ */
+export async function given<T>(call: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await call;
+  if (!response.ok) throw problemOf(response.status, error);
+  return data as T;
+}
+
+/** All rows of a list, page after page. */
+export async function all<T>(
+  page: (cursor: string | undefined) => Promise<Answer<{ items: T[]; next_cursor: string | null }>>,
+): Promise<T[]> {
+  const rows: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const { items, next_cursor } = await given(page(cursor));
+    rows.push(...items);
+    cursor = next_cursor ?? undefined;
+  } while (cursor !== undefined);
+  return rows;
+}
+
+/** A key under which a repeated POST answers the same. */
+export function once(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

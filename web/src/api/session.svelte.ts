@@ -1,0 +1,55 @@
+/** Who this browser is signed in as. */
+import { api, given, onSignedOut } from './client';
+import { Problem } from './problem';
+import type { Me } from './types';
+
+type State = 'asking' | 'in' | 'out' | 'unreachable';
+
+class Session {
+  state = $state<State>('asking');
+  me = $state<Me | null>(null);
+
+  constructor() {
+    onSignedOut(() => {
+      if (this.state === 'in') this.state = 'out';
+    });
+  }
+
+  /** Find out at the start; a one-time token in the fragment is taken out of the address and used up. */
+  async begin(): Promise<void> {
+    const token = /^#token=([\w-]+)$/.exec(location.hash)?.[1];
+    if (token) {
+      history.replaceState(null, '', location.pathname);
+      try {
+        await this.signIn(token);
+        return;
+      } catch {
+        // It was used before, perhaps by this browser: its session may stand.
+      }
+    }
+    await this.look();
+  }
+
+  async look(): Promise<void> {
+    try {
+      this.me = await given(api.GET('/api/v1/me'));
+      this.state = 'in';
+    } catch (error) {
+      this.state = error instanceof Problem && error.status === 401 ? 'out' : 'unreachable';
+    }
+  }
+
+  /** Trade a key or a one-time token for a cookie that no script can read. */
+  async signIn(secret: string): Promise<void> {
+    await given(api.POST('/api/v1/session', { headers: { Authorization: `Bearer ${secret.trim()}` } }));
+    await this.look();
+  }
+
+  async signOut(): Promise<void> {
+    await given(api.DELETE('/api/v1/session'));
+    this.me = null;
+    this.state = 'out';
+  }
+}
+
+export const session = new Session();

@@ -1,0 +1,86 @@
+/** What each key does while labelling. */
+import type { Act } from '../keys/acts';
+import { emptyPose } from '../labels/pose';
+import { middle, neighbour } from '../timeline/layout';
+import type { Desk } from './desk.svelte';
+
+export interface Around {
+  look(what: 'fit' | 'fit_subject' | 'zoom_in' | 'zoom_out'): void;
+  show(what: 'help' | 'go_to'): void;
+  propagate(): void;
+}
+
+const STEPS: Partial<Record<Act, number>> = {
+  next: 1,
+  previous: -1,
+  forward: 10,
+  backward: -10,
+  far_forward: 100,
+  far_backward: -100,
+};
+
+/** Do an act; says whether something came of it. */
+export function perform(act: Act, desk: Desk, around: Around): boolean {
+  const by = STEPS[act];
+  if (by !== undefined) return desk.step(by);
+  const doing = acts(desk, around)[act];
+  doing?.();
+  return doing !== undefined;
+}
+
+function toKeyframe(desk: Desk, direction: 1 | -1): void {
+  const of = desk.track === null ? [] : desk.labels.keyframes(desk.track);
+  const frame = neighbour(of, desk.frame, direction);
+  if (frame !== null) desk.go(frame);
+}
+
+function nextKeypoint(desk: Desk, by: number): void {
+  const count = desk.names.length;
+  const from = desk.placing?.at ?? desk.keypoint ?? (by > 0 ? -1 : 0);
+  desk.keypoint = (from + by + count) % count;
+  if (desk.placing) desk.placing = { ...desk.placing, at: desk.keypoint };
+}
+
+function nextSubject(desk: Desk): void {
+  const at = desk.tracks.findIndex((one) => one.id === desk.track);
+  desk.select(desk.tracks[(at + 1) % Math.max(1, desk.tracks.length)]?.id ?? null);
+}
+
+function acts(desk: Desk, around: Around): Partial<Record<Act, () => void>> {
+  return {
+    first: () => desk.go(0),
+    last: () => desk.go(desk.player.count - 1),
+    next_keyframe: () => toKeyframe(desk, 1),
+    previous_keyframe: () => toKeyframe(desk, -1),
+    middle: () => desk.go(middle(desk.track === null ? [] : desk.labels.keyframes(desk.track), desk.frame, desk.player.count)),
+    go_to: () => around.show('go_to'),
+    add_subject: () => void desk.trying(() => desk.addTrack()),
+    next_subject: () => nextSubject(desk),
+    place: () => (desk.placing ? desk.stopPlacing() : desk.track === null ? void desk.trying(() => desk.addTrack()) : desk.startPlacing()),
+    next_keypoint: () => nextKeypoint(desk, 1),
+    previous_keypoint: () => nextKeypoint(desk, -1),
+    skip: () => desk.skip(),
+    back: () => desk.back(),
+    absent: () => desk.absent(),
+    subject_absent: () => {
+      desk.stopPlacing();
+      desk.say(desk.pose().absent ? emptyPose(desk.names.length) : { ...emptyPose(desk.names.length), absent: true });
+    },
+    hidden: () => desk.toggleHidden(),
+    copy: () => desk.copy(),
+    accept: () => desk.accept(),
+    remove: () => desk.remove(),
+    remove_pose: () => desk.say(emptyPose(desk.names.length)),
+    undo: () => desk.undo(),
+    redo: () => desk.undo(true),
+    propagate: () => around.propagate(),
+    fit: () => around.look('fit'),
+    fit_subject: () => around.look('fit_subject'),
+    zoom_in: () => around.look('zoom_in'),
+    zoom_out: () => around.look('zoom_out'),
+    hide: () => (desk.posesHidden = !desk.posesHidden),
+    ghost: () => (desk.ghost = !desk.ghost),
+    help: () => around.show('help'),
+    escape: () => desk.stopPlacing(),
+  };
+}

@@ -1,0 +1,81 @@
+/** What a person says of one subject on one frame, and what a machine says; how the two are seen together. */
+import type { LabelOut } from '../api/types';
+
+export interface Point {
+  x: number;
+  y: number;
+  /** 2 visible, 1 hidden. */
+  v: 1 | 2;
+}
+
+/** Of a keypoint: where it is, that it is absent, or nothing. */
+export type Said = Point | 'absent' | null;
+
+export interface Pose {
+  /** The subject is not here. */
+  absent: boolean;
+  points: Said[];
+}
+
+export interface MachinePose {
+  points: (Point | null)[];
+  scores: number[];
+  radii: number[];
+  score: number;
+}
+
+export const emptyPose = (size: number): Pose => ({ absent: false, points: Array<Said>(size).fill(null) });
+
+export const isPoint = (said: Said | undefined): said is Point => typeof said === 'object' && said !== null;
+
+export const saysNothing = (pose: Pose): boolean => !pose.absent && pose.points.every((said) => said === null);
+
+export const sameSaid = (a: Said, b: Said): boolean =>
+  isPoint(a) && isPoint(b) ? a.x === b.x && a.y === b.y && a.v === b.v : a === b;
+
+export function humanPose(label: LabelOut): Pose {
+  const gone = Array.isArray(label.absent) ? new Set(label.absent) : new Set<number>();
+  const points = label.keypoints.map(([x, y, v], index): Said =>
+    gone.has(index) ? 'absent' : v > 0 ? { x, y, v: v === 1 ? 1 : 2 } : null,
+  );
+  return { absent: label.absent === true, points };
+}
+
+export function machinePose(label: LabelOut): MachinePose {
+  return {
+    points: label.keypoints.map(([x, y, v]) => (v > 0 ? { x, y, v: v === 1 ? 1 : 2 } : null)),
+    scores: label.keypoint_scores ?? [],
+    radii: label.keypoint_radius90 ?? [],
+    score: label.score ?? Math.min(1, ...(label.keypoint_scores ?? [1])),
+  };
+}
+
+/** One keypoint as it is drawn. */
+export interface Seen {
+  x: number;
+  y: number;
+  hidden: boolean;
+  human: boolean;
+  radius: number | null;
+  score: number | null;
+}
+
+/** A person's word counts before a machine's, keypoint by keypoint. */
+export function together(human: Pose | undefined, machine: MachinePose | undefined, size: number): (Seen | null)[] {
+  if (human?.absent) return Array<Seen | null>(size).fill(null);
+  return Array.from({ length: size }, (_, index): Seen | null => {
+    const said = human?.points[index] ?? null;
+    if (said === 'absent') return null;
+    if (said) return { x: said.x, y: said.y, hidden: said.v === 1, human: true, radius: null, score: null };
+    const guess = machine?.points[index];
+    if (!guess) return null;
+    return {
+      x: guess.x,
+      y: guess.y,
+      hidden: guess.v === 1,
+      human: false,
+      radius: machine?.radii[index] ?? null,
+      score: machine?.scores[index] ?? null,
+    };
+  });
+}

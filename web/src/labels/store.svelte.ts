@@ -1,0 +1,163 @@
+/** The labels of one video: what people say, what a machine says, what waits to be saved, and the way back. */
+import { applied, difference, place, type Edit } from './edits';
+import { MachinePoses } from './machine';
+import { emptyPose, humanPose, sameSaid, saysNothing, together, type Pose, type Seen } from './pose';
+import { SaveQueue } from './queue';
+import { labels } from './reading';
+import { write } from './saving';
+import * as storage from './storage';
+
+interface Change {
+  frame: number;
+  track: number;
+  before: Pose | undefined;
+  after: Pose;
+}
+
+const samePose = (a: Pose, b: Pose): boolean =>
+  a.absent === b.absent && a.points.every((said, index) => sameSaid(said, b.points[index] ?? null));
+
+export class LabelStore {
+  /** Counts changes: what draws looks at it. */
+  version = $state(0);
+  saving = $state.raw<{ state: SaveQueue['state']; pending: number; refusal: string | null }>({
+    state: 'saved',
+    pending: 0,
+    refusal: null,
+  });
+  leftBehind = $state.raw<Edit[]>([]);
+  readonly machine: MachinePoses;
+  queue: SaveQueue;
+  // Not reactive by itself: `version` tells of every change at once.
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity
+  private human = new Map<string, Pose>();
+  private done: Change[] = [];
+  private undone: Change[] = [];
+
+  constructor(
+    readonly video: number,
+    readonly count: number,
+    readonly size: number,
+  ) {
+    const fetch = async (start: number, stop: number) => (await labels(video, 'pseudo', start, stop)).labels;
+    this.machine = new MachinePoses(fetch, count, () => this.version++);
+    this.queue = this.newQueue(0);
+  }
+
+  /** Read what people said. Edits that wait count before it. */
+  async load(): Promise<void> {
+    const read = await labels(this.video, 'human', 0, this.count);
+    this.human.clear();
+    for (const label of read.labels) this.human.set(`${label.frame_index}:${label.track_id}`, humanPose(label));
+    for (const edit of this.queue.edits()) this.human.set(place(edit), applied(this.human.get(place(edit)), edit));
+    this.queue.revision = read.revision;
+    this.version++;
+  }
+
+  async open(): Promise<void> {
+    await this.load();
+    this.leftBehind = await storage.leftBehind(this.video);
+    void this.machine.survey();
+  }
+
+  pose(frame: number, track: number): Pose | undefined {
+    return this.human.get(`${frame}:${track}`);
+  }
+
+  seen(frame: number, track: number): (Seen | null)[] {
+    return together(this.pose(frame, track), this.machine.at(frame, track), this.size);
+  }
+
+  keyframes(track: number): number[] {
+    const frames: number[] = [];
+    for (const [key, pose] of this.human) {
+      const [frame, of] = key.split(':').map(Number);
+      if (of === track && frame !== undefined && !saysNothing(pose)) frames.push(frame);
+    }
+    return frames.sort((a, b) => a - b);
+  }
+
+  /** Say something of a subject on a frame; saved within a second. */
+  say(frame: number, track: number, after: Pose): void {
+    const before = this.pose(frame, track);
+    if (samePose(before ?? emptyPose(this.size), after)) return;
+    this.change({ frame, track, before, after });
+    this.done.push({ frame, track, before, after });
+    this.undone = [];
+  }
+
+  /** Take back the last change on the frame that is looked at; else gives the frame to look at first. */
+  undo(looking: number): number | null {
+    const last = this.done.at(-1);
+    if (!last) return null;
+    if (last.frame !== looking) return last.frame;
+    this.done.pop();
+    this.undone.push(last);
+    this.change({ ...last, before: last.after, after: last.before ?? emptyPose(this.size) });
+    return null;
+  }
+
+  redo(looking: number): number | null {
+    const last = this.undone.at(-1);
+    if (!last) return null;
+    if (last.frame !== looking) return last.frame;
+    this.undone.pop();
+    this.done.push(last);
+    this.change(last);
+    return null;
+  }
+
+  /** Tracks were changed on the service: what was done before cannot be undone one by one any more. */
+  async reload(): Promise<void> {
+    this.done = [];
+    this.undone = [];
+    await this.load();
+  }
+
+  async takeUp(): Promise<void> {
+    const edits = this.leftBehind;
+    this.leftBehind = [];
+    for (const edit of edits) {
+      this.human.set(place(edit), applied(this.human.get(place(edit)), edit));
+      this.queue.add(edit);
+    }
+    await storage.forgetLeftBehind(this.video);
+    this.version++;
+  }
+
+  async dropLeftBehind(): Promise<void> {
+    this.leftBehind = [];
+    await storage.forgetLeftBehind(this.video);
+  }
+
+  async resolve(whose: 'mine' | 'theirs'): Promise<void> {
+    await this.queue.resolve(whose);
+    await this.load();
+  }
+
+  async discardRefused(): Promise<void> {
+    await this.queue.discard();
+    await this.load();
+  }
+
+  close(): void {
+    this.queue.close();
+  }
+
+  private change({ frame, track, before, after }: Change): void {
+    const edit = difference(this.video, frame, track, before, after);
+    this.human.set(`${frame}:${track}`, after);
+    this.version++;
+    if (edit) this.queue.add(edit);
+  }
+
+  private newQueue(revision: number): SaveQueue {
+    const queue: SaveQueue = new SaveQueue(
+      revision,
+      (edits, known) => write(this.video, edits, known),
+      storage,
+      () => (this.saving = { state: queue.state, pending: queue.pending, refusal: queue.refusal }),
+    );
+    return queue;
+  }
+}

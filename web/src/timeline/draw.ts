@@ -1,0 +1,127 @@
+/** Drawing the timeline: a lane for each subject, keyframes as diamonds, a machine's poses by how sure it is. */
+import { confidence, subject, type TimelineColours } from '../theme/colours';
+import { worst, xOf, type Span } from './layout';
+
+export interface Lane {
+  track: number;
+  name: string;
+  keyframes: readonly number[];
+  scores: Float32Array | undefined;
+  selected: boolean;
+}
+
+export interface Picture {
+  span: Span;
+  count: number;
+  fps: number | null;
+  frame: number;
+  lanes: Lane[];
+  cuts: readonly number[];
+  damaged: readonly (readonly number[])[];
+}
+
+export const RULER = 20;
+export const LANE = 18;
+export const NAMES = 92;
+
+export const heightOf = (lanes: number): number => RULER + Math.max(1, lanes) * LANE + 6;
+
+export function draw(context: CanvasRenderingContext2D, width: number, height: number, picture: Picture, colours: TimelineColours): void {
+  context.fillStyle = colours.ground;
+  context.fillRect(0, 0, width, height);
+  const inner = width - NAMES;
+  context.save();
+  context.beginPath();
+  context.rect(NAMES, 0, inner, height);
+  context.clip();
+  context.translate(NAMES, 0);
+  ruler(context, inner, picture, colours);
+  picture.lanes.forEach((lane, row) => drawLane(context, inner, RULER + row * LANE, picture.span, lane, colours));
+  marks(context, inner, height, picture, colours);
+  context.restore();
+  names(context, picture.lanes, colours);
+}
+
+/** A round number of frames between two marks that leaves room for their numbers. */
+export function spacing(span: Span, width: number): number {
+  const least = (span.length / width) * 70;
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, least)));
+  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= least) ?? 10 * power;
+}
+
+function ruler(context: CanvasRenderingContext2D, width: number, { span, count }: Picture, colours: TimelineColours): void {
+  const step = Math.max(1, spacing(span, width));
+  context.font = '10.5px system-ui, sans-serif';
+  context.textBaseline = 'middle';
+  context.fillStyle = colours.text;
+  for (let frame = Math.ceil(span.start / step) * step; frame <= Math.min(count - 1, span.start + span.length); frame += step) {
+    const x = Math.round(xOf(span, width, frame + 0.5)) + 0.5;
+    context.fillRect(x - 0.5, RULER - 5, 1, 4);
+    context.fillText(String(frame), x + 4, RULER / 2 - 1);
+  }
+}
+
+function drawLane(context: CanvasRenderingContext2D, width: number, top: number, span: Span, lane: Lane, colours: TimelineColours): void {
+  context.fillStyle = colours.lane;
+  context.fillRect(0, top + 1, width, LANE - 2);
+  if (lane.scores) {
+    const columns = worst(lane.scores, span, width);
+    columns.forEach((score, x) => {
+      if (Number.isNaN(score)) return;
+      context.fillStyle = confidence(score);
+      context.fillRect(x, top + 5, 1, LANE - 10);
+    });
+  }
+  const colour = subject(lane.track);
+  const far = lane.selected ? 5.5 : 4.5;
+  for (const frame of lane.keyframes) {
+    const x = xOf(span, width, frame + 0.5);
+    if (x < -far || x > width + far) continue;
+    const y = top + LANE / 2;
+    context.beginPath();
+    context.moveTo(x, y - far);
+    context.lineTo(x + far, y);
+    context.lineTo(x, y + far);
+    context.lineTo(x - far, y);
+    context.closePath();
+    context.fillStyle = colour;
+    context.fill();
+    context.strokeStyle = colours.ground;
+    context.lineWidth = 1.4;
+    context.stroke();
+  }
+}
+
+function marks(context: CanvasRenderingContext2D, width: number, height: number, picture: Picture, colours: TimelineColours): void {
+  const { span, cuts, damaged, frame } = picture;
+  context.fillStyle = colours.damaged;
+  for (const [start, stop] of damaged) {
+    const x = xOf(span, width, start ?? 0);
+    context.fillRect(x, RULER - 3, Math.max(2, xOf(span, width, stop ?? 0) - x), 3);
+  }
+  context.fillStyle = colours.text;
+  for (const cut of cuts) if (cut > 0) context.fillRect(Math.round(xOf(span, width, cut)), RULER, 1, height - RULER);
+  const [from, to] = [xOf(span, width, frame), xOf(span, width, frame + 1)];
+  context.globalAlpha = 0.16;
+  context.fillStyle = colours.playhead;
+  context.fillRect(from, 0, Math.max(1, to - from), height);
+  context.globalAlpha = 1;
+  context.fillRect(Math.round((from + to) / 2) - 1, 0, 2, height);
+}
+
+function names(context: CanvasRenderingContext2D, lanes: Lane[], colours: TimelineColours): void {
+  context.font = '11.5px system-ui, sans-serif';
+  context.textBaseline = 'middle';
+  lanes.forEach((lane, row) => {
+    const y = RULER + row * LANE + LANE / 2;
+    context.fillStyle = subject(lane.track);
+    context.fillRect(8, y - 4, 4, 8);
+    context.fillStyle = lane.selected ? colours.playhead : colours.text;
+    context.save();
+    context.beginPath();
+    context.rect(18, y - LANE / 2, NAMES - 24, LANE);
+    context.clip();
+    context.fillText(lane.name, 18, y + 0.5);
+    context.restore();
+  });
+}
