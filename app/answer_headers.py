@@ -76,7 +76,7 @@ def page_policies(app: FastAPI, home: str) -> dict[str, str]:
 
     Args:
         app: The application, for its documentation pages.
-        home: Source of the front page.
+        home: Source of the status page.
     """
     assert app.openapi_url is not None
     swagger = get_swagger_ui_html(
@@ -88,8 +88,10 @@ def page_policies(app: FastAPI, home: str) -> dict[str, str]:
     script = _digests("script", bytes(swagger.body).decode())
     # Both documentation pages make their styles while they run, and ReDoc a worker out of a blob.
     docs = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+    status = f"default-src 'none'; style-src {_digests('style', home)}; {_PAGE}"
     return {
-        "/": f"default-src 'none'; style-src {_digests('style', home)}; {_PAGE}",
+        "/": status,
+        "/status": status,
         "/docs": f"{docs}; script-src 'self' {script}; {_PAGE}",
         "/redoc": f"{docs}; worker-src blob:; {_PAGE}",
     }

@@ -1,4 +1,4 @@
-"""The front page."""
+"""The status page, which is the front page where the page for annotators was not built."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ _PAGE = """<!doctype html>
 
 
 @router.get("/", response_class=HTMLResponse, include_in_schema=False)
+@router.get("/status", response_class=HTMLResponse, include_in_schema=False)
 async def home(readiness: ReadinessDep) -> HTMLResponse:
     """What this is, how it is, and where to go on."""
     health = await readiness.look()

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import anyio
 from anyio import CapacityLimiter, create_task_group
@@ -36,6 +37,7 @@ from app.labels.router import router as labels
 from app.labs.router import router as labs
 from app.metrics import ApiMetrics, StorageMetrics, new_registry, shared_by_processes
 from app.observed_storage import ObservedStorage
+from app.page import serving
 from app.projects.router import router as projects
 from app.rates import Rates
 from app.request_log import RequestLog
@@ -64,8 +66,12 @@ log = logging.getLogger(__name__)
 PREFIX = "/api/v1"
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
     """Build the service.
+
+    Args:
+        settings: Where things are kept and how much of them is let in.
+        page: Folder of the built page; where there is none, the status page is the front page.
 
     Raises:
         ValueError: The settings would serve everybody on the network without asking for a key, or pages that they
@@ -135,11 +141,14 @@ def create_app(settings: Settings) -> FastAPI:
     others = (keys, sessions, labs, audit, projects, uploads, exports, trainings, checkpoints, estimates, trash)
     for router in asked_often + others:
         app.include_router(router, prefix=PREFIX, responses=problem_responses(400, 401, 403, 404, 422, 429))
+    paged = serving.install(app, page)
     for router in (home.router, health.router, scraping.router):
         app.include_router(router)
     # Outside of what Starlette puts around everything else: the answer to a mistake of ours is logged and has these
     # headers too.
     policies = page_policies(app, home.page())
+    if paged:
+        policies["/"] = serving.POLICY
     answering = AnswerHeaders(cors.allow(app.build_middleware_stack(), settings), PREFIX, policies)
     app.middleware_stack = RequestLog(answering, PREFIX, metrics)
     return app

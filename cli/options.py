@@ -35,6 +35,7 @@ Lane = Annotated[
     typer.Option(envvar="POSETWEEN_LANE", help="Which of them: all, or quick for those that are done in seconds."),
 ]
 Device = Annotated[str, typer.Option(envvar="POSETWEEN_DEVICE", help="Where networks run: auto, cpu, cuda:0, …")]
+OpenPage = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
 Precision = Annotated[
     str,
     typer.Option(envvar="POSETWEEN_PRECISION", help="Networks compute in fp32 or bf16; auto: bf16 where it is native."),

@@ -6,6 +6,8 @@ import json
 import logging
 import socket
 import sys
+import threading
+import webbrowser
 
 import typer
 from fastapi import FastAPI
@@ -13,8 +15,10 @@ from fastapi import FastAPI
 from app import logs
 from app.audit import service as audit
 from app.database import connect
+from app.keys import service as keys
 from app.keys.service import Caller, Role, ensure_admin_key
 from app.main import create_app
+from app.sessions import service as sessions
 from app.settings import Settings
 from app.videos.frame_cache import FrameCache
 from cli import processes as processes_
@@ -25,6 +29,7 @@ from cli.options import (
     Device,
     Host,
     Json,
+    OpenPage,
     Port,
     Precision,
     Processes,
@@ -39,6 +44,9 @@ from migrations.apply import upgrade
 
 log = logging.getLogger(__name__)
 
+#: How long the address that signs a browser in once may be used.
+SIGN_IN_MINUTES = 15
+
 
 def up(
     data_dir: DataDir = None,
@@ -51,6 +59,7 @@ def up(
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = 0,
+    open_page: OpenPage = False,
     as_json: Json = False,
 ) -> None:
     """Serve the API with two workers beside it; makes and upgrades the database first."""
@@ -70,7 +79,10 @@ def up(
     computing(chosen.device, chosen.precision, chosen.threads)
     app, listener = _open(chosen)
     with kept(chosen):
-        _announce(chosen, listener, as_json=as_json)
+        page = _announce(chosen, listener, as_json=as_json)
+        if open_page:
+            # A browser that runs in the terminal would keep this until it is left.
+            threading.Thread(target=webbrowser.open, args=[page], name="browser", daemon=True).start()
         processes_.run(chosen, app, listener)
 
 
@@ -126,15 +138,35 @@ def _open(chosen: Settings) -> tuple[FastAPI, socket.socket]:
         raise UsageError(f"cannot serve on {chosen.host}:{chosen.port}: {error}") from error
 
 
-def _announce(chosen: Settings, listener: socket.socket, *, as_json: bool, shows_key: bool = True) -> None:
+def _announce(chosen: Settings, listener: socket.socket, *, as_json: bool, shows_key: bool = True) -> str:
+    """Say where the service is; gives the address of the page, which signs a browser in once."""
     address = f"http://{chosen.host}:{listener.getsockname()[1]}"
     log.info("serving at %s", address)
     key = chosen.admin_key_file.read_text().strip()
+    # What a service on its own prints is kept in logs that others read.
+    page = f"{address}/#token={offer(chosen, key)}" if shows_key and chosen.auth else f"{address}/"
     if as_json:
-        typer.echo(json.dumps({"address": address, "key": key, "data_dir": str(chosen.data_dir.absolute())}))
+        about = {"address": address, "page": page, "key": key, "data_dir": str(chosen.data_dir.absolute())}
+        typer.echo(json.dumps(about))
     elif chosen.log_format == "text":
-        # What a service on its own prints is kept in logs that others read.
         shown = f"{key}  (kept in {chosen.admin_key_file})" if shows_key else f"in {chosen.admin_key_file}"
-        typer.echo(f"Posetween serves at {address}\n  key   {shown}")
-        typer.echo(f"  docs  {address}/docs\nCtrl-C stops it.")
+        typer.echo(f"Posetween serves at {address}\n  page  {page}")
+        if shows_key and chosen.auth:
+            typer.echo(f"        (signs a browser in once, within {SIGN_IN_MINUTES} minutes)")
+        typer.echo(f"  key   {shown}\n  docs  {address}/docs\nCtrl-C stops it.")
     sys.stdout.flush()
+    return page
+
+
+def offer(chosen: Settings, key: str) -> str:
+    """A token that signs a browser in once with a key."""
+    database = connect(chosen.database)
+    try:
+        with database.session() as session:
+            caller = keys.authenticate(session, key)
+            assert caller.key_id is not None
+            operator = Caller(lab_id=caller.lab_id, key_id=None, role=Role.ADMIN)
+            audit.record(session, operator, "session.offer", id=caller.key_id, minutes=SIGN_IN_MINUTES)
+            return sessions.offer(session, caller.key_id, SIGN_IN_MINUTES)
+    finally:
+        database.dispose()

@@ -14,6 +14,7 @@ Kind = Literal[
     "lab.erase",
     "key.create",
     "key.revoke",
+    "session.offer",
     "session.open",
     "session.close",
     "project.create",

@@ -14,9 +14,10 @@ from app.database import Database
 from app.errors import Forbidden, Unauthorized
 from app.keys import service as keys
 from app.keys.service import Caller
-from app.tables import ApiKey, BrowserSession, Lab
+from app.tables import ApiKey, BrowserSession, Lab, SignIn
 
 _PREFIX = "ps"
+_ONCE = "po"
 
 
 def open_session(session: Session, caller: Caller, hours: float) -> tuple[BrowserSession, str]:
@@ -36,6 +37,50 @@ def open_session(session: Session, caller: Caller, hours: float) -> tuple[Browse
     session.add(row)
     session.flush()
     return row, tokens.write(_PREFIX, row.id, secret)
+
+
+def offer(session: Session, key_id: int, minutes: float) -> str:
+    """Make a token that signs a browser in once, in place of a key. Only a digest of it is kept."""
+    now = datetime.now(UTC)
+    session.execute(delete(SignIn).where(SignIn.expires_at <= now))
+    secret, digest = tokens.mint()
+    row = SignIn(key_id=key_id, secret_sha256=digest, expires_at=now + timedelta(minutes=minutes))
+    session.add(row)
+    session.flush()
+    return tokens.write(_ONCE, row.id, secret)
+
+
+def is_offer(text: str | None) -> bool:
+    """Whether this is written as a token that signs in once."""
+    return text is not None and tokens.read(_ONCE, text) is not None
+
+
+def bearer(session: Session, text: str) -> Caller:
+    """Whose one-time token this is; it stays as it is.
+
+    Raises:
+        Unauthorized: It is unknown, was used or is over, or its key has expired or was revoked.
+    """
+    token = tokens.read(_ONCE, text)
+    row = session.get(SignIn, token[0]) if token else None
+    if token is None or row is None or not tokens.fits(token[1], row.secret_sha256):
+        raise Unauthorized("this address signs in once and was used, or never did; sign in with an API key")
+    if row.expires_at <= datetime.now(UTC):
+        raise Unauthorized("this address signed in for a while only; sign in with an API key")
+    return keys.holder(session, session.get_one(ApiKey, row.key_id))
+
+
+def redeem(session: Session, text: str) -> Caller:
+    """Use a one-time token up.
+
+    Raises:
+        Unauthorized: As ``bearer``, or somebody else is using it up.
+    """
+    caller = bearer(session, text)
+    number, _ = tokens.read(_ONCE, text) or (0, "")
+    if session.scalar(delete(SignIn).where(SignIn.id == number).returning(SignIn.id)) is None:
+        raise Unauthorized("this address signs in once and was used; sign in with an API key")
+    return caller
 
 
 def authenticate(session: Session, cookie: str) -> Caller:

@@ -1,6 +1,6 @@
 """The tables. Human labels are append-only; a machine's poses are arrays in storage that rows only point at."""
 
-from app.tables.accounts import ApiKey, AuditEntry, BrowserSession, Idempotency, Lab
+from app.tables.accounts import ApiKey, AuditEntry, BrowserSession, Idempotency, Lab, SignIn
 from app.tables.checkpoints import Checkpoint, CheckpointFile, HeldOut
 from app.tables.declaring import BigId, Table, UtcDateTime
 from app.tables.erasures import BackupCopy, Discard, Erasure
@@ -33,6 +33,7 @@ __all__ = [
     "Project",
     "Run",
     "RunSlab",
+    "SignIn",
     "SkeletonVersion",
     "Table",
     "TrackRevision",

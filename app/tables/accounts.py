@@ -55,6 +55,18 @@ class BrowserSession(Table):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class SignIn(Table):
+    """A token that signs a browser in once, in place of a key. It is gone once it was used."""
+
+    __tablename__ = "sign_in"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[int] = mapped_column(ForeignKey("api_key.id"), index=True)
+    secret_sha256: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class AuditEntry(Table):
     """One thing somebody did: the audit trail. Never deleted, and never updated but once.
 

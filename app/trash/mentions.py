@@ -20,6 +20,7 @@ from app.tables import (
     Job,
     Lab,
     Project,
+    SignIn,
     Upload,
     Video,
 )
@@ -63,6 +64,7 @@ def of_lab(session: Session, lab: Lab) -> None:
     _hush(session, or_(AuditEntry.lab_id == lab.id, named))
     held = select(ApiKey.id).where(ApiKey.lab_id == lab.id)
     session.execute(delete(BrowserSession).where(BrowserSession.key_id.in_(held)))
+    session.execute(delete(SignIn).where(SignIn.key_id.in_(held)))
     session.execute(
         update(ApiKey)
         .where(ApiKey.lab_id == lab.id)

@@ -59,7 +59,7 @@ def test_a_storage_that_is_gone_is_told(service, wait_for):
     shutil.rmtree(service.settings.data_dir / "storage")
     answer = wait_for(lambda: (found := ask(service)).status_code == 503 and found)
     assert answer.json()["parts"] == {"database": "ok", "storage": "does not answer"}
-    assert "the storage does not answer" in ask(service, "/").text
+    assert "the storage does not answer" in ask(service, "/status").text
 
 
 def test_a_bucket_that_is_gone_is_told(serving, bucket, tmp_path, monkeypatch):

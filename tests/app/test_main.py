@@ -41,7 +41,7 @@ def test_health(house):
     for path in ("/healthz", "/readyz"):
         answer = house.http.get(root + path)
         assert (answer.status_code, answer.json()["status"]) == (200, "ok")
-    assert "ready" in house.http.get(root + "/").text
+    assert "ready" in house.http.get(root + "/status").text
 
 
 def test_the_service_loads_celery_only_for_a_broker(tmp_path):

@@ -218,6 +218,7 @@ ROWS: dict[str, dict[str, Sequence[dict[str, Any]]]] = {
             }
         ],
     },
+    "0013": {"sign_in": [{"id": 1, "key_id": 1, "secret_sha256": SHA, "expires_at": NOW}]},
 }
 
 

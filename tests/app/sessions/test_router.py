@@ -12,8 +12,10 @@ from sqlalchemy import select
 
 from app.database import connect
 from app.keys.service import Role
+from app.sessions import service as sessions
 from app.settings import Settings
-from app.tables import BrowserSession
+from app.tables import ApiKey, BrowserSession, SignIn
+from cli.serve import offer
 
 NAME = "posetween_session"
 OURS = {"Sec-Fetch-Site": "same-origin"}
@@ -176,3 +178,44 @@ def test_reading_needs_no_proof(door):
 def test_without_authentication_there_is_no_session(serving, tmp_path, refused):
     service = serving(Settings(data_dir=tmp_path, port=0, auth=False))
     refused(service.http.post("/session"), 409)
+
+
+def signed_in(door, token):
+    return httpx2.post(f"{door.http.base_url}session", headers={"Authorization": f"Bearer {token}"})
+
+
+def test_a_one_time_token_signs_in_once_and_says_so_in_the_audit_trail(door, refused, everything):
+    token = offer(door.settings, door.key)
+    secret = token.split("_", 2)[2]
+    assert not any(secret in str(rows) for rows in everything(door).values())
+    answer = signed_in(door, token)
+    assert answer.status_code == 201
+    with httpx2.Client(base_url=door.http.base_url, headers={"Cookie": f"{NAME}={cookie(answer).value}"}) as page:
+        assert page.get("/me").json()["role"] == "admin"
+    assert "once" in refused(signed_in(door, token), 401)["detail"]
+    kinds = [entry["kind"] for entry in door.http.get("/audit", params={"limit": 200}).json()["items"]]
+    assert {"session.offer", "session.open"} <= {*kinds}
+
+
+def test_a_one_time_token_opens_nothing_but_a_session(door, refused):
+    headers = {"Authorization": f"Bearer {offer(door.settings, door.key)}"}
+    refused(httpx2.get(f"{door.http.base_url}me", headers=headers), 401)
+    refused(httpx2.post(f"{door.http.base_url}projects", json=PROJECT, headers=headers), 401)
+
+
+def test_a_one_time_token_is_good_for_a_while_and_as_long_as_its_key(door, refused):
+    database = connect(door.settings.database)
+    key = new_key(door)
+    with database.session() as session:
+        late, dead = (sessions.offer(session, key["id"], 15) for _ in range(2))
+        session.get_one(SignIn, int(late.split("_")[1])).expires_at = datetime.now(UTC) - timedelta(seconds=1)
+        wrong = late[:-1] + ("A" if late[-1] != "A" else "B")
+    refused(signed_in(door, wrong), 401)
+    assert "a while" in refused(signed_in(door, late), 401)["detail"]
+    with database.session() as session:
+        session.get_one(ApiKey, key["id"]).revoked_at = datetime.now(UTC)
+    assert "revoked" in refused(signed_in(door, dead), 401)["detail"]
+    offer(door.settings, door.key)
+    with database.session(readonly=True) as session:
+        assert all(row.expires_at > datetime.now(UTC) for row in session.scalars(select(SignIn)))
+    database.dispose()
