@@ -4,30 +4,34 @@ bin := .venv/bin
 .venv/.ready: pyproject.toml constraints.txt scripts/setup scripts/uv_install.py
 	@scripts/setup
 
-.PHONY: help setup demo up test chaos lint format picture clean
+.PHONY: help setup page demo up test chaos lint format picture clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-setup: .venv/.ready ## make .venv with everything
+setup: .venv/.ready page ## make .venv with everything, and the page
 
-demo: .venv/.ready ## run the whole loop once on a rendered video, with a service of its own
+page: .venv/.ready ## build the page where it can be, if its sources changed
+	@scripts/build_page
+
+demo: .venv/.ready page ## run the whole loop once on a rendered video, with a service of its own
 	@$(bin)/posetween demo
 
-up: .venv/.ready ## serve the API with a worker and print the address and the key
+up: .venv/.ready page ## serve the API and the page with a worker; print the address that signs in, and the key
 	@$(bin)/posetween up
 
-test: .venv/.ready ## run the tests
+test: .venv/.ready page ## run the tests
 	@$(bin)/python -m pytest
 
 chaos: .venv/.ready ## harm the real service at random moments and audit it (twenty rounds)
 	@$(bin)/python -m benchmarks.chaos $(CHAOS)
 
-lint: .venv/.ready ## check style, types and import contracts
+lint: .venv/.ready page ## check style, types and import contracts, the page's too where it can be built
 	@$(bin)/ruff check
 	@$(bin)/ruff format --check
 	@$(bin)/mypy
 	@$(bin)/lint-imports
+	@scripts/check_page
 
 format: .venv/.ready ## put the code into shape
 	@$(bin)/ruff check --fix
@@ -37,4 +41,4 @@ picture: .venv/.ready ## draw the picture of the README again
 	@$(bin)/python -m benchmarks.readme_picture
 
 clean: ## remove what was made here
-	rm -rf .venv demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv web/node_modules app/page/built demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -72,7 +72,7 @@ function drawFigure(context: CanvasRenderingContext2D, view: View, frame: Frame,
   figure.points.forEach((point, index) => {
     if (!point) return;
     const at = toScreen(view, point);
-    if (point.radius !== null && figure.selected) ring(context, at, point.radius * view.scale, colour);
+    if (point.radius !== null && figure.selected) ring(context, at, point.radius * view.scale, colour, index === frame.keypoint);
     mark(context, at, point, colour, {
       size: figure.selected ? 4.6 : 3.4,
       square: frame.left.has(index),
@@ -107,16 +107,19 @@ function edges(
   context.stroke();
 }
 
-function ring(context: CanvasRenderingContext2D, at: Spot, radius: number, colour: string): void {
+/** Where the keypoint is with a probability of 90 %; filled for the one that is chosen. */
+function ring(context: CanvasRenderingContext2D, at: Spot, radius: number, colour: string, chosen: boolean): void {
   if (radius < 2) return;
   context.save();
   context.beginPath();
   context.arc(at.x, at.y, radius, 0, 2 * Math.PI);
-  context.globalAlpha *= 0.14;
-  context.fillStyle = colour;
-  context.fill();
-  context.globalAlpha = 0.7;
-  context.lineWidth = 1;
+  if (chosen) {
+    context.globalAlpha = 0.16;
+    context.fillStyle = colour;
+    context.fill();
+  }
+  context.globalAlpha = chosen ? 0.95 : 0.5;
+  context.lineWidth = chosen ? 1.5 : 1;
   context.strokeStyle = colour;
   context.stroke();
   context.restore();

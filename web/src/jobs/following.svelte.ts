@@ -62,7 +62,7 @@ export class Following {
       this.began ??= { at: performance.now(), progress: job.progress };
       const gone = (performance.now() - this.began.at) / 1000;
       const done = job.progress - this.began.progress;
-      this.secondsLeft = done > 0.02 ? (gone / done) * (1 - job.progress) : null;
+      this.secondsLeft = job.remaining_seconds ?? (done > 0.02 ? (gone / done) * (1 - job.progress) : null);
     }
     if (job.error && job.state === 'failed') this.fault = sentence(job.error);
     if (finished(job)) this.ended(job);

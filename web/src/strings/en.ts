@@ -117,9 +117,9 @@ export const en = {
   engine: 'Engine',
   engines: {
     auto: 'Automatic',
-    stdpose: 'STDPose (best, slow without GPU)',
-    flow: 'Optical flow (quick)',
-    linear: 'Straight lines (at once)',
+    stdpose: 'STDPose',
+    flow: 'Optical flow',
+    linear: 'Straight lines',
   } as Record<string, string>,
   label_first: 'Label a subject on a few frames first.',
   job_queued: 'waiting for a worker',

@@ -36,8 +36,10 @@ export function draw(context: CanvasRenderingContext2D, width: number, height: n
   context.clip();
   context.translate(NAMES, 0);
   ruler(context, inner, picture, colours);
-  picture.lanes.forEach((lane, row) => drawLane(context, inner, RULER + row * LANE, picture.span, lane, colours));
+  picture.lanes.forEach((lane, row) => spans(context, inner, RULER + row * LANE, picture.span, lane, colours));
   marks(context, inner, height, picture, colours);
+  // Above all else: also where the playhead stands one sees that this is a keyframe.
+  picture.lanes.forEach((lane, row) => diamonds(context, inner, RULER + row * LANE, picture.span, lane, colours));
   context.restore();
   names(context, picture.lanes, colours);
 }
@@ -61,7 +63,7 @@ function ruler(context: CanvasRenderingContext2D, width: number, { span, count }
   }
 }
 
-function drawLane(context: CanvasRenderingContext2D, width: number, top: number, span: Span, lane: Lane, colours: TimelineColours): void {
+function spans(context: CanvasRenderingContext2D, width: number, top: number, span: Span, lane: Lane, colours: TimelineColours): void {
   context.fillStyle = colours.lane;
   context.fillRect(0, top + 1, width, LANE - 2);
   if (lane.scores) {
@@ -72,6 +74,9 @@ function drawLane(context: CanvasRenderingContext2D, width: number, top: number,
       context.fillRect(x, top + 5, 1, LANE - 10);
     });
   }
+}
+
+function diamonds(context: CanvasRenderingContext2D, width: number, top: number, span: Span, lane: Lane, colours: TimelineColours): void {
   const colour = subject(lane.track);
   const far = lane.selected ? 5.5 : 4.5;
   for (const frame of lane.keyframes) {

@@ -4,6 +4,8 @@ import { BASE } from '../api/client';
 import { sentence } from '../api/problem';
 
 const AT_ONCE = 2;
+/** How long one that arrived is still listed. */
+const SHOWN_MS = 3000;
 
 export class Sending {
   sent = $state(0);
@@ -79,7 +81,10 @@ class Uploads {
     one.state = 'sending';
     const ended = (state: 'done' | 'failed') => {
       one.state = state;
-      if (state === 'done') this.arrived++;
+      if (state === 'done') {
+        this.arrived++;
+        setTimeout(() => (this.list = this.list.filter((other) => other !== one)), SHOWN_MS);
+      }
       this.fill();
     };
     const upload = new Upload(one.file, {
