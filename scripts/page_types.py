@@ -47,6 +47,8 @@ def main() -> int:
         source, made = Path(folder) / "openapi.json", Path(folder) / "schema.d.ts"
         source.write_text(schema)
         command = [WEB / "node_modules" / ".bin" / "openapi-typescript", source, "--output", made]
+        # What has a default may be left out of requests.
+        command += ["--default-non-nullable", "false"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         TYPES.write_text(f"{mark(schema)}\n{made.read_text()}")
     return 0

@@ -37,7 +37,9 @@ function toKeyframe(desk: Desk, direction: 1 | -1): void {
 function nextKeypoint(desk: Desk, by: number): void {
   const count = desk.names.length;
   const from = desk.placing?.at ?? desk.keypoint ?? (by > 0 ? -1 : 0);
-  desk.keypoint = (from + by + count) % count;
+  let to = (from + by + count) % count;
+  for (let step = 0; step < count && desk.retired.has(to); step++) to = (to + by + count) % count;
+  desk.keypoint = to;
   if (desk.placing) desk.placing = { ...desk.placing, at: desk.keypoint };
 }
 

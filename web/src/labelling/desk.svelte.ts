@@ -24,6 +24,8 @@ export class Desk {
   readonly labels: LabelStore;
   readonly names: readonly string[];
   readonly left: ReadonlySet<number>;
+  /** Keypoints that are not labelled any more. */
+  readonly retired: ReadonlySet<number>;
 
   constructor(
     readonly video: Video,
@@ -31,8 +33,9 @@ export class Desk {
   ) {
     this.names = project.skeleton.keypoints;
     this.left = leftSide(this.names);
+    this.retired = placing.places(this.names, project.skeleton.retired ?? []);
     this.player = new Player(video);
-    this.labels = new LabelStore(video.id, this.player.count, this.names.length);
+    this.labels = new LabelStore(video.id, this.player.count, this.names.length, this.retired);
   }
 
   async open(): Promise<void> {
@@ -80,13 +83,13 @@ export class Desk {
 
   /** Whatever was about to be placed was about another frame. */
   private moved(): void {
-    if (this.placing) this.placing = placing.begin(this.pose().points);
+    if (this.placing) this.placing = placing.begin(this.pose().points, this.retired);
     this.note = null;
     this.labels.machine.near(this.frame);
   }
 
   startPlacing(from?: number): void {
-    const begun = placing.begin(this.pose().points);
+    const begun = placing.begin(this.pose().points, this.retired);
     this.placing = from === undefined ? begun : { ...begun, at: from };
     this.keypoint = this.placing.at;
   }

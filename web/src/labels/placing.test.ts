@@ -20,6 +20,7 @@ describe('placing', () => {
   it('begins at the first keypoint of which nothing is said', () => {
     expect(begin([at(1), 'absent', null, null]).at).toBe(2);
     expect(begin([at(1), 'absent']).at).toBeNull();
+    expect(begin([null, null, null], new Set([0, 2]))).toMatchObject({ at: 1 });
   });
 
   it('does not come back to what was skipped, but to what was passed over', () => {

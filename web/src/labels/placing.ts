@@ -10,6 +10,10 @@ export function next(points: readonly Said[], skipped: ReadonlySet<number>, from
   return null;
 }
 
+/** Where some of the names stand among all. */
+export const places = (all: readonly string[], some: readonly string[]): Set<number> =>
+  new Set(some.map((name) => all.indexOf(name)).filter((index) => index >= 0));
+
 /** Where a person is with placing. */
 export interface Placing {
   at: number | null;
@@ -18,8 +22,9 @@ export interface Placing {
   trail: readonly number[];
 }
 
-export const begin = (points: readonly Said[]): Placing => {
-  const skipped = new Set<number>();
+/** From the first keypoint on, but for those that are retired. */
+export const begin = (points: readonly Said[], retired: ReadonlySet<number> = new Set()): Placing => {
+  const skipped = new Set<number>(retired);
   return { at: next(points, skipped), skipped, trail: [] };
 };
 

@@ -38,6 +38,7 @@ export class LabelStore {
     readonly video: number,
     readonly count: number,
     readonly size: number,
+    private readonly retired: ReadonlySet<number>,
   ) {
     const fetch = async (start: number, stop: number) => (await labels(video, 'pseudo', start, stop)).labels;
     this.machine = new MachinePoses(fetch, count, () => this.version++);
@@ -65,7 +66,8 @@ export class LabelStore {
   }
 
   seen(frame: number, track: number): (Seen | null)[] {
-    return together(this.pose(frame, track), this.machine.at(frame, track), this.size);
+    const all = together(this.pose(frame, track), this.machine.at(frame, track), this.size);
+    return this.retired.size ? all.map((point, index) => (this.retired.has(index) ? null : point)) : all;
   }
 
   keyframes(track: number): number[] {
