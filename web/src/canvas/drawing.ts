@@ -173,7 +173,7 @@ function mark(context: CanvasRenderingContext2D, at: Spot, point: Shown, colour:
 export function leftSide(names: readonly string[]): Set<number> {
   const left = new Set<number>();
   names.forEach((name, index) => {
-    if (/(^|[_\s-])(left|l)([_\s-]|$)|^left|left$/i.test(name)) left.add(index);
+    if (/(^|[_\s-])(left|l)([_\s-]|$)|^left|left$/i.test(name) || /[a-z]L\d*$/.test(name)) left.add(index);
   });
   return left;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { leftSide } from './drawing';
 import { hit, moved } from './hits';
 import { fit, fitPoints, toFrame, toScreen, zoom } from './view';
 
@@ -30,6 +31,13 @@ describe('the view', () => {
     const middle = near && toFrame(near, { x: 250, y: 200 });
     expect(middle?.x).toBeCloseTo(20);
     expect(middle?.y).toBeCloseTo(20);
+  });
+});
+
+describe('the left side', () => {
+  it('is read off names as labs write them', () => {
+    const names = ['left_eye', 'L ear', 'paw-l', 'wingL', 'forelegL4', 'LeftKnee', 'nose', 'tail', 'skull', 'right_eye', 'wingR'];
+    expect([...leftSide(names)]).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });
 
