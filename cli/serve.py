@@ -144,15 +144,15 @@ def _announce(chosen: Settings, listener: socket.socket, *, as_json: bool, shows
     log.info("serving at %s", address)
     key = chosen.admin_key_file.read_text().strip()
     # What a service on its own prints is kept in logs that others read.
-    page = f"{address}/#token={offer(chosen, key)}" if shows_key and chosen.auth else f"{address}/"
+    page = f"{address}/#token={offer(chosen, key)}" if shows_key and chosen.auth else address
     if as_json:
         about = {"address": address, "page": page, "key": key, "data_dir": str(chosen.data_dir.absolute())}
         typer.echo(json.dumps(about))
     elif chosen.log_format == "text":
         shown = f"{key}  (kept in {chosen.admin_key_file})" if shows_key else f"in {chosen.admin_key_file}"
-        typer.echo(f"Posetween serves at {address}\n  page  {page}")
-        if shows_key and chosen.auth:
-            typer.echo(f"        (signs a browser in once, within {SIGN_IN_MINUTES} minutes)")
+        typer.echo(f"Posetween serves at {address}")
+        if page != address:
+            typer.echo(f"  page  {page}  (signs in once, within {SIGN_IN_MINUTES} minutes)")
         typer.echo(f"  key   {shown}\n  docs  {address}/docs\nCtrl-C stops it.")
     sys.stdout.flush()
     return page
