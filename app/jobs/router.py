@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from itertools import count
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -35,8 +36,8 @@ MAX_STREAMS_OF_KEY, MAX_STREAMS = 20, 200
 
 # The more there are, the more seldom each looks: a process is to look no more than a hundred times a second.
 _LOOKS_A_SECOND = 100
-# Looks after which a stream asks whether its caller may still listen.
-_CONFIRMED = 4
+# Seconds after which a stream asks again whether its caller may still listen; it ends within three of a revocation.
+_CONFIRMED_SECONDS = 1.0
 _RETRY_SECONDS = 5
 
 
@@ -96,11 +97,12 @@ async def follow_job(
     An event's id is the job's version; ``Last-Event-ID`` resumes after it.
     """
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else -1
-    for look in count():
-        if await request.is_disconnected():
-            return
-        confirmed = caller if look % _CONFIRMED == 0 else None
-        found = await run_in_threadpool(_look, database, job.id, seen, confirmed)
+    confirmed = -math.inf
+    while not await request.is_disconnected():
+        now = time.monotonic()
+        asks = now - confirmed >= _CONFIRMED_SECONDS
+        found = await run_in_threadpool(_look, database, job.id, seen, caller if asks else None)
+        confirmed = now if asks else confirmed
         if found is None:
             return
         seen, state, shown = found
