@@ -180,7 +180,7 @@ def test_bytes_of_uploads_are_counted_both_ways(service, walker):
         "/api/v1/uploads": 100,
         "/api/v1/uploads/{upload_id}": len(data) - 100,
     }
-    assert found["posetween_jobs", "cpu", "queued"] == 1
+    assert found["posetween_jobs", "cpu-quick", "queued"] == 1
     assert found["posetween_storage_seconds_count", "write"] == 2
     assert found["posetween_request_seconds_count", "/api/v1/uploads/{upload_id}", "2xx", "PATCH"] == 1
 
