@@ -74,7 +74,7 @@ def test_what_is_computed_is_of_the_precision() -> None:
 
 def test_an_engine_of_another_precision_is_another_version(network: StdPose) -> None:
     versions = {StdPoseEngine(network, "abc", Compute(CPU, precision)).version for precision in ("fp32", "bf16")}
-    assert versions == {"1-abc", "1-abc-fp32"}
+    assert versions == {"2-abc", "2-abc-fp32"}
 
 
 def test_openmp_waits_passively_unless_the_user_says_how() -> None:

@@ -14,6 +14,7 @@ from app.database import connect
 from app.keys.service import Role
 from app.storage import open_storage
 from app.trash.erasure import Eraser
+from cli.serve import offer
 
 
 def acts(client, **query):
@@ -186,6 +187,14 @@ def test_what_an_upload_in_pieces_becomes_is_done_by_whoever_began_it(house, tra
     assert entry["details"] == {"filename": "flies.mp4", "sha256": hashlib.sha256(data).hexdigest()}
     house.http.head(f"/uploads/{kept}", headers=tus)
     assert trail.added() == []
+
+
+def test_an_address_that_signs_in_once(house, trail):
+    settings = house.service.settings
+    token = offer(settings, settings.admin_key_file.read_text().strip())
+    entry = one(trail, "session.offer")
+    assert (entry["via"], entry["key_id"]) == ("operator", None)
+    assert token not in str(entry)
 
 
 def test_keys_sessions_and_labs(house, trail):
