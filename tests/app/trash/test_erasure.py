@@ -293,6 +293,6 @@ def test_every_table_goes_with_what_it_is_about_or_has_a_reason_to_stay():
     # Labs stay as numbers, with keys and audit entries without names; blobs go with their objects; sessions and
     # answers are forgotten by lab; the rest knows of no project.
     stay = {"lab", "api_key", "audit", "blob", "browser_session", "idempotency", "duty"}
-    stay |= {"erasure", "discard", "backup_copy"}
+    stay |= {"sign_in", "erasure", "discard", "backup_copy"}
     assert {table.name for table in Table.metadata.sorted_tables} - whole - {"project"} == stay
     assert {"label", "label_revision", "track", "run", "run_slab", "job", "job_segment", "upload"} <= about
