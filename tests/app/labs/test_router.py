@@ -33,6 +33,8 @@ def test_a_lab_comes_with_a_key_of_its_admin(estate, refused):
             "name": "Smith lab",
             "operator": False,
             "created_at": made["created_at"],
+            "deleted_at": None,
+            "restore_until": None,
             "stored_bytes": 0,
             "promised_bytes": 0,
             "max_stored_bytes": None,
