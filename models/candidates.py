@@ -8,12 +8,26 @@ import torch
 from torch import Tensor
 
 from models.engines.flow import PARTS
+from models.matching import Matches
 from models.stdpose import Hints, StdPose
 from models.verifier import Candidates
 from models.windows import WindowBatch
 
-#: Where candidates come from, in the order in which the verifier knows them.
+#: Where candidates come from, in the order in which the verifier knows them, of networks that are shown no matches.
 SOURCES = (*PARTS, "flow", "from_linear", "from_flow", "from_linear_mirrored", "from_flow_mirrored", "detector")
+
+
+def sources(matches: int) -> tuple[str, ...]:
+    """Where candidates come from, in the order in which the verifier of a network knows them.
+
+    Args:
+        matches: See ``StdPoseConfig.matches``.
+    """
+    if not matches:
+        return SOURCES
+    found = ("path", *(f"match_{number}" for number in range(1, matches + 1)))
+    return (*PARTS, "flow", "from_linear", "from_flow", "from_path", *found, "detector")
+
 
 #: Factor by which the refinements' log pixels are shown to the verifier.
 CLAIM_UNIT = 0.25
@@ -45,8 +59,11 @@ def collect(network: StdPose, looks: Looks, window: WindowBatch, starts: Tensor,
         hints: Of both.
 
     Returns:
-        Of one window, see ``SOURCES``.
+        Of one window, see ``sources``.
     """
+    matches = network.find_matches(looks.maps, window.first())
+    if matches is not None:
+        return _collect_matched(network, looks, window.first(), starts, hints, matches)
     straight = network(looks.maps, window, starts, hints)[-1]
     places, claims = [straight.xy], [CLAIM_UNIT * straight.log_scale]
     if looks.mirrored is not None:
@@ -69,6 +86,23 @@ def collect(network: StdPose, looks: Looks, window: WindowBatch, starts: Tensor,
     present[-3:-1] = looks.mirrored is not None
     present[-1] = False
     return Candidates(_clamped(xy[None], window.first()), claim[None], present[None])
+
+
+def _collect_matched(
+    network: StdPose, looks: Looks, window: WindowBatch, starts: Tensor, hints: Hints, matches: Matches
+) -> Candidates:
+    starts = torch.cat([starts, matches.path])
+    count = len(starts)
+    every = Hints(*(value[:1].expand(count, *value.shape[1:]) for value in (hints.xy, hints.trust)))
+    refined = network(looks.maps, window.repeated(count), starts, every, matches=matches)[-1]
+    heights = torch.cat([matches.height[0, :1], matches.height[0]])
+    nothing = torch.zeros_like(heights[:1])
+    xy = torch.cat([hints.xy[0], starts[1:2], refined.xy, matches.path, matches.xy[0], starts[1:2]])
+    claim = torch.cat([hints.trust[0], nothing, CLAIM_UNIT * refined.log_scale, heights, nothing])
+    present = torch.ones_like(claim, dtype=torch.bool)
+    present[1 : len(PARTS)] = hints.trust[0, 1:] > -1
+    present[-1] = False
+    return Candidates(_clamped(xy[None], window), claim[None], present[None])
 
 
 def with_detector(candidates: Candidates, window: WindowBatch, xy: Tensor, mass: Tensor) -> Candidates:

@@ -19,6 +19,7 @@ from models.backbone_config import STRIDES, AnyBackboneConfig, BackboneConfig
 from models.backbones import build_backbone
 from models.correlation import correlate, descriptors, offsets, peaks
 from models.heatmaps import DynamicAwareMask, KeypointSynthesis, residuals
+from models.matching import Matches, match
 from models.temporal import FusionBlock, PositionEmbedding
 from models.verifier import Candidates, Verifier, VerifierConfig
 from models.windows import WindowBatch
@@ -48,6 +49,7 @@ class StdPoseConfig:
         radius: Cells around the estimate that are searched on each level.
         rounds: Refinements.
         hints: Other guesses that are shown per keypoint and frame.
+        matches: Best places by looks alone that are shown as well, with a path along them; 0 for neither.
         verifier: What judges the results.
     """
 
@@ -58,6 +60,7 @@ class StdPoseConfig:
     radius: int = 3
     rounds: int = 4
     hints: int = 5
+    matches: int = 0
     verifier: VerifierConfig = field(default_factory=VerifierConfig)
 
 
@@ -123,11 +126,12 @@ class StdPose(nn.Module):
         self.from_dynamics = nn.Linear(4 * 2 * 2 * _WAVES, channels)
         self.from_features = nn.Linear(config.backbone.channels * levels, channels)
         self.from_peaks = nn.Linear(_LABELS * 3, channels)
-        self.from_hints = nn.Linear(_HINT_INPUTS * config.hints, channels)
+        guesses = config.hints + (config.matches + 1 if config.matches else 0)
+        self.from_hints = nn.Linear(_HINT_INPUTS * guesses, channels)
         self.from_context = nn.Linear(3 * 2 * 2 * _WAVES + 4 + 1 + 2 + 2 * levels, channels)
         self.blocks = nn.ModuleList(FusionBlock(channels, config.heads) for _ in range(config.blocks))
         self.gate = nn.Linear(3 * channels, channels)
-        last = nn.Linear(channels, 3 + maps + _LABELS + config.hints)
+        last = nn.Linear(channels, 3 + maps + _LABELS + guesses)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         self.head = nn.Sequential(nn.LayerNorm(channels), last)
@@ -146,8 +150,22 @@ class StdPose(nn.Module):
             for level, stride in zip(maps, STRIDES, strict=True)
         ]
 
+    def find_matches(self, maps: tuple[Tensor, ...], window: WindowBatch) -> Matches | None:
+        """The best places by looks alone, where the network is shown any; carries no gradients."""
+        if not self.config.matches:
+            return None
+        before, after = window.anchor_xy[:, None].unbind(-2)
+        linear = torch.lerp(before, after, window.elapsed[..., None])
+        return match(maps, self.templates(maps, window), window, linear, self.config.matches, UNIT)
+
     def forward(
-        self, maps: tuple[Tensor, ...], window: WindowBatch, start: Tensor, hints: Hints, rounds: int = 0
+        self,
+        maps: tuple[Tensor, ...],
+        window: WindowBatch,
+        start: Tensor,
+        hints: Hints,
+        rounds: int = 0,
+        matches: Matches | None = None,
     ) -> list[Estimate]:
         """Refine.
 
@@ -159,10 +177,14 @@ class StdPose(nn.Module):
             start: ``(B, T, K, 2)`` first guess in input pixels.
             hints: Other guesses.
             rounds: Refinements, as configured where 0.
+            matches: What ``find_matches`` gave for the first of equal windows; looked for where left out.
 
         Returns:
             One estimate per round.
         """
+        matches = matches or self.find_matches(maps, window)
+        if matches is not None:
+            hints = _with_matches(hints, matches)
         before, after = window.anchor_xy[:, None].unbind(-2)
         labels = torch.where(window.elapsed[..., None] < 0.5, before, after)
         xy = torch.where(window.anchored[..., None], labels, start)
@@ -267,6 +289,16 @@ class StdPose(nn.Module):
             rows = window.rows[..., None].expand(xy.shape[:-1])
             features.append(descriptors(level, rows, xy, stride, 0)[..., 0, :])
         return torch.cat(heatmaps, dim=3), torch.cat(matches, dim=3).flatten(3), torch.cat(features, dim=-1)
+
+
+def _with_matches(hints: Hints, matches: Matches) -> Hints:
+    count = len(hints.xy)
+    places = torch.cat([matches.path[:, None], matches.xy], dim=1)
+    heights = torch.cat([matches.height[:, :1], matches.height], dim=1)
+    return Hints(
+        torch.cat([hints.xy, places.expand(count, *places.shape[1:])], dim=1),
+        torch.cat([hints.trust, heights.expand(count, *heights.shape[1:])], dim=1),
+    )
 
 
 _WAVES = 6

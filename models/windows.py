@@ -117,6 +117,10 @@ class WindowBatch:
         """The first window alone."""
         return WindowBatch(**{name: value[:1] for name, value in vars(self).items()})
 
+    def repeated(self, count: int) -> WindowBatch:
+        """A single window so many times."""
+        return WindowBatch(**{name: value.expand(count, *value.shape[1:]) for name, value in vars(self).items()})
+
     def mirrored(self, width: int) -> WindowBatch:
         """The same windows of frames of this width seen in a mirror."""
         x, y = self.anchor_xy.unbind(-1)

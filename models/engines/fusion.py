@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from models.candidates import CLAIM_UNIT, SOURCES
+from models.candidates import CLAIM_UNIT
 from models.stdpose import UNIT, Estimate
 from models.verifier import Candidates
 
@@ -14,10 +16,9 @@ _SURENESS = 2.0  # exponent of an error bar in its candidate's weight
 _WIDTH = 0.6  # of a candidate's kernel relative to the smallest error bar
 _ROUNDS = 4
 _DISAGREEMENT = 0.5  # share of the spread of candidates that is added to the error bar
-_REFINED = SOURCES.index("from_linear")
 
 
-def consensus(candidates: Candidates, bar: Tensor) -> Estimate:
+def consensus(candidates: Candidates, bar: Tensor, sources: Sequence[str]) -> Estimate:
     """Weigh flow and the refinements by how sure they are and by how many others agree.
 
     The result is a weighted mean, repeated with weights that fall with the distance from the mean so far, so that a
@@ -25,13 +26,15 @@ def consensus(candidates: Candidates, bar: Tensor) -> Estimate:
     weights are ours).
 
     Args:
-        candidates: See ``models.candidates.SOURCES``; what flow is made of has no say of its own.
+        candidates: What flow is made of has no say of its own, nor has what only looks alike.
         bar: ``(T, K)`` error bar of flow in pixels.
+        sources: Of the candidates, see ``models.candidates.sources``.
     """
     scale = torch.exp(candidates.claim / CLAIM_UNIT)
-    scale[:, _REFINED - 1] = bar / 2
+    scale[:, list(sources).index("flow")] = bar / 2
     scale = scale.clamp(min=_FLOOR)
-    scale[:, : _REFINED - 1] = torch.inf
+    heard = [source in ("flow", "detector") or source.startswith("from_") for source in sources]
+    scale[:, ~torch.tensor(heard)] = torch.inf
     scale = torch.where(candidates.present, scale, torch.inf)
     sure = scale**-_SURENESS
     best = sure.argmax(dim=1, keepdim=True)[..., None].expand(-1, -1, -1, -1, 2)

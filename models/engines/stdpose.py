@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from models import checkpoints
-from models.candidates import SOURCES, collect, with_detector
+from models.candidates import collect, sources, with_detector
 from models.crops import Crop
 from models.devices import Compute, choose
 from models.engines import flow
@@ -59,9 +59,9 @@ class Choice:
 
     Args:
         judge: The verifier, or the mean of those that agree, by their own error bars.
-        without: Members of ``SOURCES`` that are left out.
+        without: Members of ``models.candidates.sources`` that are left out.
         hedged: Whether flow has a share of its own in the result.
-        mirrored: Whether mirrored frames are looked at too: twice the work for little.
+        mirrored: Whether mirrored frames are looked at too, by networks without matches: twice the work for little.
     """
 
     judge: Literal["verifier", "consensus"] = "verifier"
@@ -137,7 +137,8 @@ class StdPoseEngine:
         self._detect = detect
         self._memory = Memory()
         self.step: Step = go_on
-        self.mirrored = self._choice.mirrored
+        self._sources = sources(network.config.matches)
+        self.mirrored = self._choice.mirrored and not network.config.matches
         self._frames_at_once = FRAMES_AT_ONCE
         parts = (_VERSION, weights[:12], _PRECISION_IN_VERSION[self.compute.precision])
         self.version = self._seer = "-".join(part for part in parts if part)
@@ -266,11 +267,11 @@ class StdPoseEngine:
             places[question.inside] = crop.to_crop(detected.xy[question.rows][:, k])
             mass[question.inside] = detected.mass[question.rows][:, k]
             candidates = with_detector(candidates, question.window, self._tensor(places), self._tensor(mass))
-        absent = torch.tensor([source in self._choice.without for source in SOURCES], device=self._device)
+        absent = torch.tensor([source in self._choice.without for source in self._sources], device=self._device)
         candidates = candidates.without(absent)
         with torch.inference_mode(), self.compute.autocast():
             if self._choice.judge == "consensus":
-                return consensus(candidates, question.bar)
+                return consensus(candidates, question.bar, self._sources)
             estimate, _ = self.network.judge(question.maps, question.window, candidates)
         return estimate
 

@@ -26,7 +26,7 @@ def first_guesses(clip: Clip, device: torch.device = _CPU) -> Tensor:
 def look(network: StdPose, clip: Clip, *, mirrored: bool = True) -> Looks:
     """Describe the clip's frames, where the network is."""
     images = as_input(clip.images, next(network.parameters()).device)
-    turned = network.describe(images.flip(-1)) if mirrored else None
+    turned = network.describe(images.flip(-1)) if mirrored and not network.config.matches else None
     return Looks(network.describe(images), turned, images.shape[-1])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.candidates import SOURCES, collect
+from models.candidates import collect, sources
 from models.devices import Compute
 from models.pretraining.clip_inputs import first_guesses, hints_of, look
 from models.pretraining.clips import Clip, clips
@@ -40,7 +40,7 @@ def validate(network: StdPose, held_out: Sequence[Clip], compute: Compute) -> di
             estimate, _ = network.judge(looks.maps, batch.first(), candidates)
         places = torch.cat([candidates.xy[0, :-1], estimate.xy])
         rows.append([error_of(place[None], clip, batch) for place in places])
-    return dict(zip((*SOURCES[:-1], "judged"), np.mean(rows, axis=0).tolist(), strict=True))
+    return dict(zip((*sources(network.config.matches)[:-1], "judged"), np.mean(rows, axis=0).tolist(), strict=True))
 
 
 def error_of(guess: Tensor, clip: Clip, batch: WindowBatch) -> float:

@@ -18,7 +18,7 @@ def fused(places: list[tuple[float, float]], scales: list[float]) -> tuple[np.nd
     xy[0, 5 : 5 + len(places), 0, 0] = torch.tensor(places)
     claim[0, 5 : 5 + len(scales), 0, 0] = CLAIM_UNIT * torch.tensor(scales).log()
     present[0, 5 : 5 + len(places)] = True
-    estimate = consensus(Candidates(xy, claim, present), torch.full((1, 1), 2 * scales[0]))
+    estimate = consensus(Candidates(xy, claim, present), torch.full((1, 1), 2 * scales[0]), SOURCES)
     return estimate.xy[0, 0, 0].numpy(), float(estimate.log_scale.exp())
 
 
@@ -44,5 +44,5 @@ def test_what_flow_is_made_of_has_no_say_of_its_own() -> None:
     xy[0, 5] = 10.0
     present = torch.zeros(xy.shape[:-1], dtype=torch.bool)
     present[0, :6] = True
-    estimate = consensus(Candidates(xy, torch.zeros(xy.shape[:-1]), present), torch.full((1, 1), 4.0))
+    estimate = consensus(Candidates(xy, torch.zeros(xy.shape[:-1]), present), torch.full((1, 1), 4.0), SOURCES)
     np.testing.assert_allclose(estimate.xy.flatten(), 10, atol=1e-3)
