@@ -27,6 +27,17 @@ class BackboneConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LitePyramidConfig:
+    """Size of a :class:`models.efficientnet_lite.LitePyramid`; the defaults are those of the preset ``lite``.
+
+    Args:
+        channels: ``C``, length of a descriptor.
+    """
+
+    channels: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
 class VitPyramidConfig:
     """Size of a :class:`models.vitpose.VitPyramid`; the defaults are ViTPose-B's.
 
@@ -66,4 +77,4 @@ class AutoPyramidConfig:
     deviation: tuple[float, float, float] = IMAGENET[1]
 
 
-AnyBackboneConfig = BackboneConfig | VitPyramidConfig | AutoPyramidConfig
+AnyBackboneConfig = BackboneConfig | LitePyramidConfig | VitPyramidConfig | AutoPyramidConfig

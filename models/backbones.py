@@ -11,7 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbone_config import STRIDES, AnyBackboneConfig, AutoPyramidConfig, BackboneConfig, VitPyramidConfig
+from models.backbone_config import (
+    STRIDES,
+    AnyBackboneConfig,
+    AutoPyramidConfig,
+    BackboneConfig,
+    LitePyramidConfig,
+    VitPyramidConfig,
+)
+from models.efficientnet_lite import LitePyramid
 from models.errors import CheckpointError
 from models.layers import GROUPS, Residual, enlarge
 
@@ -26,6 +34,8 @@ def build_backbone(config: AnyBackboneConfig) -> nn.Module:
     match config:
         case BackboneConfig():
             return Backbone(config)
+        case LitePyramidConfig():
+            return LitePyramid(config)
         case VitPyramidConfig():
             with _transformers():
                 from models.vitpose import VitPyramid
@@ -53,7 +63,7 @@ def read_backbone(source: str | Path, config: AnyBackboneConfig) -> nn.Module:
         from models import published, vitpose
         from models.auto_pyramid import AutoPyramid
     if published.describe(source).model_type not in vitpose.KINDS:
-        detail = AutoPyramidConfig.detail if isinstance(config, BackboneConfig) else config.detail
+        detail = config.detail if isinstance(config, VitPyramidConfig | AutoPyramidConfig) else AutoPyramidConfig.detail
         return AutoPyramid.from_pretrained(source, detail=detail, channels=config.channels)
     if not isinstance(config, VitPyramidConfig):
         raise CheckpointError(f"{source} holds a ViTPose; choose the preset of its size, small, base, large or huge")

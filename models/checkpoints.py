@@ -14,7 +14,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models.backbone_config import AnyBackboneConfig, AutoPyramidConfig, BackboneConfig, VitPyramidConfig
+from models.backbone_config import (
+    AnyBackboneConfig,
+    AutoPyramidConfig,
+    BackboneConfig,
+    LitePyramidConfig,
+    VitPyramidConfig,
+)
 from models.errors import CheckpointError
 from models.stdpose import StdPose, StdPoseConfig
 
@@ -22,6 +28,7 @@ _Config = TypeVar("_Config")
 
 _BACKBONES: dict[str, type[AnyBackboneConfig]] = {
     "convolutional": BackboneConfig,
+    "lite": LitePyramidConfig,
     "vitpose": VitPyramidConfig,
     "auto": AutoPyramidConfig,
 }

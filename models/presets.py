@@ -7,16 +7,22 @@ from types import MappingProxyType
 
 import torch
 
-from models.backbone_config import BackboneConfig, VitPyramidConfig
+from models.backbone_config import BackboneConfig, LitePyramidConfig, VitPyramidConfig
+from models.candidates import sources
+from models.efficientnet_lite import EfficientNetLite, LitePyramid
 from models.errors import CheckpointError
 from models.stdpose import StdPose, StdPoseConfig
+from models.verifier import VerifierConfig
 
-#: Size by name: ``tiny`` for machines without a GPU, the others on the ViTPose of the same name. Millions of
-#: parameters in the backbone: tiny 0.9, small 22.5, base 87.7, large 305.7, huge 633.7; around it 2 to 5 more.
-#: What is around the larger ViTs was chosen, not tuned.
+#: Size by name: ``lite`` and ``tiny`` for machines without a GPU, the others on the ViTPose of the same name. Millions
+#: of parameters in the backbone: lite 0.8, tiny 0.9, small 22.5, base 87.7, large 305.7, huge 633.7; around it 2 to 5
+#: more. What is around the larger ViTs was chosen, not tuned.
 PRESETS = MappingProxyType(
     {
         "tiny": StdPoseConfig(backbone=BackboneConfig()),
+        "lite": StdPoseConfig(
+            backbone=LitePyramidConfig(), matches=4, verifier=VerifierConfig(candidates=len(sources(4)))
+        ),
         "small": StdPoseConfig(
             backbone=VitPyramidConfig(width=384, depth=12, heads=12, detail=(24, 48, 80), channels=96),
             channels=192,
@@ -42,7 +48,8 @@ def build(name: str, *, seed: int = 0, pretrained: str | Path | None = None) -> 
     Args:
         name: Of the preset.
         seed: Of the random weights.
-        pretrained: Where ViTPose's weights are, see ``VitPyramid.from_pretrained``; ``None`` for random ones.
+        pretrained: Where published weights are: for ``lite`` a file, see ``models.efficientnet_lite.find``; for the
+            others see ``VitPyramid.from_pretrained``; ``None`` for random ones.
 
     Raises:
         ValueError: There is no such preset.
@@ -57,6 +64,9 @@ def build(name: str, *, seed: int = 0, pretrained: str | Path | None = None) -> 
     if pretrained is None:
         return network
     backbone = PRESETS[name].backbone
+    if isinstance(backbone, LitePyramidConfig):
+        network.backbone = LitePyramid(backbone, EfficientNetLite.from_package(Path(pretrained)))
+        return network
     if not isinstance(backbone, VitPyramidConfig):
         raise CheckpointError(f"the preset {name} has no ViTPose that weights could be read for")
     # Here, because transformers takes seconds to import; that it is there, building the network has shown.

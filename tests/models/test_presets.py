@@ -61,5 +61,7 @@ def test_tiny_takes_no_published_weights(tmp_path: Path) -> None:
 
 
 def test_an_unknown_preset_is_refused() -> None:
-    with pytest.raises(ValueError, match="there is no preset 'giant'; choose one of tiny, small, base, large, huge"):
+    with pytest.raises(
+        ValueError, match="there is no preset 'giant'; choose one of tiny, lite, small, base, large, huge"
+    ):
         presets.build("giant")
