@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LINE_EVERY = 25
 _VALIDATE_EVERY = 500
+_VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm"}
 
 
 def pretrain(
@@ -33,10 +34,19 @@ def pretrain(
     resume: Annotated[bool, typer.Option(help="Go on where a training in this folder was stopped.")] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="Everything random follows from it; 0 unless told.")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Size: tiny (unless told), small, base, large, huge; all but tiny want a GPU.")
+        str | None,
+        typer.Option(help="Size: tiny (unless told), lite, small, base, large, huge; the last four want a GPU."),
     ] = None,
     pretrained: Annotated[
-        str | None, typer.Option(help="Folder with ViTPose's published weights for the backbone of these presets.")
+        str | None,
+        typer.Option(
+            help="Published weights of the backbone: for lite a file, that of its package unless told; "
+            "for small to huge a folder with ViTPose's."
+        ),
+    ] = None,
+    videos: Annotated[
+        Path | None,
+        typer.Option(help="Folder of videos without labels to learn from as well; name it again with --resume."),
     ] = None,
     begin: Annotated[
         Path | None,
@@ -73,7 +83,7 @@ def pretrain(
             recipe, network, origin = _begun(told, begin, preset, pretrained)
         output.mkdir(parents=True, exist_ok=True)
         compute = choose(device, precision)
-        training = Training(recipe, network, state, compute, origin)
+        training = Training(recipe, network, state, compute, origin, _videos(videos))
     except (ValueError, ImportError) as error:
         raise UsageError(str(error)) from error
     held_out = validation_clips(validation)
@@ -103,16 +113,28 @@ def pretrain(
                 typer.echo(line)
 
 
+def _videos(folder: Path | None) -> list[Path]:
+    """The videos below a folder, in an order that does not hang on the machine."""
+    if folder is None:
+        return []
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _VIDEOS)
+    if not found:
+        raise UsageError(f"{folder} holds no videos ({', '.join(sorted(_VIDEOS))})")
+    return found
+
+
 def _begun(
     told: dict[str, Any], begin: Path | None, preset: str | None, pretrained: str | None
 ) -> tuple[Recipe, StdPose, dict[str, Any]]:
-    from models import checkpoints, presets
+    from models import checkpoints, efficientnet_lite, presets
     from models.pretraining.training import Recipe
 
     recipe = Recipe(**{name: value for name, value in {"minutes": 120.0, **told}.items() if value is not None})
     if begin is None:
-        network = presets.build(preset or "tiny", seed=recipe.seed, pretrained=pretrained)
-        return recipe, network, {"preset": preset or "tiny", "pretrained": pretrained is not None}
+        preset = preset or "tiny"
+        source = efficientnet_lite.find() if preset == "lite" and pretrained is None else pretrained
+        network = presets.build(preset, seed=recipe.seed, pretrained=source)
+        return recipe, network, {"preset": preset, "pretrained": source is not None}
     if preset or pretrained:
         raise UsageError("--begin names a whole network; leave out --preset and --pretrained")
     skipped = replace(recipe, features_until=0.0, refiner_until=0.0)

@@ -12,7 +12,7 @@ from itertools import count
 import cv2
 import numpy as np
 
-from models.pretraining.clips import Clip, clips
+from models.pretraining.clips import Clip, Films, clips
 
 _SHUFFLE = 0x5817
 
@@ -31,7 +31,13 @@ class Position:
 
 
 def stream(
-    seed: int, begin: Position, *, workers: int = 1, group: int = 8, clips_per_scene: int = 10
+    seed: int,
+    begin: Position,
+    *,
+    workers: int = 1,
+    group: int = 8,
+    clips_per_scene: int = 10,
+    footage: Films | None = None,
 ) -> Iterator[tuple[Clip, Position]]:
     """Clips from a position on, each with the position after it.
 
@@ -41,6 +47,7 @@ def stream(
         workers: Processes that render.
         group: Clips are shuffled within the clips of this many scenes.
         clips_per_scene: Cut from each scene.
+        footage: See ``models.pretraining.clips.clips``.
     """
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,))
@@ -50,7 +57,7 @@ def stream(
         skip = begin.used
         for number in count(begin.group):
             while len(waiting) < 2 * group:
-                waiting.append(pool.submit(render, seed, next(numbers), clips_per_scene))
+                waiting.append(pool.submit(render, seed, next(numbers), clips_per_scene, footage))
             together = [clip for _ in range(group) for clip in waiting.popleft().result()]
             order = np.random.default_rng((seed, number, _SHUFFLE)).permutation(len(together))
             for used, index in enumerate(order[skip:], start=skip + 1):
@@ -60,6 +67,6 @@ def stream(
         pool.shutdown(cancel_futures=True)
 
 
-def render(seed: int, number: int, count: int) -> list[Clip]:
+def render(seed: int, number: int, count: int, footage: Films | None = None) -> list[Clip]:
     """The clips of one scene."""
-    return list(clips(seed, number, count))
+    return list(clips(seed, number, count, footage=footage))

@@ -1,9 +1,13 @@
-"""Training clips for propagation: rendered subjects, labels on some frames, and the truth about the others."""
+"""Training clips for propagation: subjects, labels on some frames, and the truth about the others.
+
+Most subjects are rendered; where there are videos without labels, some are points of theirs that a teacher followed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,7 @@ from models.engines.gap import gaps
 from models.engines.memory import Memory
 from models.engines.seen import Seen
 from models.pretraining.augment import augment
+from models.pretraining.filmed import Stretch, filmed
 from models.pretraining.footage import Footage
 from models.windows import Window
 from pose.segments import Segment
@@ -33,6 +38,19 @@ _SCENE_FRAMES = 61
 _FEWEST_KEYPOINTS = 3
 _SHORTEST = 4  # part of a clip to be filled
 _TRIES = 8
+
+
+@dataclass(frozen=True)
+class Films:
+    """Videos that nobody labelled.
+
+    Args:
+        videos: Files.
+        share: Of the scenes, those that are taken from them.
+    """
+
+    videos: tuple[Path, ...]
+    share: float = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,29 +121,40 @@ def scene_spec(rng: np.random.Generator) -> SceneSpec:
     return SceneSpec.random(seed, width=width, height=height, num_frames=_SCENE_FRAMES, **special[name])
 
 
-def clips(seed: int, number: int, count: int, *, longest: int = 176, plain: bool = False) -> Iterator[Clip]:
-    """Render a scene and cut clips from it.
+def clips(
+    seed: int, number: int, count: int, *, longest: int = 176, plain: bool = False, footage: Films | None = None
+) -> Iterator[Clip]:
+    """Render or film a scene and cut clips from it.
 
     Args:
         seed: Of the training.
-        number: Of the scene; the same seed and number give the same clips in every process.
+        number: Of the scene; the same seed, number and footage give the same clips in every process.
         count: How many clips; fewer come where the scene has no subject to follow.
         longest: Largest side of a crop in pixels.
         plain: For validation: both ends labelled, 21 frames, no augmentation.
+        footage: Videos without labels that some of the scenes are taken from.
     """
     rng = np.random.default_rng((seed, number))
-    scene = Scene(scene_spec(rng))
-    images = np.stack(list(scene.frames()))
+    stretch = filmed(rng, footage.videos) if footage is not None and rng.random() < footage.share else None
+    if stretch is None:
+        stretch = _rendered(rng)
     for _ in range(count):
         for _ in range(_TRIES):
-            clip = _clip(rng, images, scene, longest, plain)
+            clip = _clip(rng, stretch, longest, plain)
             if clip is not None:
                 yield clip
                 break
 
 
-def _clip(rng: np.random.Generator, images: np.ndarray, scene: Scene, longest: int, plain: bool) -> Clip | None:
-    length = 21 if plain else int(rng.choice(LENGTHS, p=_LENGTH_ODDS))
+def _rendered(rng: np.random.Generator) -> Stretch:
+    scene = Scene(scene_spec(rng))
+    seen = tuple(scene.tracks[number + 1].visibility for number in range(len(scene.positions)))
+    return Stretch(np.stack(list(scene.frames())), tuple(scene.positions), seen)
+
+
+def _clip(rng: np.random.Generator, scene: Stretch, longest: int, plain: bool) -> Clip | None:
+    images = scene.images
+    length = min(21 if plain else int(rng.choice(LENGTHS, p=_LENGTH_ODDS)), len(images))
     stride = 1 if plain else int(rng.choice((1, 2, 3), p=(0.7, 0.2, 0.1)))
     stride = min(stride, (len(images) - 1) // (length - 1))
     first = int(rng.integers(0, len(images) - (length - 1) * stride))
@@ -133,8 +162,7 @@ def _clip(rng: np.random.Generator, images: np.ndarray, scene: Scene, longest: i
     if rng.random() < 0.5:
         frames = frames[::-1]
     subject = int(rng.integers(len(scene.positions)))
-    truth = scene.tracks[subject + 1]
-    xy, visibility = scene.positions[subject][frames], truth.visibility[frames]
+    xy, visibility = scene.positions[subject][frames], scene.visibility[subject][frames]
     usable = np.flatnonzero((visibility[0] > 0) | (visibility[-1] > 0))
     if len(usable) < _FEWEST_KEYPOINTS or (visibility[0] > 0).sum() < 2 or (visibility[-1] > 0).sum() < 2:
         return None

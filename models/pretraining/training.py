@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from models import checkpoints, training_state
-from models.candidates import SOURCES, collect, with_detector
+from models.candidates import collect, sources, with_detector
 from models.devices import Compute, choose
 from models.pretraining.clip_inputs import as_input, first_guesses, hints_of, look
 from models.pretraining.clip_stream import Position, stream
-from models.pretraining.clips import Clip, true_weight
+from models.pretraining.clips import Clip, Films, true_weight
 from models.pretraining.losses import VERIFIER_KNEE, choice, contrastive, refinement
 from models.pretraining.starts import disturb, pretend_detector
 from models.pretraining.validation import error_of
@@ -40,6 +40,7 @@ class Recipe:
         refiner_until: Share of the training after which the backbone is no longer frozen.
         joint_until: Share of the training after which the verifier is trained on what the rest, now finished, gives.
         from_linear: Share of clips on which linear interpolation is refined, not flow.
+        from_path: Share of clips on which the path along matches is refined, by networks that are shown any.
         without_hints: Share of clips on which hints are withheld.
         clips_per_step: Clips whose gradients are added up.
         backbone_every: In the joint stage the backbone learns in every how-manieth step; the others are cheaper.
@@ -47,10 +48,12 @@ class Recipe:
         rate: Peak learning rate of the refinement.
         verifier_rate: Peak learning rate of the last stage.
         backbone_rate: The backbone's in the joint stage, relative to ``rate``.
+        pretrained_rate: Of that part of the backbone which others have trained, relative to the rest of it.
         contrastive_weight: Of the contrastive loss in the joint stage.
         choice_weight: How much the verifier is drawn to choosing one candidate.
         weight_decay: Of AdamW.
         workers: Processes that render.
+        filmed: Share of the scenes that are taken from videos without labels, where there are any.
         scenes_per_group: Clips are shuffled within the clips of this many scenes.
         clips_per_scene: Cut from each rendered scene.
         save_seconds: Time from one saved state to the next.
@@ -63,6 +66,7 @@ class Recipe:
     refiner_until: float = 0.35
     joint_until: float = 0.65
     from_linear: float = 0.3
+    from_path: float = 0.3
     without_hints: float = 0.1
     clips_per_step: int = 1
     backbone_every: int = 2
@@ -70,10 +74,12 @@ class Recipe:
     rate: float = 5e-4
     verifier_rate: float = 1e-3
     backbone_rate: float = 0.3
+    pretrained_rate: float = 0.1
     contrastive_weight: float = 0.3
     choice_weight: float = 0.2
     weight_decay: float = 1e-3
     workers: int = 1
+    filmed: float = 0.5
     scenes_per_group: int = 8
     clips_per_scene: int = 10
     save_seconds: float = 240.0
@@ -133,6 +139,7 @@ class Training:
         state: Where the training is saved, and read from if it is there.
         compute: Where it runs, and in which precision; as ``models.devices.choose`` has it where left out.
         about: Where the network came from, for the saved state, see ``training_state.read_about``.
+        videos: Files without labels that some of the clips are taken from; the same when a training is resumed.
 
     Attributes:
         network: What learns.
@@ -147,24 +154,26 @@ class Training:
         state: Path | None = None,
         compute: Compute | None = None,
         about: Mapping[str, Any] | None = None,
+        videos: Sequence[Path] = (),
     ) -> None:
         self.recipe = recipe
+        self._films = Films(tuple(videos), recipe.filmed) if videos else None
         self.compute = compute or choose()
         self._device = self.compute.device
         self.network = network.to(self._device).train()
         self.average = deepcopy(self.network).eval()
-        self._backbone = list(self.network.backbone.parameters())
+        self._about = {**(about or {}), "recipe": asdict(recipe), "config": checkpoints.to_entries(network.config)}
+        self._trunk = _trunk(self.network) if self._about.get("pretrained", True) else []
+        self._backbone = _without(self.network.backbone, self._trunk)
         self._verifier = list(self.network.verifier.parameters())
-        apart = {id(parameter) for parameter in self._backbone + self._verifier}
-        self._rest = [parameter for parameter in self.network.parameters() if id(parameter) not in apart]
+        self._rest = _without(self.network, self._trunk + self._backbone + self._verifier)
         self._optimizer = torch.optim.AdamW(
-            [{"params": self._backbone}, {"params": self._rest}, {"params": self._verifier}],
+            [{"params": part} for part in (self._trunk, self._backbone, self._rest, self._verifier) if part],
             lr=recipe.rate,
             betas=(0.9, 0.98),
             weight_decay=recipe.weight_decay,
         )
         self._state = state
-        self._about = {**(about or {}), "recipe": asdict(recipe), "config": checkpoints.to_entries(network.config)}
         self.at = Progress(recipe.seed)
         if state is not None and state.exists():
             self.at = Progress.of(training_state.restore(state, self.network, self.average, self._optimizer))
@@ -199,6 +208,7 @@ class Training:
             workers=recipe.workers,
             group=recipe.scenes_per_group,
             clips_per_scene=recipe.clips_per_scene,
+            footage=self._films,
         )
         saved = self.at.seconds
         try:
@@ -233,6 +243,7 @@ class Training:
         linear = clip.window.interpolate()
         from_linear = bool(rng.random() < self.recipe.from_linear)
         guess = disturb(rng, linear if from_linear else clip.flow, clip, strongly=from_linear)
+        from_path = bool(rng.random() < self.recipe.from_path)
         start = torch.from_numpy(guess[None]).float().to(self._device)
         batch = stack([clip.window], np.arange(len(clip.images))).to(self._device)
         hints = hints_of(clip, 1, self._device, shown=bool(rng.random() > self.recipe.without_hints))
@@ -240,7 +251,9 @@ class Training:
         with self.compute.autocast():
             with torch.set_grad_enabled(learning):
                 maps = self.network.describe(as_input(clip.images, self._device))
-            estimates = self.network(maps, batch, start, hints, rounds)
+            matches = self.network.find_matches(maps, batch)
+            start = matches.path if from_path and matches is not None else start
+            estimates = self.network(maps, batch, start, hints, rounds, matches)
         loss = refinement(estimates, batch, xy.expand_as(start), weight.expand(start.shape[:3]))
         if learning:
             templates = self.network.templates(maps, batch)
@@ -259,12 +272,13 @@ class Training:
         starts = first_guesses(clip, self._device)
         with self.compute.autocast():
             with torch.no_grad():
-                looks = look(self.network, clip, mirrored=bool(rng.random() < 0.6))
+                mirrored = bool(rng.random() < 0.6) and not self.network.config.matches
+                looks = look(self.network, clip, mirrored=mirrored)
                 candidates = collect(self.network, looks, batch, starts, hints_of(clip, 2, self._device))
             if rng.random() < 0.5:
                 found = (torch.from_numpy(values).float().to(self._device) for values in pretend_detector(rng, clip))
                 candidates = with_detector(candidates, batch.first(), *found)
-            unseen = torch.from_numpy(rng.random(len(SOURCES)) < 0.12)
+            unseen = torch.from_numpy(rng.random(len(sources(self.network.config.matches))) < 0.12)
             unseen[0] = False
             candidates = candidates.without(unseen.to(self._device))
             estimate, weight = self.network.judge(looks.maps, batch.first(), candidates)
@@ -296,19 +310,22 @@ class Training:
     def _update(self, stage: Stage) -> None:
         recipe, done = self.recipe, self.progress
         warm = min(1.0, (self.at.step + 1) / 50)
+        backbone = rest = verifier = 0.0
         if stage == "features":
-            rates = (recipe.features_rate * warm * _cosine(done / recipe.features_until), 0.0, 0.0)
+            backbone = recipe.features_rate * warm * _cosine(done / recipe.features_until)
         elif stage == "verifier":
             since = (done - recipe.joint_until) / max(1e-9, 1 - recipe.joint_until)
-            rates = (0.0, 0.0, recipe.verifier_rate * min(1.0, since / 0.03 + 0.02) * _cosine(since))
+            verifier = recipe.verifier_rate * min(1.0, since / 0.03 + 0.02) * _cosine(since)
         else:
             since = (done - recipe.features_until) / max(1e-9, recipe.joint_until - recipe.features_until)
-            rate = recipe.rate * min(1.0, since / 0.02 + 0.02) * _cosine(since)
+            rest = recipe.rate * min(1.0, since / 0.02 + 0.02) * _cosine(since)
             joint = (done - recipe.refiner_until) / max(1e-9, recipe.joint_until - recipe.refiner_until)
-            rates = (rate * recipe.backbone_rate * min(1.0, joint / 0.03) if stage == "joint" else 0.0, rate, 0.0)
-        for group, rate in zip(self._optimizer.param_groups, rates, strict=True):
+            backbone = rest * recipe.backbone_rate * min(1.0, joint / 0.03) if stage == "joint" else 0.0
+        parts = (self._trunk, self._backbone, self._rest, self._verifier)
+        rates = (backbone * recipe.pretrained_rate, backbone, rest, verifier)
+        learning = [(part, rate) for part, rate in zip(parts, rates, strict=True) if part]
+        for group, (part, rate) in zip(self._optimizer.param_groups, learning, strict=True):
             group["lr"] = rate
-        for part in (self._backbone, self._rest, self._verifier):
             nn.utils.clip_grad_norm_(part, 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
@@ -316,6 +333,17 @@ class Training:
         with torch.no_grad():
             for kept, current in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 kept.lerp_(current, 1 - decay)
+
+
+def _trunk(network: StdPose) -> list[nn.Parameter]:
+    """The part of the backbone that others have trained; empty where that would be all of it."""
+    theirs = cast(nn.Module, network.backbone.pretrained)
+    return [] if theirs is network.backbone else list(theirs.parameters())
+
+
+def _without(network: nn.Module, parts: Sequence[nn.Parameter]) -> list[nn.Parameter]:
+    apart = {id(parameter) for parameter in parts}
+    return [parameter for parameter in network.parameters() if id(parameter) not in apart]
 
 
 def _cosine(progress: float) -> float:
