@@ -67,7 +67,7 @@ def test_a_checkpoint_that_names_no_backbone_is_convolutional(
 
 def test_an_unknown_backbone_is_refused(vitpose: Path) -> None:
     change(vitpose, kind="hourglass")
-    with pytest.raises(CheckpointError, match="of the kind 'hourglass'; known are convolutional, vitpose"):
+    with pytest.raises(CheckpointError, match="of the kind 'hourglass'; known are convolutional, lite, vitpose"):
         checkpoints.load(vitpose)
 
 
