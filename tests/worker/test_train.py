@@ -257,7 +257,7 @@ def test_a_video_that_disappeared(serving, tmp_path):
             path.unlink()
     ended = lab.service.finished(answer)
     assert ended["state"] == "failed"
-    assert "the file of video 1, discs-1.mp4, is missing" in ended["error"]
+    assert "the file of video 1 is missing" in ended["error"]
     assert lab.http.get(f"{lab.url}/checkpoints").json()["items"] == []
 
 
