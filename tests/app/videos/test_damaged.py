@@ -95,11 +95,16 @@ def test_times_are_those_of_the_file(session):
 
 
 def test_a_machine_is_not_sure_of_a_damaged_frame(session):
-    labels = session.http.get("/videos/1/labels", params={"layer": "pseudo"}).json()
-    made = [one for one in labels["labels"] if one["source"] == "pseudo"]
-    scores = {one["frame_index"]: max(one["keypoint_scores"]) for one in made}
+    taken = {"frame_index": BAD, "track_id": 1}
+    assert session.http.delete("/videos/1/labels", params=taken).status_code == 200
+    job = session.http.post("/videos/1/propagations", json={"engine": "linear"}).json()
+    assert session.finished(job)["state"] == "succeeded"
+    labels = session.http.get("/videos/1/labels", params={"layer": "pseudo"}).json()["labels"]
+    scores = {one["frame_index"]: max(one["keypoint_scores"]) for one in labels if one["source"] == "pseudo"}
     assert scores[BAD] <= 0.3
     assert scores[BAD + 2] > 0.3
+    back = {"labels": [{**taken, "keypoints": [[10 + BAD, 20, 2]]}]}
+    assert session.http.put("/videos/1/labels", json=back).status_code == 200
 
 
 def test_exports_say_when_frames_are_shown_and_which_are_damaged(session):
