@@ -126,7 +126,7 @@ def busy(count: int) -> Iterator[None]:
 def row(precision: str, policy: str, cap: dict[str, str], others: int, seconds: float) -> dict[str, Any]:
     """What a child measures, as far as it gets."""
     command = [sys.executable, "-m", "benchmarks.precision", "--child", precision, "--seconds", str(seconds)]
-    # Threads spin for ever where they are active, as they do by default where there are as many cores as threads.
+    # Active means that threads spin for ever, which is harsher than GNU OpenMP's default of spinning for a while.
     spinning = {} if policy == "PASSIVE" else {"GOMP_SPINCOUNT": "INFINITE"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_", "KMP_"))}
     environment = {**kept, **cap, "OMP_WAIT_POLICY": policy, **spinning}
