@@ -164,6 +164,11 @@ def main() -> None:
     print(f"Load average before: {os.getloadavg()[0]:.1f}.\n")
     print("Times are ms on the wall, and of the processor in brackets; the ratio is of the latter, bf16 over fp32.")
     print("A dash is what was not measured in 75 seconds, which emulation may take.")
+    print(
+        "`active` is `GOMP_SPINCOUNT=INFINITE`: threads spin for ever, which is harsher than GNU OpenMP's default",
+        end="",
+    )
+    print(" of spinning for a while.")
     print("`AVX2` is the same processor kept from AVX512: a stand-in for processors without it, not one of them.\n")
     heads = " | ".join(f"{name}, fp32 | bf16 | ratio" for name in PARTS.values())
     print(f"| instructions | threads wait | beside | {heads} |\n|{'---|' * (3 + 3 * len(PARTS))}", flush=True)
