@@ -57,6 +57,7 @@ class VideoInfo:
         num_frames: ``F``.
         times: ``(F,)`` seconds from the first frame, where images shall say when they are shown.
         damaged: Ranges of frames ``start <= i < stop`` that show another one's picture.
+        empty: Frames, ascending, that are images though nobody is on them.
     """
 
     id: int
@@ -66,6 +67,7 @@ class VideoInfo:
     num_frames: int
     times: np.ndarray | None = field(default=None, compare=False)
     damaged: Sequence[Sequence[int]] = ()
+    empty: Sequence[int] = ()
 
 
 def instances(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator
-from math import isfinite
+from itertools import islice
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+
+from pose.formats.not_json import non_finite
 
 #: Coordinates beyond this are refused: float32 keeps two decimals up to 131 072 pixels.
 MAX_COORDINATE = 100_000.0
@@ -68,6 +69,7 @@ class Image(msgspec.Struct, gc=False):
     video_id: int | float | str | None = None
     frame_index: int | float | str | None = None
     absent_tracks: Any = None
+    absent_keypoints: Any = None
 
 
 class Category(msgspec.Struct, gc=False):
@@ -120,7 +122,7 @@ def decode(data: bytes) -> Document:
     except RecursionError:
         raise CocoError([("", "nested too deep for a COCO file")]) from None
     except msgspec.DecodeError as error:
-        raise CocoError(list(_not_a_number(data)) or [("", f"not JSON: {error}")]) from None
+        raise CocoError(_not_a_number(data) or [("", f"not JSON: {error}")]) from None
     faults = Faults()
     categories = [_category(raw, f"/categories/{index}", faults) for index, raw in enumerate(file.categories)]
     for index, image in enumerate(file.images):
@@ -220,17 +222,6 @@ def fault(error: msgspec.ValidationError) -> Fault:
     return pointer, sentence.replace("`", "").replace("Expected", "expected", 1)
 
 
-def _not_a_number(data: bytes) -> Iterator[Fault]:
-    # Python's json writes and reads NaN, so it can find the places of what no other reader accepts.
-    try:
-        pending: list[tuple[str, Any]] = [("", json.loads(data))]
-    except (ValueError, RecursionError):
-        return
-    while pending:
-        pointer, value = pending.pop()
-        if isinstance(value, float) and not isfinite(value):
-            yield pointer, f"{value} is not JSON; a point that is not known is written 0,0,0"
-        elif isinstance(value, dict):
-            pending += reversed([(f"{pointer}/{key}", item) for key, item in value.items()])
-        elif isinstance(value, list):
-            pending += reversed([(f"{pointer}/{index}", item) for index, item in enumerate(value)])
+def _not_a_number(data: bytes) -> list[Fault]:
+    found = islice(non_finite(data), MAX_FAULTS)
+    return [(pointer, f"{value} is not JSON; a point that is not known is written 0,0,0") for pointer, value in found]

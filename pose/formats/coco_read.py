@@ -52,7 +52,7 @@ class CocoPoses:
         skeleton: The one asked for, else the one in the file, with 0-based edges.
         width: Pixels; None where images differ or do not say.
         height: Pixels; None where images differ or do not say.
-        labels: What people labelled, by track id: score 1, radius 0, or that the subject is absent.
+        labels: What people labelled, by track id: score 1, radius 0, or that points are absent.
         pseudo: What machines made, by track id: scores are below 1.
         names: What the file calls the tracks, by id, where it does not call them ``track_id`` and a number.
         numbered: Whether track ids are the file's own numbers; otherwise tracks are known by their names alone.
@@ -135,7 +135,7 @@ def read_coco(
     _tell_of_outside(found, categories, document, size, warnings)
     labels = tracks_of(found, found.known & ~found.machine, frame_of, identities.tracks, found.absent)
     absent = absences_of(
-        document.images, frames.indices, identities, labels, categories.skeleton.size, faults, most_points=most_points
+        document.images, frames.indices, identities, labels, categories, faults, most_points=most_points
     )
     faults.check()
     for number, track in absent.items():

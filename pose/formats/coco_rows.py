@@ -51,7 +51,7 @@ class _Annotation(msgspec.Struct, gc=False):
 
 @dataclass(frozen=True, eq=False)
 class Instances:
-    """The annotations of a file that are poses with a known point.
+    """The annotations of a file that say something of a point: that it is known, or that it is absent.
 
     Attributes:
         positions: ``(N,)`` index in the file's annotations.
@@ -103,7 +103,7 @@ class Instances:
         )
 
     def without(self, points: np.ndarray) -> Instances:
-        """The same without the points of a mask ``(N, K)``; poses of which nothing is left go too."""
+        """The same without the points of a mask ``(N, K)``; annotations that say nothing any more go too."""
         keypoints = np.where(points[..., None], 0, self.keypoints)
         left = replace(
             self,
@@ -112,7 +112,7 @@ class Instances:
             radius90=np.where(points, 0, self.radius90),
             machine=self.machine & ~points,
         )
-        return left.select(np.flatnonzero((keypoints[..., 2] > 0).any(axis=1)))
+        return left.select(np.flatnonzero((left.known | left.absent).any(axis=1)))
 
 
 _ARRAYS = ("positions", "images", "categories", "keypoints", "scores", "radius90", "machine", "absent")
@@ -178,7 +178,7 @@ def read_instances(
             sentence = f"{len(flat)} numbers; {size} keypoints have {3 * size}, x, y and visibility each"
             faults.add(f"{pointer}/keypoints", sentence)
             continue
-        if not any(flat[2::3]):
+        if not any(flat[2::3]) and not row.absent:
             skipped.add("unlabelled", pointer)
             continue
         origin = origin_of(row, size, pointer, score_faults)
@@ -194,7 +194,7 @@ def read_instances(
             (scores, origin.scores, 1),
             (radius90, origin.radius90, 1),
             (machine, origin.machine, 1),
-            (absent, _absent(row.absent, flat, pointer, faults), 1),
+            (absent, absent_points(row.absent or [], flat[2::3], pointer, faults), 1),
         )
         for target, values, each in parts:
             target.extend(values if columns is None else _ordered(values, columns, each))
@@ -225,11 +225,16 @@ def read_instances(
     )
 
 
-def _absent(said: Any, flat: Sequence[float], pointer: str, faults: Faults) -> list[bool]:
-    """Which keypoints an annotation says are absent, one entry each."""
-    absent = [False] * (len(flat) // 3)
-    if said is None:
-        return absent
+def absent_points(said: Any, visibility: Sequence[float], pointer: str, faults: Faults) -> list[bool]:
+    """Which keypoints of a category are on a list of absent ones, one entry each.
+
+    Args:
+        said: The field ``absent``, keypoints from 0.
+        visibility: Of each keypoint: one that is absent has no place.
+        pointer: To what has the field.
+        faults: Takes what is no list of keypoints that have no place.
+    """
+    absent = [False] * len(visibility)
     if not isinstance(said, list):
         faults.add(f"{pointer}/absent", "expected a list of keypoints, counted from 0")
         return absent
@@ -239,7 +244,7 @@ def _absent(said: Any, flat: Sequence[float], pointer: str, faults: Faults) -> l
             faults.add(
                 f"{pointer}/absent/{place}", f"there is no such keypoint; they count from 0 to {len(absent) - 1}"
             )
-        elif flat[3 * k + 2]:
+        elif visibility[k]:
             faults.add(f"{pointer}/absent/{place}", f"keypoint {k} is absent, and has a place")
         else:
             absent[k] = True

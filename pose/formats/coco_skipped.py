@@ -20,9 +20,6 @@ _KINDS = {
     "predicted": ("a machine's pose, as its scores show", "a machine's poses, as their scores show"),
 }
 
-#: The kinds that a machine made.
-MADE_BY_MACHINE = ("pseudo", "accepted", "predicted")
-
 
 class Skipped:
     """Annotations that are passed over, with the place of the first of each kind."""

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 import numpy as np
 
-from pose.formats.coco_identity import identities_of
+from pose.formats.coco_identity import Identities, identities_of
 from pose.formats.coco_layout import CocoError, Faults, Image, decode, fault, whole
 from pose.formats.coco_rows import Instances, check_scores, read_instances, tracks_of
 from pose.formats.coco_skeleton import posed
@@ -37,13 +37,24 @@ class _Listed(msgspec.Struct):
 
 
 @dataclass(eq=False)
-class _Sequence:
-    """A video or a still as it is being read: the position in the file of each frame's image."""
+class Sequence:
+    """A video or a still as it is being read.
+
+    Attributes:
+        name: What the file calls it, else its id, else the folder of its images.
+        folder: The folder that all of its images are in; empty where there is none.
+        still: Whether it is a still.
+        images: The position in the file of each frame's image.
+        file: The video file that the file names.
+        listed: Whether the file names it.
+    """
 
     name: str
+    folder: str
     still: bool
     images: dict[int, int] = field(default_factory=dict)
     file: str = ""
+    listed: bool = False
 
 
 def read_coco_videos(data: bytes, root: Path = Path(), *, skeleton: Skeleton | None = None) -> list[VideoLabels]:
@@ -62,14 +73,10 @@ def read_coco_videos(data: bytes, root: Path = Path(), *, skeleton: Skeleton | N
         CocoError: The file contradicts itself or ``skeleton``. It names up to ``MAX_FAULTS`` places.
     """
     document = decode(data)
-    try:
-        listed = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"), type=_Listed)
-    except msgspec.ValidationError as error:
-        raise CocoError([fault(error)]) from None
     warnings: list[str] = []
     categories = posed(document, skeleton, warnings)
     faults = Faults()
-    sequences = _sequences(document.images, listed.videos, faults)
+    sequences = sequences_of(data, document.images, faults)
     kept = read_instances(document, categories, faults, Skipped())
     check_scores(kept, categories, faults)
     faults.check()
@@ -83,14 +90,14 @@ def read_coco_videos(data: bytes, root: Path = Path(), *, skeleton: Skeleton | N
         if where:
             rows, frames = np.array(where, dtype=np.int64).T
             shown = kept.select(rows)
-            tracks = _track_ids(shown, frames, categories.names, still=sequence.still, faults=faults)
+            tracks = who_is_who(shown, frames, categories.names, still=sequence.still, faults=faults).tracks
             places.append((sequence, shown, frames, tracks))
     faults.check()
     return [
         VideoLabels(
             name=sequence.name,
             skeleton=categories.skeleton,
-            tracks=tracks_of(shown, shown.known, frames, tracks),
+            tracks=tracks_of(shown, shown.known, frames, tracks, shown.absent),
             frames=_files(sequence, document.images, root),
             file=_video_file(sequence, root),
         )
@@ -98,8 +105,21 @@ def read_coco_videos(data: bytes, root: Path = Path(), *, skeleton: Skeleton | N
     ]
 
 
-def _sequences(images: list[Image], listed: list[_Video], faults: Faults) -> list[_Sequence]:
-    """The videos and stills, in the order in which they are first named."""
+def sequences_of(data: bytes, images: list[Image], faults: Faults) -> list[Sequence]:
+    """The videos and stills of a file, in the order in which they are first named.
+
+    Args:
+        data: The file.
+        images: Its images.
+        faults: Takes what is wrong with how they are numbered.
+
+    Raises:
+        CocoError: The list of videos is none.
+    """
+    try:
+        listed = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"), type=_Listed).videos
+    except msgspec.ValidationError as error:
+        raise CocoError([fault(error)]) from None
     grouped: dict[tuple[str, int | float | str], list[int]] = defaultdict(list)
     lone = any(image.video_id is None and image.frame_index is not None for image in images)
     ids: set[int] = set()
@@ -118,13 +138,18 @@ def _sequences(images: list[Image], listed: list[_Video], faults: Faults) -> lis
     for (kind, key), members in grouped.items():
         image = images[members[0]]
         if kind == "still":
-            sequences.append(_Sequence(image.file_name or f"image {image.id}", still=True, images={0: members[0]}))
+            name = image.file_name or f"image {image.id}"
+            sequences.append(Sequence(name, "", still=True, images={0: members[0]}))
             continue
         place, video = videos.get(key, (0, _Video(str(key))))
         _check_inside(video.file_name, f"/videos/{place}/file_name", faults)
-        folder = str(PurePosixPath(image.file_name or "").parent)
-        name = video.name or video.file_name or str(key) or (folder if folder != "." else "video")
-        sequences.append(_Sequence(name, still=False, images=_frames(members, images, faults), file=video.file_name))
+        folders = {str(PurePosixPath(images[index].file_name or "").parent) for index in members}
+        folder = folders.pop().removeprefix(".") if len(folders) == 1 else ""
+        first = str(PurePosixPath(image.file_name or "").parent)
+        name = video.name or video.file_name or str(key) or (first if first != "." else "video")
+        frames = _frames(members, images, faults)
+        found = Sequence(name, folder, still=False, images=frames, file=video.file_name, listed=key in videos)
+        sequences.append(found)
     return sequences
 
 
@@ -162,15 +187,24 @@ def _check_inside(name: str, pointer: str, faults: Faults) -> None:
         faults.add(pointer, f"{name!r} does not lie in the folder of the data set")
 
 
-def _track_ids(
+def who_is_who(
     shown: Instances, frames: np.ndarray, categories: dict[int, str], *, still: bool, faults: Faults
-) -> np.ndarray:
+) -> Identities:
+    """The subjects of a video or still; those of a still are numbered from 1 where nothing says who they are.
+
+    Args:
+        shown: ``N`` instances.
+        frames: ``(N,)`` the frame of each.
+        categories: Their categories' names by id.
+        still: Whether it is a still.
+        faults: Takes contradictions, see ``identities_of``.
+    """
     if still and not any(value is not None for values in shown.identities.values() for value in values):
-        return np.arange(1, len(shown) + 1)
-    return identities_of(shown, frames, categories, faults, [], first_track=0).tracks
+        return Identities(np.arange(1, len(shown) + 1), {}, numbered=True)
+    return identities_of(shown, frames, categories, faults, [], first_track=0)
 
 
-def _files(sequence: _Sequence, images: list[Image], root: Path) -> tuple[Path, ...]:
+def _files(sequence: Sequence, images: list[Image], root: Path) -> tuple[Path, ...]:
     """The image files of a video; empty where they are not named, or frames between them cannot be."""
     named = {frame: root / (images[index].file_name or "") for frame, index in sequence.images.items()}
     if any(file.suffix.lower() not in SUFFIXES for file in named.values()):
@@ -185,6 +219,6 @@ def _files(sequence: _Sequence, images: list[Image], root: Path) -> tuple[Path, 
     return tuple(named.get(frame) or renumbered(pattern, first + frame) for frame in range(length))
 
 
-def _video_file(sequence: _Sequence, root: Path) -> Path | None:
+def _video_file(sequence: Sequence, root: Path) -> Path | None:
     file = root / sequence.file
     return file if sequence.file and file.is_file() else None

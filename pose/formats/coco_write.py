@@ -14,6 +14,7 @@ import numpy as np
 
 from pose import boxes
 from pose.damage import inside
+from pose.formats.coco_absence import KEYPOINTS, TRACKS
 from pose.formats.coco_instances import Instance, Source, VideoInfo
 from pose.formats.coco_layout import MAX_COORDINATE
 from pose.formats.coco_skeleton import write_skeleton
@@ -46,6 +47,34 @@ class Written:
     images: int
     annotations: int
     left_out: int
+
+
+class _Absent:
+    """What images say of subjects without a known point.
+
+    Args:
+        size: Keypoints of the skeleton.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._frames: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
+
+    def add(self, instance: Instance) -> None:
+        """Note what is absent of a subject on a frame."""
+        self._frames.setdefault(instance.frame_index, []).append((instance.track_id, instance.absent))
+
+    def fields(self, frame: int) -> str:
+        """The fields of a frame's image, with the comma before each."""
+        said = self._frames.get(frame, ())
+        tracks = [track for track, points in said if len(points) == self._size]
+        some = [
+            {"track_id": track, "category_id": 1, "absent": points}
+            for track, points in said
+            if len(points) < self._size
+        ]
+        named = {name: values for name, values in ((TRACKS, tracks), (KEYPOINTS, some)) if values}
+        return f",{_json(named).decode()[1:-1]}" if named else ""
 
 
 class _Annotation(msgspec.Struct, omit_defaults=True, gc=False):
@@ -88,9 +117,10 @@ def write_coco(
         stream: Where the file goes; the caller discards it when this raises.
         skeleton: The keypoints, category 1.
         videos: Each video with its instances, ascending by frame, then track. Instances without a known point are
-            left out; of a subject that is absent its frame says so (``absent_tracks``), and is an image.
+            left out; what is absent of them its frame says (``pose.formats.coco_absence``), and is an image.
         info: The file's ``info``, to which ``RULES`` is added.
-        every_frame: Also list the frames without instances; otherwise only frames with one are images.
+        every_frame: Also list the frames without instances; otherwise only frames with one, and ``VideoInfo.empty``,
+            are images.
         supercategory: The category's; the skeleton's name where empty.
 
     Raises:
@@ -101,17 +131,20 @@ def write_coco(
     stream.write(b',\n"categories":[' + _json(write_skeleton(skeleton, supercategory)))
     stream.write(b'],\n"annotations":[\n')
     encoder = msgspec.json.Encoder()
-    listed: list[tuple[VideoInfo, array[int] | range, dict[int, list[int]]]] = []
+    listed: list[tuple[VideoInfo, array[int] | range, _Absent]] = []
     images = annotations = left_out = 0
     for video, poses in videos:
         if any(video.id == other.id or video.slug == other.slug for other, *_ in listed):
             raise ValueError(f"video {video.id} ({video.slug!r}) shares its id or slug with another")
-        frames, absent = array("q"), dict[int, list[int]]()
+        frames, absent = array("q"), _Absent(skeleton.size)
+        empty = np.unique(np.array(video.empty, dtype=np.int64))
         for batch in _batches(video, poses, skeleton.size):
             left_out += batch.left_out
-            for frame, track in batch.absent:
-                absent.setdefault(frame, []).append(track)
-            shown = np.union1d(batch.frames, np.array([frame for frame, _ in batch.absent], dtype=np.int64))
+            for instance in batch.absent:
+                absent.add(instance)
+            gone = [instance.frame_index for instance in batch.absent]
+            shown = np.union1d(batch.frames, np.array(gone, dtype=np.int64))
+            shown = np.union1d(shown, empty[empty < shown.max(initial=-1)])
             shown = shown[shown > (frames[-1] if frames else -1)]
             frames.extend(shown.tolist())
             place = batch.frames if every_frame else np.searchsorted(np.asarray(frames), batch.frames)
@@ -119,6 +152,7 @@ def write_coco(
             lines = encoder.encode_lines(rows)
             stream.write((b",\n" if annotations and rows else b"") + lines[:-1].replace(b"\n", b",\n"))
             annotations += len(rows)
+        frames.extend(empty[empty > (frames[-1] if frames else -1)].tolist())
         listed.append((video, range(video.num_frames) if every_frame else frames, absent))
         images += len(listed[-1][1])
     stream.write(b'\n],\n"images":[\n')
@@ -136,7 +170,7 @@ class _Batch:
 
     instances: list[Instance]
     left_out: int
-    absent: list[tuple[int, int]]  # frame and track of subjects that are absent
+    absent: list[Instance]  # without a known point, those of which one is absent
     frames: np.ndarray  # (N,)
     xy: np.ndarray  # (N, K, 2)
     visibility: np.ndarray  # (N, K)
@@ -235,7 +269,7 @@ def _batch(video: VideoInfo, batch: list[Instance]) -> _Batch:
             raise ValueError(f"{_named(video, batch[np.argwhere(~right)[0][0]])}: {label}")
 
     kept: np.ndarray = np.any(known, axis=1)
-    gone = np.array([len(instance.absent) == known.shape[1] for instance in batch])
+    gone = ~kept & np.array([bool(instance.absent) for instance in batch])
     known, visibility = known[kept], visibility[kept]
     # Adding zero turns -0.0 into 0.0.
     xy = np.where(known[..., None], np.round(xy[kept], 2) + 0.0, 0.0)
@@ -243,7 +277,7 @@ def _batch(video: VideoInfo, batch: list[Instance]) -> _Batch:
     return _Batch(
         instances=[instance for instance, keep in zip(batch, kept, strict=True) if keep],
         left_out=int(np.count_nonzero(~kept & ~gone)),
-        absent=[(batch[row].frame_index, batch[row].track_id) for row in np.flatnonzero(gone)],
+        absent=[batch[row] for row in np.flatnonzero(gone)],
         frames=np.array([instance.frame_index for instance in batch], dtype=np.int64)[kept],
         xy=xy,
         visibility=visibility.astype(np.uint8),
@@ -258,20 +292,15 @@ def _rounded(box: np.ndarray) -> np.ndarray:
     return np.round(np.concatenate([low, high - low], axis=-1), 2)
 
 
-def _write_images(
-    stream: BinaryIO, video: VideoInfo, frames: Iterable[int], first: int, absent: Mapping[int, list[int]]
-) -> None:
+def _write_images(stream: BinaryIO, video: VideoInfo, frames: Iterable[int], first: int, absent: _Absent) -> None:
     folder = _json(video.slug)[:-1].decode()
     tail = f'"width":{video.width},"height":{video.height},"video_id":{video.id},"frame_index":'
     for image_id, frame in enumerate(frames, start=first):
         comma = ",\n" if image_id > 1 else ""
         when = "" if video.times is None else f',"time":{round(float(video.times[frame]), _SECOND_DECIMALS)!r}'
         mark = ',"damaged":true' if video.damaged and inside(video.damaged, np.array([frame]))[0] else ""
-        gone = f',"absent_tracks":{absent[frame]}'.replace(" ", "") if frame in absent else ""
-        image = (
-            f'{comma}{{"id":{image_id},"file_name":{folder}/frame_{frame:06d}.jpg",{tail}{frame}{when}{mark}{gone}}}'
-        )
-        stream.write(image.encode())
+        name = f'{comma}{{"id":{image_id},"file_name":{folder}/frame_{frame:06d}.jpg"'
+        stream.write(f"{name},{tail}{frame}{when}{mark}{absent.fields(frame)}}}".encode())
 
 
 def _json(value: Any) -> bytes:

@@ -15,6 +15,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,13 +131,23 @@ def decode(data: bytes) -> Slab:
     Raises:
         ValueError: The bytes are not a slab.
     """
+    start, tracks, arrays = decode_fields(data, FIELDS)
+    return Slab(start, tracks, **arrays)
+
+
+def decode_fields(data: bytes, fields: Collection[str]) -> tuple[int, tuple[int, ...], dict[str, np.ndarray]]:
+    """Read some arrays of a slab: its first frame, its tracks, and the arrays by name, see ``Slab``.
+
+    Raises:
+        ValueError: The bytes are not a slab.
+    """
     from numcodecs import blosc  # only who reads what a machine made needs it
 
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             about = json.loads(archive.read("zarr.json"))["attributes"]
             arrays = {}
-            for field in FIELDS:
+            for field in fields:
                 layout = json.loads(archive.read(f"{field}/zarr.json"))
                 values = np.frombuffer(
                     blosc.decompress(archive.read(chunk_name(field, 0, 0))),
@@ -146,7 +157,7 @@ def decode(data: bytes) -> Slab:
                 arrays[field] = values.reshape(shape)[: layout["shape"][0]]
     except (zipfile.BadZipFile, zlib.error, KeyError, RuntimeError) as error:
         raise ValueError("these bytes are no slab of poses") from error
-    return Slab(about["start"], tuple(about["tracks"]), **arrays)
+    return int(about["start"]), tuple(about["tracks"]), arrays
 
 
 def entry(name: str) -> zipfile.ZipInfo:

@@ -63,19 +63,6 @@ def test_union_does_not_count_empty_boxes():
     np.testing.assert_array_equal(boxes.union(np.zeros((0, 4))), np.zeros(4))
 
 
-def test_iou_by_hand():
-    a = np.array([[0, 0, 10, 10], [0, 0, 0, 0]])
-    b = np.array([[5, 0, 10, 10], [20, 20, 5, 5], [0, 0, 10, 10]])
-    np.testing.assert_allclose(boxes.iou(a[:, None], b[None]), [[1 / 3, 0, 1], [0, 0, 0]])
-
-
-@given(some_boxes, some_boxes)
-def test_iou_is_symmetric_and_bounded_by_the_union_box(a, b):
-    overlap = boxes.iou(a, b)
-    np.testing.assert_array_equal(overlap, boxes.iou(b, a))
-    assert ((overlap >= 0) & (overlap <= 1 + 1e-9)).all()
-
-
 @given(some_boxes)
 def test_union_holds_every_box(a):
     low, high = boxes.corners(boxes.union(a))

@@ -1,106 +1,11 @@
-import contextlib
-import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from pose import metrics
-from pose.skeleton import COCO_17
+from pose.metrics import FalsePositives, false_positives
 from pose.track import Track, blank
-
-FIVE_SIGMAS = np.array([0.02, 0.05, 0.1, 0.08, 0.03])
-SIGMAS = [COCO_17.oks_sigmas(), FIVE_SIGMAS]
-
-
-def coco_eval(truth, scores, guess, area, sigmas):
-    """COCOeval over images of one instance each: ``(N, K, 3)`` truth, ``(N, K, 2)`` guess."""
-    count = len(sigmas)
-    images = [
-        {"id": number, "width": 640, "height": 480, "file_name": f"{number}.jpg"} for number in range(1, len(truth) + 1)
-    ]
-    annotations = [
-        {
-            "id": number, "image_id": number, "category_id": 1, "keypoints": keypoints.ravel().tolist(), "iscrowd": 0,
-            "num_keypoints": int((keypoints[:, 2] > 0).sum()), "bbox": [0, 0, 9, 9], "area": float(area[number - 1]),
-        }
-        for number, keypoints in enumerate(truth, start=1)
-    ]  # fmt: skip
-    results = [
-        {
-            "image_id": number, "category_id": 1, "score": float(score),
-            "keypoints": np.c_[xy, np.full(count, 2)].ravel().tolist(),
-        }
-        for number, (xy, score) in enumerate(zip(guess, scores, strict=True), start=1)
-    ]  # fmt: skip
-    coco = COCO()
-    coco.dataset = {"info": {}, "images": images, "annotations": annotations, "categories": [{"id": 1, "name": "x"}]}
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco.createIndex()
-        evaluation = COCOeval(coco, coco.loadRes(results), "keypoints")
-        evaluation.params.kpt_oks_sigmas = sigmas
-        evaluation.evaluate()
-        evaluation.accumulate()
-    return evaluation
-
-
-def scene(sigmas, seed=0, images=30):
-    rng = np.random.default_rng(seed)
-    count = len(sigmas)
-    truth = np.concatenate([rng.uniform(50, 200, (images, count, 2)), rng.integers(0, 3, (images, count, 1))], axis=-1)
-    truth[:, 0, 2] = 2
-    noise = rng.normal(0, 1, (images, count, 2)) * rng.uniform(0, 25, (images, 1, 1))
-    return truth, rng.permutation(images) / images, truth[..., :2] + noise, rng.uniform(1500, 20000, images)
-
-
-@pytest.mark.parametrize("sigmas", SIGMAS, ids=["coco17", "five"])
-def test_oks_equals_pycocotools(sigmas):
-    truth, scores, guess, area = scene(sigmas)
-    evaluation = coco_eval(truth, scores, guess, area, sigmas)
-    theirs = [evaluation.computeOks(number, 1)[0, 0] for number in range(1, len(truth) + 1)]
-    ours = metrics.oks(truth[..., :2], truth[..., 2], guess, area, sigmas)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-12)
-
-
-@pytest.mark.parametrize("sigmas", SIGMAS, ids=["coco17", "five"])
-def test_average_precision_from_our_oks_equals_coco_eval(sigmas):
-    truth, scores, guess, area = scene(sigmas, seed=3)
-    evaluation = coco_eval(truth, scores, guess, area, sigmas)
-    similarity = metrics.oks(truth[..., :2], truth[..., 2], guess, area, sigmas)[np.argsort(-scores)]
-    precisions = []
-    for threshold in evaluation.params.iouThrs:
-        hits = np.cumsum(similarity >= threshold)
-        precision = np.maximum.accumulate((hits / np.arange(1, len(hits) + 1))[::-1])[::-1]
-        rows = np.searchsorted(hits / len(hits), evaluation.params.recThrs, side="left")
-        precisions.append(np.append(precision, 0)[rows])
-    average = np.mean(precisions)
-    assert 0.05 < average < 0.95
-    assert average == pytest.approx(evaluation.eval["precision"][:, :, 0, 0, 0].mean(), abs=1e-12)
-
-
-def test_oks_of_all_pairs_by_broadcasting():
-    truth, _, guess, area = scene(FIVE_SIGMAS, images=4)
-    pairs = metrics.oks(truth[None, ..., :2], truth[None, ..., 2], guess[:, None], area, FIVE_SIGMAS)
-    assert pairs.shape == (4, 4)
-    np.testing.assert_array_equal(np.diag(pairs), metrics.oks(truth[..., :2], truth[..., 2], guess, area, FIVE_SIGMAS))
-
-
-def test_oks_without_a_known_point_is_not_a_number():
-    xy = np.zeros((2, 5, 2))
-    visibility = np.array([[0] * 5, [0, 0, 2, 0, 0]])
-    ours = metrics.oks(xy, visibility, xy, 100.0, FIVE_SIGMAS)
-    assert np.isnan(ours[0])
-    assert ours[1] == 1
-
-
-def test_hidden_points_count_like_visible_ones_and_unknown_ones_do_not():
-    truth = np.array([[0.0, 0.0], [10.0, 0.0]])
-    guess = np.array([[0.0, 0.0], [400.0, 0.0]])
-    sigmas = np.array([0.05, 0.05])
-    assert metrics.oks(truth, np.array([2, 1]), guess, 500.0, sigmas) == pytest.approx(0.5)
-    assert metrics.oks(truth, np.array([2, 0]), guess, 500.0, sigmas) == 1
-
 
 # Two points 30 px and 40 px apart: a diagonal of 50 px.
 SQUARE = [[0, 0, 2], [30, 40, 2], [15, 20, 1]]
@@ -186,3 +91,29 @@ def test_nothing_to_measure_is_an_error():
 def test_other_skeletons_do_not_compare():
     with pytest.raises(ValueError, match="2 keypoints, the truth 3"):
         metrics.normalised_errors(blank(np.arange(2), 3), blank(np.arange(2), 2))
+
+
+def test_what_is_found_where_nothing_is_said_to_be_is_counted():
+    def points(*states):
+        """Three points at home that are there (1), absent (-1) or not spoken of (0)."""
+        state = np.array(states)
+        home = np.broadcast_to([[1.0, 2], [3, 4], [5, 6]], (*state.shape, 2))
+        return np.concatenate([home, np.maximum(state, 0)[..., None]], axis=-1), state < 0
+
+    truth = {
+        1: Track.labelled([0, 1, 2, 3, 9], *points([1, 1, 1], [-1, -1, -1], [-1, -1, -1], [1, -1, 0], [-1, -1, -1])),
+        2: Track.labelled([1], *points([-1, -1, 0])),
+        3: Track.labelled([1, 2], *points([-1, -1, -1], [1, 1, 1])),
+    }
+    every = Track.labelled([0, 1, 2, 3, 4], np.ones((5, 3, 3)))
+    score = np.array([[0.9, 0.9, 0.9], [0.5, 0.49, 0.6], [0.49, 0.4, 0.5], [0.9, 0.8, 0.9], [1, 1, 1]])
+    seen = every.visibility.copy()
+    seen[2, 2] = 0
+    guess = replace(every, score=score.astype(np.float32), visibility=seen)
+    # Track 1: frame 1 is found with two points, frame 2 with none, frame 9 not looked at; track 3 was not found at all.
+    found = false_positives(truth, {1: guess, 2: guess, 7: guess})
+    assert found == FalsePositives(poses=4, poses_found=1, points=3 * 4 + 1 + 2, points_found=2 + 1 + 1)
+    assert (found.pose_rate, found.point_rate) == (0.25, 4 / 15)
+    nothing = false_positives({1: every}, {1: every})
+    assert nothing == FalsePositives(0, 0, 0, 0)
+    assert np.isnan([nothing.pose_rate, nothing.point_rate]).all()

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from pose.frame_table import FrameTable, Limits, VideoError, scan
-from pose.proxy import write_proxy
+from pose.proxy import ENCODERS, Encoder, write_proxy
 from pose.video import Video
+
+CODECS = {"libx264": "h264", "libvpx-vp9": "vp9"}
 
 Number = Callable[[np.ndarray], int]
 Tables = tuple[FrameTable, FrameTable]
@@ -27,9 +29,15 @@ def run(work: Generator[int, None, Tables]) -> tuple[list[int], Tables]:
             return done, end.value
 
 
-def test_proxy_has_the_frames_of_its_source(hard_clip: tuple[Path, list[int]], number: Number, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_proxy_has_the_frames_of_its_source(
+    hard_clip: tuple[Path, list[int]], number: Number, tmp_path: Path, encoder: Encoder
+) -> None:
     path, expected = hard_clip
-    done, (source, proxy) = run(write_proxy(path, tmp_path / "proxy.mp4"))
+    done, (source, proxy) = run(write_proxy(path, tmp_path / "proxy.mp4", encoder=encoder))
+    with av.open(str(tmp_path / "proxy.mp4")) as written:
+        assert written.streams.video[0].codec_context.name.replace("libvpx-", "") == CODECS[encoder]
+        assert max(np.diff(np.flatnonzero(proxy.keyframe)), default=1) <= 30
     assert done == list(range(1, len(expected) + 1))
     assert source.to_bytes() == scan(path).to_bytes()
     assert (proxy.num_frames, proxy.width, proxy.height) == (source.num_frames, source.width, source.height)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pose.decoder import Decoder
 from pose.frame_table import FrameTable, VideoError, scan
 from pose.video import Video, VideoWriter
 
@@ -160,3 +161,21 @@ def test_writer_refuses_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one"), VideoWriter(path, 25, 10, 10):
         pass
     assert not path.exists()
+
+
+def test_what_one_reader_frees_is_not_taken_from_another(tmp_path):
+    """Two readers of one process are at the same packet numbers; one frees its packets while the other decodes."""
+    path = tmp_path / "noise.mp4"
+    rng = np.random.default_rng(0)
+    with VideoWriter(path, 25, 64, 48) as writer:
+        for _ in range(60):
+            writer.write(rng.integers(0, 255, (48, 64, 3), dtype=np.uint8))
+    one, other = Decoder(path), Decoder(path)
+    frames = one.frames()
+    read = [next(frames) for _ in range(10)]
+    assert len(list(other.frames())) == 60
+    other.close()
+    read += frames
+    one.close()
+    assert [found.frame is not None for found in read] == [True] * 60
+    assert [found.pts for found in read] == sorted({found.pts for found in read})

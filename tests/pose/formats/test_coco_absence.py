@@ -86,3 +86,71 @@ def test_absences_are_bounded_as_poses_are():
     assert len(read_coco(data, most_points=8).labels) == 2
     with pytest.raises(CocoError, match="too many for one file"):
         read_coco(data, most_points=7)
+
+
+def partly(*said, labels=(), **fields):
+    """An image on frame 0 with what it says of absent keypoints, beside ``labels``."""
+    given = document([], labels=labels, **fields)
+    given["images"][0]["absent_keypoints"] = [*said]
+    return json.dumps(given).encode()
+
+
+def test_absent_points_are_labels_of_those_points_alone():
+    poses = read_coco(partly({"track_id": 1, "absent": [1]}, {"track_id": 2.0, "absent": ["0"], "category_id": 1}))
+    np.testing.assert_array_equal(poses.labels[1].absent, [[False, True]])
+    np.testing.assert_array_equal(poses.labels[2].absent, [[True, False]])
+    assert not any(track.visibility.any() for track in poses.labels.values())
+    assert (poses.skipped, poses.warnings) == ({}, [])
+
+
+def test_absent_points_lie_beside_those_of_an_annotation():
+    half = {"track_id": 1, "keypoints": [1, 2, 2, 0, 0, 0]}
+    poses = read_coco(partly({"track_id": 1, "absent": [1]}, labels=[(0, half)]))
+    np.testing.assert_array_equal(poses.labels[1].absent, [[False, True]])
+    np.testing.assert_array_equal(poses.labels[1].visibility, [[2, 0]])
+
+
+def test_an_annotation_may_say_of_absent_points_alone():
+    half = {"track_id": 1, "keypoints": [0] * 6, "num_keypoints": 0}
+    poses = read_coco(partly(labels=[(0, {**half, "absent": [1]}), (0, {**half, "track_id": 2, "absent": []})]))
+    np.testing.assert_array_equal(poses.labels[1].absent, [[False, True]])
+    assert (2 in poses.labels, poses.skipped) == (False, {"unlabelled": 1})
+
+
+def test_absent_points_are_counted_in_the_order_of_their_category():
+    turned = {"id": 2, "name": "rat", "keypoints": ["tail", "nose"]}
+    both = [*document()["categories"], turned]
+    said = {"track_id": 1, "absent": [0], "category_id": 2}
+    np.testing.assert_array_equal(read_coco(partly(said, categories=both)).labels[1].absent, [[False, True]])
+    with pytest.raises(CocoError, match="there is no category None with keypoints"):
+        read_coco(partly({**said, "category_id": None}, categories=both))
+
+
+@pytest.mark.parametrize(
+    ("said", "pointer", "sentence"),
+    [
+        ({"track_id": 1, "absent": [0]}, "", "keypoint 0 of track 1 is absent, and an annotation has a place for it"),
+        ({"track_id": 1, "absent": [0, 1]}, "", "track 1 is absent, and an annotation labels it"),
+        ({"track_id": 0, "absent": [0]}, "/0/track_id", "0 is no track"),
+        ({"absent": [0]}, "/0/track_id", "None is no track"),
+        ({"track_id": 2}, "/0/absent", "expected a list of keypoints"),
+        ({"track_id": 2, "absent": 1}, "/0/absent", "expected a list of keypoints"),
+        ({"track_id": 2, "absent": [2]}, "/0/absent/0", "they count from 0 to 1"),
+        ({"track_id": 2, "absent": [0.5]}, "/0/absent/0", "they count from 0 to 1"),
+        ({"track_id": 2, "absent": [0], "category_id": 9}, "/0/category_id", "there is no category 9"),
+        ([2, [0]], "/0", "expected an object with track_id and absent"),
+    ],
+)
+def test_absent_points_that_cannot_be_are_refused(said, pointer, sentence):
+    with pytest.raises(CocoError) as caught:
+        read_coco(partly(said, labels=[(0, {"track_id": 1})]))
+    assert [place for place, text in caught.value.errors if sentence in text] == [
+        f"/images/0/absent_keypoints{pointer}"
+    ]
+
+
+def test_a_subject_has_its_absent_points_once():
+    with pytest.raises(CocoError, match="/images/0/absent_keypoints: track 2 stands there twice"):
+        read_coco(partly({"track_id": 2, "absent": [0]}, {"track_id": 2, "absent": [1]}))
+    with pytest.raises(CocoError, match="too many for one file"):
+        read_coco(partly({"track_id": 2, "absent": [0]}, {"track_id": 3, "absent": [1]}), most_points=3)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from pycocotools.coco import COCO
 
-from pose.formats.coco import CocoError, VideoInfo, instances, read_coco, write_coco
+from pose.formats.coco import CocoError, Reading, VideoInfo, instances, read_coco, write_coco
+from pose.formats.coco_check import check_coco
 from pose.skeleton import Skeleton
 from pose.track import Track
 
@@ -24,8 +27,8 @@ def labels(states: dict[int, list[int]]) -> Track:
 
 
 TRACKS = {
-    1: labels({0: [2, 2, 2], 5: [-1, -1, -1], 7: [2, -1, 0], 9: [-1, -1, -1]}),
-    2: labels({5: [-1, -1, -1], 6: [2, 2, 2], 9: [2, 2, 2]}),
+    1: labels({0: [2, 2, 2], 5: [-1, -1, -1], 7: [2, -1, 0], 9: [-1, -1, -1], 12: [0, -1, -1], 14: [-1, 0, 0]}),
+    2: labels({5: [-1, -1, -1], 6: [2, 2, 2], 9: [2, 2, 2], 12: [0, -1, 0]}),
 }
 
 
@@ -40,12 +43,40 @@ def test_frames_name_who_is_absent(every_frame):
     document = written(every_frame=every_frame)
     absent = {image["frame_index"]: image["absent_tracks"] for image in document["images"] if "absent_tracks" in image}
     assert absent == {5: [1, 2], 9: [1]}
-    assert [image["frame_index"] for image in document["images"]] == ([*range(30)] if every_frame else [0, 5, 6, 7, 9])
+    listed = [*range(30)] if every_frame else [0, 5, 6, 7, 9, 12, 14]
+    assert [image["frame_index"] for image in document["images"]] == listed
     frame = {image["id"]: image["frame_index"] for image in document["images"]}
     assert len(frame) == len(document["images"])
     shown = [(frame[one["image_id"]], one["track_id"], one.get("absent")) for one in document["annotations"]]
     assert shown == [(0, 1, None), (6, 2, None), (7, 1, [1]), (9, 2, None)]
     assert document["annotations"][2]["keypoints"] == [10, 20, 2, 0, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("every_frame", [False, True])
+def test_frames_name_absent_points_of_subjects_without_another(every_frame):
+    document = written(every_frame=every_frame)
+    fields = {image["frame_index"]: image.get("absent_keypoints") for image in document["images"]}
+    assert {frame: said for frame, said in fields.items() if said} == {
+        12: [{"track_id": 1, "category_id": 1, "absent": [1, 2]}, {"track_id": 2, "category_id": 1, "absent": [1]}],
+        14: [{"track_id": 1, "category_id": 1, "absent": [0]}],
+    }
+    frame = {image["id"]: image["frame_index"] for image in document["images"]}
+    assert {frame[one["image_id"]] for one in document["annotations"]} == {0, 6, 7, 9}
+
+
+def test_other_readers_see_images_without_subjects(tmp_path, capsys):
+    (tmp_path / "labels.json").write_text(json.dumps(written()))
+    coco = COCO(tmp_path / "labels.json")
+    images = {image["frame_index"]: number for number, image in coco.imgs.items()}
+    assert [len(coco.getAnnIds(imgIds=[images[frame]])) for frame in (0, 5, 7, 12, 14)] == [1, 0, 1, 0, 0]
+    assert all(annotation["num_keypoints"] for annotation in coco.anns.values())
+    assert check_coco((tmp_path / "labels.json").read_bytes()) == []
+
+
+def test_nothing_that_is_said_counts_as_left_out():
+    tracks = {1: labels({4: [-1, 0, 0], 6: [-1, -1, -1]})}
+    count = write_coco(io.BytesIO(), SKELETON, [(VIDEO, instances(tracks))], info={})
+    assert (count.images, count.annotations, count.left_out) == (2, 0, 0)
 
 
 def test_it_comes_back_as_it_was():
@@ -61,6 +92,19 @@ def test_a_video_on_which_nobody_ever_is():
     count = write_coco(stream, SKELETON, [(VIDEO, instances({1: labels({4: [-1, -1, -1]})}))], info={})
     assert (count.images, count.annotations, count.left_out) == (1, 0, 0)
     assert json.loads(stream.getvalue())["images"][0]["absent_tracks"] == [1]
+
+
+@pytest.mark.parametrize("pseudo", ["skip", "keep", "human"])
+def test_it_comes_back_from_among_a_machines_points(pseudo):
+    mine = {1: labels({0: [2, 2, 2], 7: [-1, 0, 0], 8: [0, 0, -1]})}
+    made = labels({7: [2, 2, 2], 8: [2, 2, 0]})
+    made = {1: replace(made, score=0.5 * made.score)}
+    stream = io.BytesIO()
+    write_coco(stream, SKELETON, [(VIDEO, instances(mine, made))], info={})
+    read = read_coco(stream.getvalue(), num_frames=30, skeleton=SKELETON, reading=Reading(machine=pseudo))
+    assert read.labels[1].frames.tolist() == [0, 7, 8]
+    np.testing.assert_array_equal(read.labels[1].absent, mine[1].absent)
+    np.testing.assert_array_equal((read.labels[1].visibility > 0)[1], [False] + [pseudo == "human"] * 2)
 
 
 @pytest.mark.parametrize("absent", [[0], [3], [-1], ["x"], 1])

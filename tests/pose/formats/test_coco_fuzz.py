@@ -17,6 +17,7 @@ RIGHT = {
     "images": [
         {
             "absent_tracks": [n + 5],
+            "absent_keypoints": [{"track_id": n + 8, "category_id": 1, "absent": [1]}],
             "id": n,
             "file_name": f"c/f_{n:03d}.png",
             "width": 64,

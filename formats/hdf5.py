@@ -1,0 +1,110 @@
+"""HDF5 files of strangers: what is read of them lies in the file itself and is not larger than it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from formats.errors import FormatError, refuse
+from formats.files import read_file
+from formats.rows import MAX_POINTS
+
+MAGIC = b"\x89HDF\r\n\x1a\n"
+
+Result = TypeVar("Result")
+
+
+class Hdf5:
+    """An open file.
+
+    Args:
+        path: Where it is.
+        file: Of h5py.
+    """
+
+    def __init__(self, path: Path, file: Any) -> None:
+        self.path = path
+        self._file = file
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a dataset or group."""
+        return name in self._file
+
+    def array(self, name: str) -> np.ndarray:
+        """A dataset.
+
+        Raises:
+            FormatError: There is none, it lies elsewhere, or it says that it is too large.
+        """
+        dataset = self._node(name)
+        if not hasattr(dataset, "shape"):
+            raise refuse(self.path, name, "this is no dataset")
+        if dataset.is_virtual or dataset.external:
+            raise refuse(self.path, name, "this dataset lies in another file")
+        if dataset.size is None or dataset.size > 3 * MAX_POINTS or dataset.nbytes > 64 * MAX_POINTS:
+            raise refuse(self.path, name, f"a dataset of the shape {dataset.shape} is too large")
+        return np.asarray(dataset[()])
+
+    def texts(self, name: str) -> list[str]:
+        """A dataset of texts."""
+        return [decoded(one) for one in self.array(name).reshape(-1).tolist()]
+
+    def attribute(self, node: str, name: str) -> Any:
+        """What a dataset or group says of itself; None where it says nothing, or is not there."""
+        return self._node(node).attrs.get(name) if node in self._file else None
+
+    def _node(self, name: str) -> Any:
+        import h5py
+
+        node = self._file
+        for part in filter(None, name.split("/")):
+            link = node.get(part, getlink=True) if hasattr(node, "keys") else None
+            if isinstance(link, h5py.ExternalLink | h5py.SoftLink):
+                raise refuse(self.path, name, "this is a link to elsewhere")
+            if link is None:
+                raise refuse(self.path, name, "this is missing")
+            node = node[part]
+        return node
+
+
+def read_hdf5(path: Path, read: Callable[[Hdf5], Result]) -> Result:
+    """Read a file.
+
+    Args:
+        path: The file.
+        read: What is read of it.
+
+    Raises:
+        FormatError: It is not there or broken, ``read`` refuses it, or h5py is not installed.
+    """
+    if read_file(path)[: len(MAGIC)] != MAGIC:
+        raise refuse(path, "", "this is no HDF5 file")
+    h5py = module(path)
+    try:
+        with h5py.File(path, "r") as file:
+            return read(Hdf5(path, file))
+    except FormatError:
+        raise
+    except Exception as error:  # h5py raises whatever the damage leads to
+        raise refuse(path, "", f"a broken HDF5 file ({str(error)[:200]})") from None
+
+
+def module(path: Path) -> Any:
+    """The library; ``path`` is what it is needed for.
+
+    Raises:
+        FormatError: It is not installed.
+    """
+    try:
+        import h5py
+    except ImportError:
+        raise refuse(path, "", "HDF5 needs h5py: pip install 'posetween[formats]'") from None
+    return h5py
+
+
+def decoded(text: object) -> str:
+    """A text as HDF5 has it."""
+    return text.decode() if isinstance(text, bytes) else str(text)

@@ -1,0 +1,84 @@
+"""Which format a file or folder is of, by what is in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from formats.errors import FormatError, refuse
+from formats.files import read_file, read_text
+from formats.hdf5 import MAGIC, Hdf5, read_hdf5
+
+_HEAD = 4096
+#: Fields that images have in PoseTrack's files alone.
+_POSETRACK = (b'"is_labeled"', b'"has_labeled_person"', b'"ignore_regions_x"', b'"annolist"')
+
+
+def recognise(path: Path) -> str:
+    """The format of a file or folder, a key of ``formats.registry.FORMATS``.
+
+    Args:
+        path: Of the file or folder.
+
+    Raises:
+        FormatError: It is of none.
+    """
+    found = _folder(path) if path.is_dir() else _file(path)
+    if found is None:
+        raise refuse(path, "", "this is of no format that is known; name it where you know better")
+    return found
+
+
+def _folder(path: Path) -> str | None:
+    if (path / "data.yaml").is_file():
+        return "yolo"
+    if (path / "labeled-data").is_dir() and not [*path.glob("CollectedData*.csv")]:
+        return "dlc"
+    if (path / "config.yaml").is_file() and "video_sets" in read_text(path / "config.yaml"):
+        return "dlc"
+    tables = sorted(path.glob("*.csv"))
+    if tables:
+        found = _file(tables[0])
+        # Lightning Pose has one table for all videos at the top of a project.
+        return "lightning-pose" if found == "dlc" and (path / "labeled-data").is_dir() else found
+    arrays = [*sorted(path.glob("*.h5")), *sorted(path.glob("*.hdf5"))]
+    if arrays:
+        return _file(arrays[0])
+    documents = sorted(path.rglob("*.json"))
+    if documents and _file(documents[0]) == "posetrack":
+        return "posetrack"
+    return None
+
+
+def _file(path: Path) -> str | None:
+    data = read_file(path)
+    head = data[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if data.startswith(MAGIC):
+        return read_hdf5(path, _hdf5)
+    if head.startswith(b"<"):
+        return "cvat" if b"<annotations" in data[:_HEAD] else None
+    if head.startswith(b"["):
+        return "label-studio"
+    if head.startswith(b"{"):
+        return "posetrack" if any(field in data for field in _POSETRACK) else "coco"
+    if b"kpt_shape:" in data[: 2**20]:
+        return "yolo"
+    if head.startswith(b"scorer"):
+        return _table(path, data)
+    return None
+
+
+def _hdf5(file: Hdf5) -> str | None:
+    if file.attribute("metadata", "json") is not None and file.has("instances"):
+        return "slp"
+    return "sleap-analysis" if file.has("tracks") and file.has("node_names") else None
+
+
+def _table(path: Path, data: bytes) -> str | None:
+    coords = re.search(rb"(?m)^coords,(.*)$", data[: 2**20])
+    if coords is None:
+        raise FormatError(path, [("", "this is no table of DeepLabCut: it has no row coords in its header")])
+    said = {cell.strip().strip(b'"') for cell in coords[1].split(b",")}
+    if b"likelihood" in said:
+        return "dlc-predictions"
+    return "lightning-pose" if b"visible" in said else "dlc"

@@ -1,0 +1,78 @@
+"""``posetween convert``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from formats.registry import write
+from tests.formats.tables import HERE, two_mice
+
+
+def run(*words):
+    return CliRunner().invoke(app, ["convert", *map(str, words)])
+
+
+@pytest.fixture
+def labels(tmp_path):
+    write(two_mice(), "coco", tmp_path / "labels.json")
+    return tmp_path / "labels.json"
+
+
+def test_a_file_becomes_one_of_another_format(labels, tmp_path):
+    done = run(labels, tmp_path / "project", "--to", "dlc")
+    assert done.exit_code == 0, done.output
+    assert "4 poses with" in done.output
+    assert "hidden: 1 point: that a known point is hidden" in done.output
+    assert (tmp_path / "project" / "labeled-data" / "left" / "CollectedData_posetween.csv").is_file()
+    again = run(tmp_path / "project", tmp_path / "again.json", "--to", "coco", "--json")
+    told = json.loads(again.output)
+    assert (told["from"], told["poses"], told["output"]) == ("dlc", 4, str(tmp_path / "again.json"))
+    assert not [*tmp_path.glob(".*")]
+
+
+def test_a_dry_run_says_what_would_be_lost_and_writes_nothing(labels, tmp_path):
+    before = {*tmp_path.rglob("*")}
+    done = run(labels, tmp_path / "yolo", "--to", "yolo", "--check")
+    assert done.exit_code == 0, done.output
+    assert "keypoints: nose, tail" in done.output
+    assert "video 'left' (640 x 480, length not said): 3 poses on 2 frames, nobody on 1; tracks: 1, 2" in done.output
+    assert "would be lost: machine: 2 points: that a machine made a point, and how sure it is" in done.output
+    assert {*tmp_path.rglob("*")} == before
+    told = json.loads(run(labels, "--to", "yolo", "--check", "--json").output)
+    assert told["event"] == "checked"
+    assert told["losses"]["machine"] == 2
+    assert told["output"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["labels.json", "out.json"], "--to is one of coco"),
+        (["labels.json", "out.json", "--to", "coco", "--from", "nothing"], "--from is one of coco"),
+        (["labels.json", "--to", "coco"], "name a file or folder to write"),
+        (["gone.json", "out.json", "--to", "coco"], "gone.json: there is no such file"),
+        (["labels.json", "nowhere/out.json", "--to", "coco"], "not a place for a file"),
+        (["labels.json", ".", "--to", "dlc"], "not there yet, or empty"),
+        (["labels.json", "out", "--to", "posetrack"], "PoseTrack has the joints"),
+        (["labels.json", "out.xml", "--to", "cvat", "--from", "cvat"], "labels.json, line 1: not XML"),
+    ],
+)
+def test_what_cannot_be_done_is_wrong_usage(words, said, labels, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = {*tmp_path.rglob("*")}
+    done = run(*words)
+    assert done.exit_code == 2, done.output
+    assert said in done.output
+    assert {*tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("to", [name for name in HERE if name != "posetrack"])
+def test_every_format_can_be_written_and_read(to, labels, tmp_path):
+    assert run(labels, tmp_path / "there", "--to", to).exit_code == 0
+    back = run(tmp_path / "there", tmp_path / "back.json", "--to", "coco", "--json")
+    assert back.exit_code == 0, back.output
+    assert json.loads(back.output)["from"] == to
