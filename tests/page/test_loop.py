@@ -2,55 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from app.page.serving import BUILT
-
-ROOT = Path(__file__).parents[2]
 FRAMES = (0, 20, 44)
 BETWEEN = 10
 PROJECT = "Gait <script>alert(1)</script> \N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET}"
-
-
-def missing(what):
-    if os.environ.get("REQUIRE_SERVICES"):
-        pytest.fail(what)
-    pytest.skip(what)
-
-
-@pytest.fixture(scope="module")
-def tools():
-    """Node, a Chromium, and the built page."""
-    node = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if node is None:
-        missing("no Node here")
-    if chromium is None:
-        missing("no Chromium here")
-    if not (BUILT / "index.html").exists() or not (ROOT / "web" / "node_modules" / "playwright-core").exists():
-        missing("the page was not built: run scripts/build_page")
-    return node, chromium
-
-
-@pytest.fixture
-def up(tmp_path):
-    """`posetween up` on a free port, and what it said of itself."""
-    command = [sys.executable, "-m", "cli.main", "up", "--json", "--port", "0", "--data-dir", tmp_path / "data"]
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
-    yield json.loads(process.stdout.readline())
-    process.terminate()
-    process.wait(timeout=60)
-    process.stdout.close()
 
 
 def pose(walker, frame):
@@ -60,18 +18,14 @@ def pose(walker, frame):
 
 
 @pytest.fixture
-def day(tools, up, walker, tmp_path):
+def day(drive, up, walker, tmp_path):
     """What a person saw on the way, and the file that was exported."""
-    node, chromium = tools
     names = walker.skeleton.keypoints
     poses = [[[x, y, v or 2] for x, y, v in pose(walker, frame)] for frame in FRAMES]
     poses[0][3][2] = 1
     told = {
-        "web": str(ROOT / "web"),
-        "chromium": chromium,
         "timeout": 90_000,
-        "photos": None,
-        "address": up["page"],
+        "address": up.about["page"],
         "project": PROJECT,
         "keypoints": names,
         "edges": [f"{names[a]} - {names[b]}" for a, b in walker.skeleton.edges],
@@ -84,10 +38,7 @@ def day(tools, up, walker, tmp_path):
         "between": BETWEEN,
         "exported": str(tmp_path / "export.json"),
     }
-    command = [node, Path(__file__).with_name("browser.mjs"), json.dumps(told)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=420, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout.splitlines()[-1]), poses, tmp_path / "export.json"
+    return drive("browser.mjs", told, timeout=420), poses, tmp_path / "export.json"
 
 
 def test_three_frames_labelled_by_mouse_become_poses_on_all_and_a_file_for_pycocotools(day, walker):

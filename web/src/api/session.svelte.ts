@@ -3,6 +3,9 @@ import { api, given, onSignedOut } from './client';
 import { Problem } from './problem';
 import type { Me } from './types';
 
+const ROLES = ['reader', 'annotator', 'lab', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
 type State = 'asking' | 'in' | 'out' | 'unreachable';
 
 class Session {
@@ -43,6 +46,12 @@ class Session {
   async signIn(secret: string): Promise<void> {
     await given(api.POST('/api/v1/session', { headers: { Authorization: `Bearer ${secret.trim()}` } }));
     await this.look();
+  }
+
+  /** Whether this key may do what needs a role. The service decides; the page asks so as to offer nothing in vain. */
+  may(role: Role): boolean {
+    const mine = this.me?.role;
+    return mine !== undefined && ROLES.indexOf(mine) >= ROLES.indexOf(role);
   }
 
   async signOut(): Promise<void> {

@@ -11,10 +11,23 @@ type S = { [K in keyof components['schemas']]: Given<components['schemas'][K]> }
 export type Project = S['ProjectOut'];
 export type Skeleton = Project['skeleton'];
 export type Video = S['VideoOut'];
+export type Share = S['ShareOut'];
 export type Track = S['TrackOut'];
 export type Run = S['RunOut'];
 export type Job = S['JobOut'];
+export type JobLine = S['JobLineOut'];
+export type Review = S['ReviewOut'];
+export type ReviewIn = S['ReviewIn'];
 export type Me = S['Me'];
+export type Checkpoint = S['CheckpointOut'];
+export type Export = S['ExportOut'];
+export type ExportPreview = S['ExportPreview'];
+export type ExportWanted = Partial<S['ExportIn']>;
+export type Key = S['KeyOut'];
+export type Entry = S['EntryOut'];
+export type Lab = S['LabOut'];
+export type LabUsage = S['LabUsage'];
+export type Source = 'human' | 'accepted' | 'pseudo';
 
 /** A label as `GET /videos/{id}/labels` has it. */
 export interface LabelOut {
@@ -36,6 +49,62 @@ export interface LabelsOut {
   stop: number;
   next_start: number | null;
   labels: LabelOut[];
+}
+
+type Range = [number, number];
+
+/** A track on the timeline as `GET /videos/{id}/timeline` has it. */
+export interface TimelineLane {
+  track_id: number;
+  flags: number[];
+  score: (number | null)[];
+  radius90: (number | null)[];
+  keyframes: number[] | null;
+  spans: [number, number, number][] | null;
+  accepted: Range[] | null;
+  rejected: Range[] | null;
+  absent: Range[] | null;
+  stale: Range[] | null;
+}
+
+export interface Timeline {
+  revision: number;
+  start: number;
+  stop: number;
+  buckets: number;
+  cuts: number[];
+  damaged: Range[];
+  lanes: TimelineLane[];
+}
+
+export type Quantity = 'radius90' | 'speed' | 'x' | 'y' | 'difference';
+
+/** One number of each frame of a track, in buckets, as `GET /videos/{id}/curves` has it. */
+export interface Curve {
+  start: number;
+  stop: number;
+  buckets: number;
+  low: (number | null)[];
+  high: (number | null)[];
+}
+
+/** A pose that is worth a look, as `GET /videos/{id}/review-queue` has it. */
+export interface Suggestion {
+  video_id: number;
+  frame_index: number;
+  track_id: number;
+  reason: string;
+  predicted_gain: number | null;
+  keypoint: number;
+  score: number;
+  radius90: number;
+  pose: LabelOut;
+}
+
+export interface ReviewQueuePage {
+  items: Suggestion[];
+  next_cursor: string | null;
+  waiting: number;
 }
 
 export interface LabelIn {

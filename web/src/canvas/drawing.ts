@@ -1,5 +1,7 @@
 /** Drawing skeletons. Pictures are on a canvas of their own, below. */
-import { BACKDROP, HALO, OUTLINE, subject as colourOf } from '../theme/colours';
+import { BACKDROP, HALO, OUTLINE, subject as colourOf, SUSPECT } from '../theme/colours';
+import { drawCompared } from './compared';
+import { drawEdges } from './edges';
 import { toScreen, type Spot, type View } from './view';
 
 export interface Shown {
@@ -8,12 +10,18 @@ export interface Shown {
   hidden: boolean;
   human: boolean;
   radius: number | null;
+  /** What people said of a machine's point, or that labels below it changed. */
+  verdict?: 'accepted' | 'rejected' | 'stale' | null;
+  /** Worth a look. */
+  suspect?: boolean;
 }
 
 export interface Figure {
   track: number;
   points: (Shown | null)[];
   selected: boolean;
+  /** What the other of two runs says, where two are compared. */
+  other?: readonly (Spot | null)[];
 }
 
 export interface Frame {
@@ -23,6 +31,8 @@ export interface Frame {
   figures: Figure[];
   ghost: (Shown | null)[] | null;
   keypoint: number | null;
+  /** A radius beyond this, in pixels of the frame, says no more than that the point may be anywhere. */
+  vast: number;
 }
 
 export function prepare(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D | null {
@@ -53,14 +63,29 @@ export function drawPicture(
 export function drawFigures(context: CanvasRenderingContext2D, view: View, frame: Frame): void {
   if (frame.ghost) drawGhost(context, view, frame);
   const order = [...frame.figures].sort((a, b) => Number(a.selected) - Number(b.selected));
-  for (const figure of order) drawFigure(context, view, frame, figure);
+  for (const figure of order) {
+    drawFigure(context, view, frame, figure);
+    if (figure.other) drawCompared(context, view, frame.edges, figure.other, figure.points);
+  }
 }
 
 function drawGhost(context: CanvasRenderingContext2D, view: View, frame: Frame): void {
   context.save();
-  context.globalAlpha = 0.45;
+  context.globalAlpha = 0.6;
   context.setLineDash([3, 4]);
-  edges(context, view, frame.edges, frame.ghost ?? [], HALO, 1.2);
+  drawEdges(context, view, frame.edges, frame.ghost ?? [], HALO, 1.2);
+  context.setLineDash([]);
+  for (const point of frame.ghost ?? []) {
+    if (!point) continue;
+    const at = toScreen(view, point);
+    for (const [colour, width] of [[OUTLINE, 3.4], [HALO, 1.4]] as const) {
+      context.beginPath();
+      context.arc(at.x, at.y, 3.2, 0, 2 * Math.PI);
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      context.stroke();
+    }
+  }
   context.restore();
 }
 
@@ -68,52 +93,36 @@ function drawFigure(context: CanvasRenderingContext2D, view: View, frame: Frame,
   const colour = colourOf(figure.track);
   context.save();
   context.globalAlpha = figure.selected ? 1 : 0.78;
-  edges(context, view, frame.edges, figure.points, colour, figure.selected ? 2.4 : 1.6);
+  drawEdges(context, view, frame.edges, figure.points, colour, figure.selected ? 2.4 : 1.6);
   figure.points.forEach((point, index) => {
     if (!point) return;
     const at = toScreen(view, point);
-    if (point.radius !== null && figure.selected) ring(context, at, point.radius * view.scale, colour, index === frame.keypoint);
+    if (point.radius !== null && figure.selected) {
+      const chosen = index === frame.keypoint;
+      if (point.radius <= frame.vast) ring(context, at, point.radius * view.scale, colour, chosen ? 'filled' : 'thin');
+      else if (chosen) ring(context, at, frame.vast * view.scale, colour, 'open');
+    }
+    if (point.suspect) suspect(context, at, index === frame.keypoint ? 17 : 12);
+    if (point.verdict === 'rejected') context.globalAlpha = 0.35;
     mark(context, at, point, colour, {
       size: figure.selected ? 4.6 : 3.4,
       square: frame.left.has(index),
       chosen: figure.selected && index === frame.keypoint,
     });
+    context.globalAlpha = figure.selected ? 1 : 0.78;
   });
   context.restore();
 }
 
-function edges(
-  context: CanvasRenderingContext2D,
-  view: View,
-  pairs: readonly (readonly number[])[],
-  points: (Shown | null)[],
-  colour: string,
-  width: number,
-): void {
-  context.beginPath();
-  for (const [a, b] of pairs) {
-    const [from, to] = [points[a ?? -1], points[b ?? -1]];
-    if (!from || !to) continue;
-    const [start, end] = [toScreen(view, from), toScreen(view, to)];
-    context.moveTo(start.x, start.y);
-    context.lineTo(end.x, end.y);
-  }
-  context.lineCap = 'round';
-  context.strokeStyle = OUTLINE;
-  context.lineWidth = width + 2;
-  context.stroke();
-  context.strokeStyle = colour;
-  context.lineWidth = width;
-  context.stroke();
-}
-
-/** Where the keypoint is with a probability of 90 %; filled for the one that is chosen. */
-function ring(context: CanvasRenderingContext2D, at: Spot, radius: number, colour: string, chosen: boolean): void {
+/** Where the keypoint is with a probability of 90 %; filled for the one that is chosen, and dashed where it is wider. */
+function ring(context: CanvasRenderingContext2D, at: Spot, radius: number, colour: string, how: 'filled' | 'thin' | 'open'): void {
   if (radius < 2) return;
+  const chosen = how !== 'thin';
   context.save();
+  if (how === 'open') context.setLineDash([7, 6]);
   context.beginPath();
   context.arc(at.x, at.y, radius, 0, 2 * Math.PI);
-  if (chosen) {
+  if (how === 'filled') {
     context.globalAlpha = 0.16;
     context.fillStyle = colour;
     context.fill();
@@ -122,6 +131,20 @@ function ring(context: CanvasRenderingContext2D, at: Spot, radius: number, colou
   context.lineWidth = chosen ? 1.5 : 1;
   context.strokeStyle = colour;
   context.stroke();
+  context.restore();
+}
+
+/** A ring around a point that is worth a look. */
+function suspect(context: CanvasRenderingContext2D, at: Spot, radius: number): void {
+  context.save();
+  context.globalAlpha = 1;
+  for (const [colour, width] of [[OUTLINE, 4.5], [SUSPECT, 2.2]] as const) {
+    context.beginPath();
+    context.arc(at.x, at.y, radius, 0, 2 * Math.PI);
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.stroke();
+  }
   context.restore();
 }
 
@@ -161,19 +184,15 @@ function mark(context: CanvasRenderingContext2D, at: Spot, point: Shown, colour:
   if (point.hidden) context.setLineDash([2.6, 2.2]);
   context.stroke();
   context.setLineDash([]);
+  if (point.verdict === 'accepted') {
+    path(-size / 2);
+    context.fillStyle = colour;
+    context.fill();
+  }
   if (point.human && point.hidden) {
     context.beginPath();
     context.arc(at.x, at.y, 1.4, 0, 2 * Math.PI);
     context.fillStyle = colour;
     context.fill();
   }
-}
-
-/** Keypoints that their names say are on the left. */
-export function leftSide(names: readonly string[]): Set<number> {
-  const left = new Set<number>();
-  names.forEach((name, index) => {
-    if (/(^|[_\s-])(left|l)([_\s-]|$)|^left|left$/i.test(name) || /[a-z]L\d*$/.test(name)) left.add(index);
-  });
-  return left;
 }

@@ -1,9 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { leftSide } from './drawing';
 import { hit, moved } from './hits';
-import { fit, fitPoints, toFrame, toScreen, zoom } from './view';
+import { around, fit, fitPoints, toFrame, toScreen, zoom } from './view';
 
 const view = { scale: 2, left: 10, top: 20 };
+
+describe('a look around a spot', () => {
+  it('has the spot in the middle and so much of the frame around it', () => {
+    const screen = { width: 800, height: 400 };
+    const view = around({ x: 30, y: 20 }, 100, screen);
+    expect(toScreen(view, { x: 30, y: 20 })).toEqual({ x: 400, y: 200 });
+    expect(view.scale).toBe(4);
+    expect(around({ x: 0, y: 0 }, 0, screen).scale).toBe(64);
+  });
+});
 
 describe('the view', () => {
   it('goes there and back, with pixel centres at integers', () => {
@@ -31,13 +40,6 @@ describe('the view', () => {
     const middle = near && toFrame(near, { x: 250, y: 200 });
     expect(middle?.x).toBeCloseTo(20);
     expect(middle?.y).toBeCloseTo(20);
-  });
-});
-
-describe('the left side', () => {
-  it('is read off names as labs write them', () => {
-    const names = ['left_eye', 'L ear', 'paw-l', 'wingL', 'forelegL4', 'LeftKnee', 'nose', 'tail', 'skull', 'right_eye', 'wingR'];
-    expect([...leftSide(names)]).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });
 

@@ -46,6 +46,12 @@ export function zoom(view: View, factor: number, at: Spot, least: number): View 
   return { scale, left: at.x - (at.x - view.left) * ratio, top: at.y - (at.y - view.top) * ratio };
 }
 
+/** So that a spot is in the middle, with so many pixels of the frame across the screen's shorter side. */
+export function around(at: Spot, across: number, screen: Size): View {
+  const scale = Math.min(CLOSEST, Math.min(screen.width, screen.height) / Math.max(1, across));
+  return { scale, left: screen.width / 2 - (at.x + 0.5) * scale, top: screen.height / 2 - (at.y + 0.5) * scale };
+}
+
 /** So that some points fill the screen, with some room around them. */
 export function fitPoints(points: Spot[], screen: Size, most = 12): View | null {
   if (!points.length) return null;

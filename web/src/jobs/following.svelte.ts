@@ -19,6 +19,8 @@ export class Following {
   constructor(
     private readonly progressed: (job: Job) => void,
     private readonly ended: (job: Job) => void,
+    /** Whether nobody wonders how long it waits. */
+    private readonly patient = false,
   ) {}
 
   get busy(): boolean {
@@ -41,7 +43,7 @@ export class Following {
   follow(job: Job): void {
     this.job = job;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => (this.lonely = this.job?.state === 'queued'), QUEUED_LONG_MS);
+    if (!this.patient) this.timer = setTimeout(() => (this.lonely = this.job?.state === 'queued'), QUEUED_LONG_MS);
     this.stop = follow(job.id, (now) => this.take(now));
   }
 

@@ -1,4 +1,4 @@
-/** Every act that has a key, in one table: the page's keys, the overlay of '?' and buttons' hints come from here. */
+/** Every act that has a key, in one table, with the keys it has until somebody gives it others (see bindings). */
 export const ACTS = {
   next: ['ArrowRight', 'f'],
   previous: ['ArrowLeft', 'd'],
@@ -11,8 +11,10 @@ export const ACTS = {
   next_keyframe: [']', 'Alt+ArrowRight'],
   previous_keyframe: ['[', 'Alt+ArrowLeft'],
   middle: ['m'],
+  range_start: ['{'],
+  range_stop: ['}'],
   go_to: ['g'],
-  add_subject: ['n'],
+  add_subject: ['Shift+n'],
   next_subject: ['`'],
   place: ['Enter'],
   next_keypoint: ['Tab'],
@@ -23,7 +25,16 @@ export const ACTS = {
   subject_absent: ['Shift+x'],
   hidden: ['v'],
   copy: ['c'],
+  adopt: ['y'],
+  review: ['r'],
+  review_zoom: ['Shift+r'],
+  right: [' '],
   accept: ['a'],
+  accept_span: ['Shift+a'],
+  reject: ['e'],
+  next_suggestion: ['n'],
+  previous_suggestion: ['p'],
+  snooze: ['Shift+s'],
   remove: ['Delete'],
   remove_pose: ['Shift+Delete'],
   undo: ['Ctrl+z'],
@@ -35,7 +46,17 @@ export const ACTS = {
   zoom_out: ['-'],
   hide: ['h'],
   ghost: ['o'],
+  compare: ['Shift+c'],
+  loupe: ['l'],
+  brighter: ['i'],
+  darker: ['Shift+i'],
+  more_contrast: ['k'],
+  less_contrast: ['Shift+k'],
+  plain: ['u'],
+  quantity: ['j'],
+  pass: ['w'],
   help: ['?'],
+  palette: ['Ctrl+k'],
   escape: ['Escape'],
 } as const satisfies Record<string, readonly string[]>;
 
@@ -43,19 +64,20 @@ export type Act = keyof typeof ACTS;
 
 export const GROUPS: [string, Act[]][] = [
   ['go', ['next', 'previous', 'forward', 'backward', 'far_forward', 'far_backward', 'first', 'last', 'go_to']],
-  ['keyframes', ['next_keyframe', 'previous_keyframe', 'middle']],
-  ['label', ['place', 'skip', 'back', 'absent', 'subject_absent', 'hidden', 'copy', 'accept', 'remove', 'remove_pose']],
+  ['keyframes', ['next_keyframe', 'previous_keyframe', 'middle', 'range_start', 'range_stop']],
   ['choose', ['add_subject', 'next_subject', 'next_keypoint', 'previous_keypoint']],
-  ['look', ['fit', 'fit_subject', 'zoom_in', 'zoom_out', 'hide', 'ghost']],
-  ['other', ['undo', 'redo', 'propagate', 'help', 'escape']],
+  ['label', ['place', 'pass', 'skip', 'back', 'absent', 'subject_absent', 'hidden', 'copy', 'adopt', 'remove', 'remove_pose']],
+  ['review', ['review', 'review_zoom', 'right', 'accept', 'accept_span', 'reject', 'next_suggestion', 'previous_suggestion', 'snooze']],
+  ['other', ['undo', 'redo', 'propagate', 'palette', 'help', 'escape']],
+  ['look', ['fit', 'fit_subject', 'zoom_in', 'zoom_out', 'hide', 'compare', 'ghost', 'loupe', 'brighter', 'darker', 'more_contrast', 'less_contrast', 'plain', 'quantity']],
 ];
 
 /** Acts that a held key repeats. */
-const REPEATED = new Set<Act>(['next', 'previous', 'forward', 'backward', 'far_forward', 'far_backward', 'zoom_in', 'zoom_out', 'undo', 'redo']);
+const REPEATED = new Set<Act>(['next', 'previous', 'forward', 'backward', 'far_forward', 'far_backward', 'zoom_in', 'zoom_out', 'brighter', 'darker', 'more_contrast', 'less_contrast', 'undo', 'redo']);
 
 export const repeats = (act: Act): boolean => REPEATED.has(act);
 
-interface Pressed {
+export interface Pressed {
   key: string;
   ctrlKey: boolean;
   metaKey: boolean;
@@ -70,15 +92,9 @@ export function written({ key, ctrlKey, metaKey, altKey, shiftKey }: Pressed): s
   return `${ctrlKey || metaKey ? 'Ctrl+' : ''}${altKey ? 'Alt+' : ''}${shown}${letter}`;
 }
 
-const BY_KEY = new Map<string, Act>(
-  Object.entries(ACTS).flatMap(([act, keys]) => keys.map((key): [string, Act] => [key, act as Act])),
-);
-
-export const actOf = (pressed: Pressed): Act | undefined => BY_KEY.get(written(pressed));
-
 /** How a person reads a key. */
 export function shown(key: string): string {
-  const names: Record<string, string> = { ArrowRight: '→', ArrowLeft: '←', Escape: 'Esc', Delete: 'Del' };
+  const names: Record<string, string> = { ArrowRight: '→', ArrowLeft: '←', Escape: 'Esc', Delete: 'Del', ' ': 'Space' };
   return key
     .split('+')
     .map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part))
@@ -86,8 +102,12 @@ export function shown(key: string): string {
     .trim() || '+';
 }
 
+/** Whether this is pressed with Space or Enter, and left with Tab, but not typed into. */
+export const presses = (target: EventTarget | null): boolean =>
+  target instanceof HTMLButtonElement || (target instanceof HTMLInputElement && /^(checkbox|button|submit|reset|file)$/.test(target.type));
+
 /** Whether keys are letters now: somebody types. */
 export function typing(target: EventTarget | null): boolean {
-  if (!(target instanceof HTMLElement)) return false;
+  if (!(target instanceof HTMLElement) || presses(target)) return false;
   return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
 }

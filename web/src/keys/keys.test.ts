@@ -1,7 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
-import { ACTS, actOf, GROUPS, shown, written } from './acts';
+import { ACTS, GROUPS, shown, written } from './acts';
+import { Bindings } from './bindings.svelte';
 import { pause, Repeat } from './repeat';
 
+const actOf = (key: ReturnType<typeof pressed>) => new Bindings().act(key);
 const pressed = (key: string, more = {}) => ({ key, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...more });
 
 describe('keys', () => {
@@ -20,6 +22,23 @@ describe('keys', () => {
     expect(written(pressed('X', { shiftKey: true }))).toBe('Shift+x');
     expect(actOf(pressed('q'))).toBeUndefined();
     expect([shown('Shift+ArrowRight'), shown('Ctrl+z'), shown('+')]).toEqual(['Shift →', 'Ctrl Z', '+']);
+  });
+  it('can be given to other acts, and are never kept by two', () => {
+    const bindings = new Bindings();
+    expect(bindings.taken('m', 'skip')).toBe('middle');
+    bindings.bind('skip', 'm');
+    expect(bindings.act(pressed('m'))).toBe('skip');
+    expect(bindings.act(pressed('s'))).toBeUndefined();
+    expect(bindings.keys('middle')).toEqual([]);
+    bindings.bind('next', 'e');
+    expect([bindings.keys('next'), bindings.act(pressed('f'))]).toEqual([['e'], undefined]);
+    bindings.reset();
+    expect([bindings.act(pressed('s')), bindings.act(pressed('m')), bindings.anyChanged]).toEqual(['skip', 'middle', false]);
+  });
+  it('that choose subjects or leave what is open are not to be had', () => {
+    const bindings = new Bindings();
+    for (const key of ['1', 'Escape', 'Ctrl+w']) bindings.bind('skip', key);
+    expect(bindings.keys('skip')).toEqual(['s']);
   });
   it('wait when they are held, then quicken', () => {
     expect(pause(0)).toBe(400);

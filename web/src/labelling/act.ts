@@ -1,12 +1,16 @@
 /** What each key does while labelling. */
 import type { Act } from '../keys/acts';
 import { emptyPose } from '../labels/pose';
-import { middle, neighbour } from '../timeline/layout';
+import { look } from '../canvas/look.svelte';
+import { bisect } from './bisect';
+import { turned } from './ghost';
+import { neighbour } from '../timeline/layout';
+import { edged } from '../timeline/range';
 import type { Desk } from './desk.svelte';
 
 export interface Around {
   look(what: 'fit' | 'fit_subject' | 'zoom_in' | 'zoom_out'): void;
-  show(what: 'help' | 'go_to'): void;
+  show(what: 'help' | 'go_to' | 'palette'): void;
   propagate(): void;
 }
 
@@ -34,6 +38,12 @@ function toKeyframe(desk: Desk, direction: 1 | -1): void {
   if (frame !== null) desk.go(frame);
 }
 
+function toNeediest(desk: Desk): void {
+  const of = desk.track === null ? [] : desk.labels.keyframes(desk.track);
+  const scores = desk.track === null ? undefined : desk.labels.machine.scores.get(desk.track);
+  desk.go(bisect(of, desk.frame, desk.player.count, scores));
+}
+
 function nextKeypoint(desk: Desk, by: number): void {
   const count = desk.names.length;
   const from = desk.placing?.at ?? desk.keypoint ?? (by > 0 ? -1 : 0);
@@ -41,6 +51,12 @@ function nextKeypoint(desk: Desk, by: number): void {
   for (let step = 0; step < count && desk.retired.has(to); step++) to = (to + by + count) % count;
   desk.keypoint = to;
   if (desk.placing) desk.placing = { ...desk.placing, at: desk.keypoint };
+}
+
+/** To another suggestion; who is not going through them yet begins to. */
+async function going(desk: Desk, by: 1 | -1): Promise<void> {
+  if (desk.review.on) desk.review.step(by);
+  else await desk.review.toggle();
 }
 
 function nextSubject(desk: Desk): void {
@@ -54,7 +70,9 @@ function acts(desk: Desk, around: Around): Partial<Record<Act, () => void>> {
     last: () => desk.go(desk.player.count - 1),
     next_keyframe: () => toKeyframe(desk, 1),
     previous_keyframe: () => toKeyframe(desk, -1),
-    middle: () => desk.go(middle(desk.track === null ? [] : desk.labels.keyframes(desk.track), desk.frame, desk.player.count)),
+    middle: () => toNeediest(desk),
+    range_start: () => (desk.range = edged(desk.range, 'first', desk.frame, desk.player.count)),
+    range_stop: () => (desk.range = edged(desk.range, 'last', desk.frame, desk.player.count)),
     go_to: () => around.show('go_to'),
     add_subject: () => void desk.trying(() => desk.addTrack()),
     next_subject: () => nextSubject(desk),
@@ -70,7 +88,16 @@ function acts(desk: Desk, around: Around): Partial<Record<Act, () => void>> {
     },
     hidden: () => desk.toggleHidden(),
     copy: () => desk.copy(),
-    accept: () => desk.accept(),
+    adopt: () => desk.adopt(),
+    review: () => void desk.trying(() => desk.review.toggle()),
+    review_zoom: () => (desk.review.zooms = !desk.review.zooms),
+    right: () => void (desk.review.on && desk.trying(() => desk.review.right())),
+    accept: () => void desk.trying(() => desk.review.judge('accept')),
+    accept_span: () => void desk.trying(() => desk.review.acceptSpan()),
+    reject: () => void desk.trying(() => desk.review.judge('reject')),
+    next_suggestion: () => void desk.trying(() => going(desk, 1)),
+    previous_suggestion: () => void desk.trying(() => going(desk, -1)),
+    snooze: () => void desk.trying(() => desk.review.put('snooze')),
     remove: () => desk.remove(),
     remove_pose: () => desk.say(emptyPose(desk.names.length)),
     undo: () => desk.undo(),
@@ -81,8 +108,18 @@ function acts(desk: Desk, around: Around): Partial<Record<Act, () => void>> {
     zoom_in: () => around.look('zoom_in'),
     zoom_out: () => around.look('zoom_out'),
     hide: () => (desk.posesHidden = !desk.posesHidden),
-    ghost: () => (desk.ghost = !desk.ghost),
+    compare: () => desk.compareRun(),
+    ghost: () => (desk.ghost = turned(desk.ghost)),
+    loupe: () => (desk.loupe = !desk.loupe),
+    brighter: () => look.change('brightness', 1),
+    darker: () => look.change('brightness', -1),
+    more_contrast: () => look.change('contrast', 1),
+    less_contrast: () => look.change('contrast', -1),
+    plain: () => look.reset(),
+    quantity: () => desk.plotted.turn(),
+    pass: () => (desk.pass ? desk.endPass() : desk.startPass()),
+    palette: () => around.show('palette'),
     help: () => around.show('help'),
-    escape: () => desk.stopPlacing(),
+    escape: () => (desk.pass ? desk.endPass() : desk.placing ? desk.stopPlacing() : (desk.range = null)),
   };
 }

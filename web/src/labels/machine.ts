@@ -1,91 +1,77 @@
-/** A machine's poses, in chunks of frames near what is looked at; and a score for every frame, for the timeline. */
-import type { LabelOut } from '../api/types';
-import { machinePose, type MachinePose } from './pose';
+/** A machine's poses near what is looked at, and an overview of the whole video. */
+import type { Timeline } from '../api/types';
+import type { Block } from './block';
+import { Blocks } from './blocks';
+import type { MachinePose } from './pose';
 
-export const CHUNK = 128;
-const KEPT = 12;
-
-export type Fetch = (start: number, stop: number) => Promise<LabelOut[]>;
+export interface Source {
+  block(start: number, stop: number): Promise<Block>;
+  overview(): Promise<Timeline>;
+}
 
 export class MachinePoses {
-  private chunks = new Map<number, Map<string, MachinePose>>();
-  private loading = new Set<number>();
+  private readonly blocks: Blocks;
   private edition = 0;
-  /** Worst score of a track's pose by frame; NaN where there is none or it is not known yet. */
+  /** Worst score of a track's pose by frame, or of its bucket in a long video; NaN where a machine says nothing. */
   readonly scores = new Map<number, Float32Array>();
+  overview: Timeline | null = null;
+  /** How often the whole video was looked over. */
+  surveys = 0;
 
   constructor(
-    private readonly fetch: Fetch,
+    private readonly source: Source,
     private readonly count: number,
     private readonly changed: () => void,
-  ) {}
+  ) {
+    this.blocks = new Blocks((start, stop) => source.block(start, stop), count, changed);
+  }
 
   at(frame: number, track: number): MachinePose | undefined {
-    return this.chunks.get(Math.floor(frame / CHUNK))?.get(`${frame}:${track}`);
+    return this.blocks.at(frame, track);
+  }
+
+  /** Whether it is known what a machine says of a frame, or that it cannot be known now. */
+  heard(frame: number): boolean {
+    return this.blocks.heard(frame);
   }
 
   /** Fetch what is near a frame. */
   near(frame: number): void {
-    const chunk = Math.floor(frame / CHUNK);
-    for (const one of [chunk, chunk + 1]) void this.load(one);
+    this.blocks.near(frame);
   }
 
-  /** Look through the video for its scores, once, from the beginning; at most so many frames. */
-  async survey(most = 20_000): Promise<void> {
+  /** Look over the whole video. */
+  async survey(): Promise<void> {
     const edition = this.edition;
-    for (let chunk = 0; chunk * CHUNK < Math.min(this.count, most); chunk++) {
-      if (edition !== this.edition) return;
-      await this.load(chunk, true);
+    try {
+      const overview = await this.source.overview();
+      if (edition === this.edition) this.take(overview);
+    } catch {
+      // What was known before stays.
     }
   }
 
   /** The poses may have changed: those that are here stay until the new ones are. */
   async refresh(frame: number): Promise<void> {
     this.edition++;
-    this.loading.clear();
-    const near = Math.floor(frame / CHUNK);
-    for (const chunk of [...this.chunks.keys()]) if (Math.abs(chunk - near) > 1) this.chunks.delete(chunk);
-    await this.load(near, true);
-    await this.survey();
+    await Promise.all([this.blocks.refresh(frame), this.survey()]);
   }
 
-  private async load(chunk: number, again = false): Promise<void> {
-    const start = chunk * CHUNK;
-    if (chunk < 0 || start >= this.count || this.loading.has(chunk)) return;
-    if (!again && this.chunks.has(chunk)) return;
-    const edition = this.edition;
-    this.loading.add(chunk);
-    try {
-      const labels = await this.fetch(start, Math.min(start + CHUNK, this.count));
-      if (edition === this.edition) this.take(chunk, labels);
-    } catch {
-      // Asked again when somebody comes by.
-    } finally {
-      if (edition === this.edition) this.loading.delete(chunk);
-    }
-  }
-
-  private take(chunk: number, labels: LabelOut[]): void {
-    const poses = new Map<string, MachinePose>();
-    const start = chunk * CHUNK;
-    for (const scores of this.scores.values()) scores.fill(NaN, start, start + CHUNK);
-    for (const label of labels) {
-      const pose = machinePose(label);
-      poses.set(`${label.frame_index}:${label.track_id}`, pose);
-      this.scoresOf(label.track_id)[label.frame_index] = pose.score;
-    }
-    this.chunks.delete(chunk);
-    this.chunks.set(chunk, poses);
-    for (const oldest of this.chunks.keys()) {
-      if (this.chunks.size <= KEPT) break;
-      this.chunks.delete(oldest);
+  private take(overview: Timeline): void {
+    this.overview = overview;
+    this.surveys++;
+    this.scores.clear();
+    const { buckets } = overview;
+    for (const lane of overview.lanes) {
+      if (lane.score.every((score) => score === null)) continue;
+      const scores = new Float32Array(this.count).fill(NaN);
+      lane.score.forEach((score, bucket) => {
+        if (score === null) return;
+        const [from, to] = [bucket, bucket + 1].map((edge) => Math.floor((edge * this.count) / buckets));
+        scores.fill(score, from, to);
+      });
+      this.scores.set(lane.track_id, scores);
     }
     this.changed();
-  }
-
-  private scoresOf(track: number): Float32Array {
-    let scores = this.scores.get(track);
-    if (!scores) this.scores.set(track, (scores = new Float32Array(this.count).fill(NaN)));
-    return scores;
   }
 }

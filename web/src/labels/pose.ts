@@ -21,8 +21,14 @@ export interface MachinePose {
   points: (Point | null)[];
   scores: number[];
   radii: number[];
+  verdicts: (Verdict | null)[];
   score: number;
+  /** The run that it is of. */
+  run: number;
 }
+
+/** What is to be said of a machine's point beside where it is. */
+export type Verdict = 'accepted' | 'rejected' | 'stale';
 
 export const emptyPose = (size: number): Pose => ({ absent: false, points: Array<Said>(size).fill(null) });
 
@@ -41,15 +47,6 @@ export function humanPose(label: LabelOut): Pose {
   return { absent: label.absent === true, points };
 }
 
-export function machinePose(label: LabelOut): MachinePose {
-  return {
-    points: label.keypoints.map(([x, y, v]) => (v > 0 ? { x, y, v: v === 1 ? 1 : 2 } : null)),
-    scores: label.keypoint_scores ?? [],
-    radii: label.keypoint_radius90 ?? [],
-    score: label.score ?? Math.min(1, ...(label.keypoint_scores ?? [1])),
-  };
-}
-
 /** One keypoint as it is drawn. */
 export interface Seen {
   x: number;
@@ -58,6 +55,7 @@ export interface Seen {
   human: boolean;
   radius: number | null;
   score: number | null;
+  verdict: Verdict | null;
 }
 
 /** A person's word counts before a machine's, keypoint by keypoint. */
@@ -66,7 +64,7 @@ export function together(human: Pose | undefined, machine: MachinePose | undefin
   return Array.from({ length: size }, (_, index): Seen | null => {
     const said = human?.points[index] ?? null;
     if (said === 'absent') return null;
-    if (said) return { x: said.x, y: said.y, hidden: said.v === 1, human: true, radius: null, score: null };
+    if (said) return { x: said.x, y: said.y, hidden: said.v === 1, human: true, radius: null, score: null, verdict: null };
     const guess = machine?.points[index];
     if (!guess) return null;
     return {
@@ -76,6 +74,7 @@ export function together(human: Pose | undefined, machine: MachinePose | undefin
       human: false,
       radius: machine?.radii[index] ?? null,
       score: machine?.scores[index] ?? null,
+      verdict: machine?.verdicts[index] ?? null,
     };
   });
 }

@@ -3,7 +3,7 @@ import { applied, difference, place, type Edit } from './edits';
 import { MachinePoses } from './machine';
 import { emptyPose, humanPose, sameSaid, saysNothing, together, type Pose, type Seen } from './pose';
 import { SaveQueue } from './queue';
-import { labels } from './reading';
+import { block, labels, overview } from './reading';
 import { write } from './saving';
 import * as storage from './storage';
 
@@ -12,6 +12,11 @@ interface Change {
   track: number;
   before: Pose | undefined;
   after: Pose;
+}
+
+/** An act on the service that moved labels as one revision: of tracks, which the service undoes. */
+interface Revision {
+  revision: number;
 }
 
 const samePose = (a: Pose, b: Pose): boolean =>
@@ -25,14 +30,16 @@ export class LabelStore {
     pending: 0,
     refusal: null,
   });
+  /** Whether it is known what people said. */
+  loaded = $state(false);
   leftBehind = $state.raw<Edit[]>([]);
   readonly machine: MachinePoses;
   queue: SaveQueue;
   // Not reactive by itself: `version` tells of every change at once.
   // eslint-disable-next-line svelte/prefer-svelte-reactivity
   private human = new Map<string, Pose>();
-  private done: Change[] = [];
-  private undone: Change[] = [];
+  private done: (Change | Revision)[] = [];
+  private undone: (Change | Revision)[] = [];
 
   constructor(
     readonly video: number,
@@ -40,8 +47,8 @@ export class LabelStore {
     readonly size: number,
     private readonly retired: ReadonlySet<number>,
   ) {
-    const fetch = async (start: number, stop: number) => (await labels(video, 'pseudo', start, stop)).labels;
-    this.machine = new MachinePoses(fetch, count, () => this.version++);
+    const source = { block: (start: number, stop: number) => block(video, start, stop), overview: () => overview(video) };
+    this.machine = new MachinePoses(source, count, () => this.version++);
     this.queue = this.newQueue(0);
   }
 
@@ -52,6 +59,7 @@ export class LabelStore {
     for (const label of read.labels) this.human.set(`${label.frame_index}:${label.track_id}`, humanPose(label));
     for (const edit of this.queue.edits()) this.human.set(place(edit), applied(this.human.get(place(edit)), edit));
     this.queue.revision = read.revision;
+    this.loaded = true;
     this.version++;
   }
 
@@ -65,8 +73,9 @@ export class LabelStore {
     return this.human.get(`${frame}:${track}`);
   }
 
-  seen(frame: number, track: number): (Seen | null)[] {
-    const all = together(this.pose(frame, track), this.machine.at(frame, track), this.size);
+  /** What people say over what a machine does, or over what one run does. */
+  seen(frame: number, track: number, machine = this.machine.at(frame, track)): (Seen | null)[] {
+    const all = together(this.pose(frame, track), machine, this.size);
     return this.retired.size ? all.map((point, index) => (this.retired.has(index) ? null : point)) : all;
   }
 
@@ -91,7 +100,7 @@ export class LabelStore {
   /** Take back the last change on the frame that is looked at; else gives the frame to look at first. */
   undo(looking: number): number | null {
     const last = this.done.at(-1);
-    if (!last) return null;
+    if (!last || 'revision' in last) return null;
     if (last.frame !== looking) return last.frame;
     this.done.pop();
     this.undone.push(last);
@@ -101,7 +110,7 @@ export class LabelStore {
 
   redo(looking: number): number | null {
     const last = this.undone.at(-1);
-    if (!last) return null;
+    if (!last || 'revision' in last) return null;
     if (last.frame !== looking) return last.frame;
     this.undone.pop();
     this.done.push(last);
@@ -109,11 +118,23 @@ export class LabelStore {
     return null;
   }
 
-  /** Tracks were changed on the service: what was done before cannot be undone one by one any more. */
-  async reload(): Promise<void> {
-    this.done = [];
+  /** Tracks were changed on the service, as a revision. */
+  wrote(revision: number): void {
+    this.done.push({ revision });
     this.undone = [];
-    await this.load();
+  }
+
+  /** The revision to undo (or to redo) next, where the last thing that was done is one. */
+  revisionOnTop(redo: boolean): number | null {
+    const last = (redo ? this.undone : this.done).at(-1);
+    return last && 'revision' in last ? last.revision : null;
+  }
+
+  /** The revision on top was undone, or redone, by another one: that one is the way back. */
+  turned(redo: boolean, by: number): void {
+    const [from, to] = redo ? [this.undone, this.done] : [this.done, this.undone];
+    from.pop();
+    to.push({ revision: by });
   }
 
   async takeUp(): Promise<void> {

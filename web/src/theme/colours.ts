@@ -1,13 +1,24 @@
 /** All colours that are drawn; those of the page's surfaces are in theme.css. */
 
 /** Subjects: Okabe and Ito's palette, which people with any colour vision can tell apart, without its black. */
-const SUBJECTS = ['#56b4e9', '#e69f00', '#2bd4a0', '#f0e442', '#e58fc0', '#ff7a45', '#7d9bff', '#c8c8c8'];
+export const SUBJECTS = ['#56b4e9', '#e69f00', '#2bd4a0', '#f0e442', '#e58fc0', '#ff7a45', '#7d9bff', '#c8c8c8'];
 
-export const subject = (track: number): string => SUBJECTS[(track - 1) % SUBJECTS.length] ?? '#ffffff';
+/** Colours that somebody chose in place of the one that follows from a subject's number. */
+let chosen: ReadonlyMap<number, string> = new Map();
+
+export function choose(colours: ReadonlyMap<number, string>): void {
+  chosen = colours;
+}
+
+export const subject = (track: number): string => chosen.get(track) ?? SUBJECTS[(track - 1) % SUBJECTS.length] ?? '#ffffff';
 
 /** Drawn around everything on a frame, so that it is legible on bright and on dark video. */
 export const OUTLINE = 'rgb(0 0 0 / 0.72)';
 export const HALO = '#ffffff';
+/** Around points that a machine is not sure of, where somebody goes through these; legible beside any subject's colour. */
+export const SUSPECT = '#ff5d52';
+/** The other of two runs that are compared: no subject's colour. */
+export const COMPARED = '#ff5cf4';
 export const BACKDROP = '#0b0e11';
 
 /** How sure a machine is, from not at all to entirely: dark red over amber to blue-green, by lightness too. */
@@ -33,7 +44,10 @@ export interface TimelineColours {
   text: string;
   line: string;
   damaged: string;
+  accepted: string;
   playhead: string;
+  curve: string;
+  range: string;
 }
 
 export function timelineColours(element: Element): TimelineColours {
@@ -45,6 +59,9 @@ export function timelineColours(element: Element): TimelineColours {
     text: read('--dim'),
     line: read('--line'),
     damaged: read('--bad'),
+    accepted: read('--good'),
     playhead: read('--text'),
+    curve: read('--accent'),
+    range: read('--focus'),
   };
 }

@@ -1,12 +1,19 @@
 /** Drawing the timeline: a lane for each subject, keyframes as diamonds, a machine's poses by how sure it is. */
 import { confidence, subject, type TimelineColours } from '../theme/colours';
 import { worst, xOf, type Span } from './layout';
+import { drawRange } from './plot';
+import type { Range } from './range';
 
 export interface Lane {
   track: number;
   name: string;
   keyframes: readonly number[];
   scores: Float32Array | undefined;
+  /** Frames that people accepted or rejected, on which the subject is absent, or that rest on labels that changed. */
+  accepted: readonly Range[];
+  rejected: readonly Range[];
+  absent: readonly Range[];
+  stale: readonly Range[];
   selected: boolean;
 }
 
@@ -18,11 +25,13 @@ export interface Picture {
   lanes: Lane[];
   cuts: readonly number[];
   damaged: readonly (readonly number[])[];
+  /** What somebody chose. */
+  range: Range | null;
 }
 
 export const RULER = 20;
 export const LANE = 18;
-export const NAMES = 92;
+export const NAMES = 108;
 
 export const heightOf = (lanes: number): number => RULER + Math.max(1, lanes) * LANE + 6;
 
@@ -37,6 +46,7 @@ export function draw(context: CanvasRenderingContext2D, width: number, height: n
   context.translate(NAMES, 0);
   ruler(context, inner, picture, colours);
   picture.lanes.forEach((lane, row) => spans(context, inner, RULER + row * LANE, picture.span, lane, colours));
+  drawRange(context, inner, height, picture.span, picture.range, colours);
   marks(context, inner, height, picture, colours);
   // Above all else: also where the playhead stands one sees that this is a keyframe.
   picture.lanes.forEach((lane, row) => diamonds(context, inner, RULER + row * LANE, picture.span, lane, colours));
@@ -74,6 +84,47 @@ function spans(context: CanvasRenderingContext2D, width: number, top: number, sp
       context.fillRect(x, top + 5, 1, LANE - 10);
     });
   }
+  const place = ([start, stop]: Range): [number, number] => {
+    const x = Math.max(0, xOf(span, width, start));
+    return [x, Math.max(2, Math.min(width, xOf(span, width, stop)) - x)];
+  };
+  const inside = ([start, stop]: Range) => stop > span.start && start < span.start + span.length;
+  for (const range of lane.stale.filter(inside)) {
+    const [x, far] = place(range);
+    hatch(context, x, top + 5, far, LANE - 10, colours.lane);
+  }
+  for (const range of lane.absent.filter(inside)) {
+    const [x, far] = place(range);
+    context.fillStyle = colours.lane;
+    context.fillRect(x, top + 1, far, LANE - 2);
+    context.fillStyle = colours.text;
+    for (let dash = x; dash < x + far; dash += 6) context.fillRect(dash, top + LANE / 2 - 0.5, Math.min(3, x + far - dash), 1);
+  }
+  // What people said of it lies under the spans: a line where they accepted, a broken one where they rejected.
+  context.fillStyle = colours.accepted;
+  for (const range of lane.accepted.filter(inside)) context.fillRect(place(range)[0], top + LANE - 4, place(range)[1], 2);
+  context.fillStyle = colours.damaged;
+  for (const range of lane.rejected.filter(inside)) {
+    const [x, far] = place(range);
+    for (let dash = x; dash < x + far; dash += 4) context.fillRect(dash, top + LANE - 4, Math.min(2, x + far - dash), 2);
+  }
+}
+
+/** Lines aslant over a part of a lane. */
+function hatch(context: CanvasRenderingContext2D, x: number, top: number, width: number, height: number, colour: string): void {
+  context.save();
+  context.beginPath();
+  context.rect(x, top, width, height);
+  context.clip();
+  context.strokeStyle = colour;
+  context.lineWidth = 1.5;
+  context.beginPath();
+  for (let from = x - height; from < x + width; from += 5) {
+    context.moveTo(from, top + height);
+    context.lineTo(from + height, top);
+  }
+  context.stroke();
+  context.restore();
 }
 
 function diamonds(context: CanvasRenderingContext2D, width: number, top: number, span: Span, lane: Lane, colours: TimelineColours): void {

@@ -11,6 +11,8 @@ export class Sending {
   sent = $state(0);
   state = $state<'waiting' | 'sending' | 'done' | 'failed'>('waiting');
   fault = $state<string | null>(null);
+  /** Whether the same file would be refused again. */
+  refused = $state(false);
   /** Bytes a second. */
   rate = $state(0);
   private began = 0;
@@ -48,6 +50,9 @@ function why(error: unknown): string {
   }
   return answer ? sentence(`the service answered ${answer.getStatus()}`) : 'The service cannot be reached.';
 }
+
+/** Answers that say that the file itself is wrong: no kind of video, too large, too long. */
+const REFUSED = new Set([400, 413, 415, 422]);
 
 class Uploads {
   list = $state.raw<Sending[]>([]);
@@ -97,6 +102,7 @@ class Uploads {
       onSuccess: () => ended('done'),
       onError: (error) => {
         one.fault = why(error);
+        one.refused = REFUSED.has((error as Answered).originalResponse?.getStatus() ?? 0);
         ended('failed');
       },
     });

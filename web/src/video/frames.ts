@@ -3,7 +3,7 @@ import { BASE } from '../api/client';
 import { problemOf } from '../api/problem';
 import { DEFAULTS, FrameCache } from './cache';
 
-const BUDGET_BYTES = 200 * 1024 * 1024;
+const BUDGET_BYTES = 120 * 1024 * 1024;
 
 export const frameUrl = (video: number, index: number, width?: number): string =>
   `${BASE}/videos/${video}/frames/${index}${width ? `?width=${width}` : ''}`;

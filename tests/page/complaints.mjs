@@ -1,0 +1,221 @@
+// What people complain of in the tools that they have, tried on our page one by one. The video's frames carry their own
+// number as black and white blocks, so that what is on the screen can be read.
+import { browse, drag, goTo, keypoint, photo, saved, shown, signIn, told } from './browse.mjs';
+
+await browse(async ({ page, faults }) => {
+  const asked = [];
+  page.on('request', (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname}`));
+  /** The number in the picture on the screen, where the whole frame is shown. */
+  await page.addInitScript(
+    `globalThis.readNumber = ${(width, height, bits) => {
+      const canvas = document.querySelector('.stage canvas');
+      const [across, down] = [canvas.clientWidth - 16, canvas.clientHeight - 16];
+      const scale = Math.min(across / width, down / height);
+      const ratio = canvas.width / canvas.clientWidth;
+      const context = canvas.getContext('2d');
+      const block = Math.floor(width / bits);
+      let number = 0;
+      for (let bit = 0; bit < bits; bit++) {
+        const x = (canvas.clientWidth - width * scale) / 2 + (bit * block + block / 2) * scale;
+        const y = (canvas.clientHeight - height * scale) / 2 + (height / 6) * scale;
+        if (context.getImageData(x * ratio, y * ratio, 1, 1).data[0] > 128) number |= 1 << bit;
+      }
+      return number;
+    }}`,
+  );
+  await signIn(page);
+  faults.length = 0;
+  const seen = {};
+  const place = async (name = 'a') => (await keypoint(page, name)).at;
+  const onFrame = () => page.evaluate(() => Number(document.querySelector('.screen').dataset.shown));
+  const circles = () => page.locator('svg circle[data-keypoint]').count();
+  const row = (name) => page.locator('aside li', { hasText: new RegExp(`^\\s*${name}\\b`) });
+
+  const read = () => page.evaluate(([w, h, bits]) => globalThis.readNumber(w, h, bits), [told.width, told.height, told.bits]);
+
+  await page.goto(`${told.address}/#/projects/${told.project}`);
+  await page.getByTestId('files').setInputFiles([told.broken, told.clip]);
+  seen.rejected = await page.getByText(/not a video that can be read/).first().innerText();
+  seen.refused = await page.getByRole('region', { name: 'Uploads' }).innerText();
+  await photo(page, 'refused');
+  await page.getByText('second.mp4').first().waitFor();
+  await page.locator('a[href^="#/videos/2"]').first().waitFor();
+  await page.goto(`${told.address}/#/videos/${told.video}`);
+  await shown(page, 0);
+  await page.waitForFunction(() => document.querySelectorAll('svg circle[data-keypoint]').length > 0);
+  await saved(page);
+
+  // The frame on the screen is the one that is named, after jumps and while a key is held.
+  seen.read = [];
+  for (const frame of [0, 17, 59, 3, 31, 30]) {
+    await goTo(page, frame);
+    seen.read.push([frame, await read()]);
+  }
+  await goTo(page, 0);
+  const sampling = page.evaluate(([w, h, bits]) => new Promise((done) => {
+    const pairs = [];
+    const look = () => {
+      const named = Number(document.querySelector('.screen').dataset.shown);
+      pairs.push([named, globalThis.readNumber(w, h, bits)]);
+      if (named >= 40) done(pairs);
+      else requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  }), [told.width, told.height, told.bits]);
+  await page.keyboard.down('ArrowRight');
+  seen.held = await sampling;
+  await page.keyboard.up('ArrowRight');
+  // What was held goes on for no frame after it is let go.
+  const letGo = await onFrame();
+  await page.waitForTimeout(300);
+  seen.overrun = (await onFrame()) - letGo;
+
+  // Going through frames asks for pictures alone, whatever a machine said of them.
+  await goTo(page, 10);
+  await page.waitForTimeout(500);
+  const before = asked.length;
+  for (let step = 0; step < 10; step++) {
+    await page.keyboard.press('ArrowRight');
+    await shown(page, 11 + step);
+  }
+  seen.asked = asked.slice(before);
+
+  // Clicks, shaking hands and bones move nothing; a drag moves one keypoint; a saved one stays where it was put.
+  await goTo(page, 0);
+  const all = async () => Promise.all(told.keypoints.map((name) => place(name)));
+  seen.untouched = [await all()];
+  const a = await keypoint(page, 'a');
+  const b = await keypoint(page, 'b');
+  await page.mouse.click(a.left, a.top);
+  await page.mouse.move(a.left, a.top);
+  await page.mouse.down();
+  await page.mouse.move(a.left + 1, a.top + 1);
+  await page.mouse.up();
+  await page.mouse.move((a.left + b.left) / 2, (a.top + b.top) / 2);
+  await page.mouse.down();
+  await page.mouse.move((a.left + b.left) / 2 + 40, (a.top + b.top) / 2 + 30, { steps: 4 });
+  await page.mouse.up();
+  await page.keyboard.press('0');
+  seen.untouched.push(await all());
+  const edits = asked.length;
+  await drag(page, 'a', [25, 15]);
+  seen.put = [await place()];
+  await saved(page);
+  seen.edit = asked.slice(edits).filter((one) => one.startsWith('PUT'));
+  seen.put.push(await place());
+  await page.keyboard.press('ArrowRight');
+  await shown(page, 1);
+  await page.keyboard.press('ArrowLeft');
+  await shown(page, 0);
+  seen.put.push(await place());
+  await page.reload();
+  await shown(page, 0);
+  await page.waitForFunction(() => document.querySelectorAll('svg circle[data-keypoint]').length > 0);
+  seen.put.push(await place());
+  seen.others = (await all()).slice(1);
+
+  // What was saved is undone by the person who did it while the page is open.
+  await drag(page, 'b', [10, 25]);
+  await saved(page);
+  await page.keyboard.press('Control+z');
+  await page.waitForFunction(([x]) => Math.abs(Number(document.querySelector('svg circle[data-keypoint=b]').dataset.x) - x) < 0.1, seen.others[0]);
+  await saved(page);
+  seen.undone = [seen.others[0], await place('b')];
+
+  // Keys for keyframes: the next one, the one before, the middle, taking a pose back.
+  const keys = [];
+  for (const [key, frame] of [[']', 20], [']', 40], ['[', 20]]) {
+    await page.keyboard.press(key);
+    await shown(page, frame);
+    keys.push(await onFrame());
+  }
+  seen.keyframes = keys;
+  await goTo(page, 22);
+  await page.keyboard.press('m');
+  await page.waitForFunction(() => document.querySelector('.screen').dataset.shown !== '22');
+  seen.middle = await onFrame();
+  await goTo(page, 20);
+  await row('a').getByText('visible').waitFor();
+  await page.keyboard.press('Shift+Delete');
+  await row('a').getByText('visible').waitFor({ state: 'detached' });
+  await saved(page);
+  await page.keyboard.press('[');
+  await shown(page, 0);
+  await page.keyboard.press(']');
+  await shown(page, 40);
+  seen.removed = await onFrame();
+  await page.keyboard.press('Control+z');
+  await shown(page, 20);
+  seen.elsewhere = await row('a').innerText();
+  await page.keyboard.press('Control+z');
+  await row('a').getByText('visible').waitFor();
+  await saved(page);
+
+  // Nothing lies over a keypoint: what is under the pointer is the canvas that hears it.
+  seen.covered = await page.locator('svg circle[data-keypoint]').evaluateAll((found) =>
+    found.map((one) => {
+      const box = one.getBoundingClientRect();
+      return document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2).tagName;
+    }),
+  );
+
+  // Zoom by keys, kept from frame to frame, and back.
+  const apart = async () => {
+    const [one, other] = [await keypoint(page, 'a'), await keypoint(page, 'c')];
+    return Math.hypot(one.left - other.left, one.top - other.top) / Math.hypot(one.at[0] - other.at[0], one.at[1] - other.at[1]);
+  };
+  await goTo(page, 20);
+  seen.zoom = [await apart()];
+  await page.keyboard.press('+');
+  await page.keyboard.press('+');
+  seen.zoom.push(await apart());
+  await page.keyboard.press('ArrowRight');
+  await shown(page, 21);
+  await page.waitForFunction(() => document.querySelectorAll('svg circle[data-keypoint]').length > 0);
+  seen.zoom.push(await apart());
+  await page.keyboard.press('0');
+  seen.zoom.push(await apart());
+
+  // The timeline keeps its zoom and place while frames go by.
+  const line = page.locator('canvas[role=slider]').first();
+  const box = await line.boundingBox();
+  const spot = [box.x + box.width * 0.6, box.y + 6];
+  await page.mouse.move(...spot);
+  await page.mouse.wheel(0, -600);
+  await page.mouse.click(...spot);
+  await page.waitForTimeout(200);
+  seen.timeline = [Number(await line.getAttribute('aria-valuenow'))];
+  await shown(page, seen.timeline[0]);
+  await page.keyboard.press('ArrowRight');
+  await shown(page, seen.timeline[0] + 1);
+  await page.mouse.click(...spot);
+  await shown(page, seen.timeline[0]);
+  seen.timeline.push(await onFrame());
+  await page.mouse.dblclick(...spot);
+
+  // A new subject is placed in order; several keypoints are skipped; one lies beyond the picture.
+  await goTo(page, 50);
+  await page.keyboard.press('Shift+N');
+  await page.getByText('Click: a', { exact: true }).waitFor();
+  const stage = await page.locator('.stage').boundingBox();
+  await page.mouse.click(stage.x + 2, stage.y + stage.height / 2);
+  await page.getByText('Click: b', { exact: true }).waitFor();
+  await page.keyboard.press('s');
+  await page.getByText('Click: c', { exact: true }).waitFor();
+  await page.keyboard.press('s');
+  await page.getByText('Click: d', { exact: true }).waitFor();
+  await page.mouse.click(stage.x + stage.width / 2, stage.y + stage.height / 2);
+  await page.getByText('Everything is placed.').waitFor();
+  await saved(page);
+  seen.outside = await place();
+  seen.placed = await circles();
+  await page.keyboard.press('Tab');
+  seen.chosen = [await page.locator('aside li[aria-current=true], aside li.current').allInnerTexts()];
+
+  // A long list of suggestions is drawn in part.
+  await page.keyboard.press('r');
+  await page.getByRole('list', { name: 'Review' }).getByText(/^Frame \d+/).first().waitFor();
+  seen.listed = await page.getByRole('list', { name: 'Review' }).getByRole('listitem').count();
+  await photo(page, 'complaints');
+  return seen;
+});

@@ -1,0 +1,88 @@
+"""Reviewing in a real browser: the queue leads from one doubtful pose to the next, and verdicts are on the service."""
+
+from __future__ import annotations
+
+import pytest
+
+LABELLED = (0, 20, 44)
+GAP = 30
+
+
+def rows(track, number):
+    said = zip(track.frames.tolist(), track.xy.tolist(), track.visibility.tolist(), strict=True)
+    return [
+        {
+            "frame_index": frame,
+            "track_id": number,
+            "keypoints": [[*xy, int(v)] for xy, v in zip(points, seen, strict=True)],
+        }
+        for frame, points, seen in said
+        if frame in LABELLED
+    ]
+
+
+@pytest.fixture(scope="module")
+def seen(drive, up, walker):
+    """What somebody saw who went through the queue, and what the service knows afterwards."""
+    skeleton = walker.skeleton
+    with up.client() as client:
+        shape = {"name": "walker", "keypoints": skeleton.keypoints, "edges": skeleton.edges, "swap": skeleton.swap}
+        project = client.post("/projects", {"name": "Gait", "skeleton": shape})
+        video = client.upload(project["id"], walker.path)
+        client.wait(video["ingest_job_id"], lambda job: None)
+        url = f"/videos/{video['id']}"
+        track = client.post(f"{url}/tracks", {"name": "anna"})
+        client.put(f"{url}/labels", {"labels": rows(walker.tracks[1], track["id"])})
+        client.wait(client.post(f"{url}/propagations", {"engine": "linear"})["id"], lambda job: None)
+        queue = client.get(f"{url}/review-queue")["items"]
+        told = {"video": video["id"], "keypoint": skeleton.keypoints[0], "gap": GAP}
+        found = drive("review.mjs", {"address": up.about["address"], "key": up.about["key"], **told})
+        found["queue"] = [one["frame_index"] for one in queue]
+        found["reviews"] = client.get(f"{url}/reviews")["items"]
+        found["runs"] = client.get(f"{url}/runs")["items"]
+        found["labels"] = client.get(f"{url}/labels")["labels"]
+    return found
+
+
+def test_nothing_is_thrown_and_axe_finds_nothing(seen):
+    # Before somebody signs in the page asks who they are.
+    assert [fault for fault in seen["faults"] if "401" not in fault] == []
+    assert seen["wrong"] == {"light": [], "dark": []}
+
+
+def test_the_queue_leads_from_the_worst_to_the_next(seen):
+    assert seen["frames"][:4] == seen["queue"][:4]
+    assert "anna" in seen["reason"]
+    assert "% sure" in seen["reason"]
+    assert "0 done" in seen["begun"]
+    assert f"{len(seen['queue'])} to look at" in seen["begun"]
+
+
+def test_the_view_follows_the_subject_and_comes_back(seen):
+    near, far, near_again, after = seen["zoomed"]
+    assert near == near_again == pytest.approx(0.7, abs=0.15)
+    assert far < 0.8 * near
+    assert after < 0.8 * near
+
+
+def test_verdicts_are_acts_on_the_service(seen):
+    first, second, _, _, *_ = seen["frames"]
+    accepted, rejected, span, undone = seen["reviews"]
+    assert (accepted["verdict"], accepted["start"], accepted["stop"]) == ("accept", first, first + 1)
+    assert (rejected["verdict"], rejected["start"], rejected["stop"]) == ("reject", second, second + 1)
+    assert span["verdict"] == "accept"
+    assert span["start"] <= GAP < span["stop"]
+    assert span["undone"]
+    assert (undone["verdict"], undone["undoes"]) == ("undo", span["id"])
+
+
+def test_a_fix_is_a_label_and_is_propagated_into_the_gaps_beside_it(seen):
+    fixed = seen["frames"][3]
+    assert sorted(label["frame_index"] for label in seen["labels"]) == sorted({*LABELLED, fixed})
+    before = max(frame for frame in LABELLED if frame < fixed)
+    after = min(frame for frame in LABELLED if frame > fixed)
+    first, again = seen["runs"][:2]
+    assert (first["corrects_run_id"], again["corrects_run_id"]) == (None, first["id"])
+    assert (again["state"], again["start"], again["stop"]) == ("succeeded", before, after + 1)
+    # Straight lines look at no picture: what replaces them does.
+    assert again["engine"] == "flow"
