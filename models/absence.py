@@ -43,8 +43,19 @@ def _between(engine: Engine, video: FrameSource, near: Track, part: Segment) -> 
     places = near.select(placed)
     if not len(places):
         return blank(part.frames, near.num_keypoints)
-    poses = engine.propagate(video, places, part)
-    return faded(poses.without(vacant(near, part.frames)), left_over(near, part.frames))
+    return masked(engine.propagate(video, places, part), near)
+
+
+def masked(poses: Track, labels: Track) -> Track:
+    """Poses as they are beside what people said: none where points are absent, and fading on the way there.
+
+    Args:
+        poses: Of a machine, of one subject.
+        labels: People's, of the same subject; of them those next to the poses in time count.
+    """
+    if not labels.absent.any():
+        return poses
+    return faded(poses.without(vacant(labels, poses.frames)), left_over(labels, poses.frames))
 
 
 def left_over(keyframes: Track, frames: np.ndarray) -> np.ndarray:

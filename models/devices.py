@@ -19,6 +19,7 @@ from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from models.processor import Processor, share_of_machine
@@ -30,9 +31,10 @@ log = logging.getLogger(__name__)
 
 Precision = Literal["fp32", "bf16"]
 
-#: What can be wished for; ``auto`` is bf16 where the device computes it natively, fp32 elsewhere.
+#: What can be wished for; ``auto`` is bf16 where the device computes it natively and is faster for it, else fp32.
 PRECISIONS = ("auto", *get_args(Precision))
 
+_COMPUTING = ("torch", "numpy", "av")  # beside OpenCV, which has more names than one
 _THREADS, _OPENCV_THREADS = "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"
 #: Variables that say how OpenMP's threads wait for each other: of every OpenMP, GNU's (which PyTorch has), Intel's.
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
@@ -49,10 +51,16 @@ class Compute:
     Attributes:
         device: Where.
         precision: Of matrix products and convolutions; weights are kept in fp32, and so is what is sensitive.
+        learning: Of those while networks learn; as ``precision`` where left out.
     """
 
     device: torch.device
     precision: Precision
+    learning: Precision | None = None
+
+    def to_learn(self) -> Compute:
+        """Where networks learn, and in which precision."""
+        return Compute(self.device, self.learning or self.precision)
 
     def autocast(self) -> AbstractContextManager[object]:
         """A context in which PyTorch computes in this precision where that is safe."""
@@ -71,6 +79,16 @@ class Compute:
     def device_name(self) -> str:
         """As metrics and pedigrees name the device: ``cpu``, ``cuda:0``."""
         return f"cuda:{self.device.index or 0}" if self.device.type == "cuda" else self.device.type
+
+    def fingerprint(self) -> str:
+        """All that the last bits of results depend on here, as far as anybody knows."""
+        import torch
+
+        name = Processor.here().name
+        if self.device.type == "cuda":
+            name = torch.cuda.get_device_name(self.device)
+        parts = [self.device, self.precision, name, torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()]
+        return " ".join(map(str, [*parts, *(f"{library} {version(library)}" for library in _COMPUTING)]))
 
     def pedigree(self) -> dict[str, object]:
         """What a result's pedigree says of where it was computed."""
@@ -91,8 +109,8 @@ def choose(device: str = "auto", precision: str = "auto") -> Compute:
     """
     if precision not in PRECISIONS:
         raise DeviceError(f"a precision is one of {', '.join(PRECISIONS)}, not {precision!r}")
-    chosen = Compute(_pick(device), _precision(_pick(device), precision))
-    _say(chosen.device_name, chosen.precision)
+    chosen = Compute(_pick(device), *_precisions(_pick(device), precision))
+    _say(chosen.device_name, chosen.precision, chosen.to_learn().precision)
     return chosen
 
 
@@ -156,25 +174,47 @@ def _pick(name: str) -> torch.device:
     return device
 
 
-def _precision(device: torch.device, wanted: str) -> Precision:
+def _precisions(device: torch.device, wanted: str) -> tuple[Precision, Precision]:
+    """Of computing, and of learning."""
     import torch
 
+    natively, name = False, device.type
     if device.type == "cuda":
-        has = prefers = torch.cuda.is_bf16_supported(including_emulation=False)
-        name = torch.cuda.get_device_name(device)
+        natively, name = torch.cuda.is_bf16_supported(including_emulation=False), torch.cuda.get_device_name(device)
     elif device.type == "cpu":
         processor = Processor.here()
-        has, prefers, name = processor.has_bf16(), processor.prefers_bf16(), processor.name
-    else:
-        has, prefers, name = False, False, device.type
-    if wanted == "bf16" and not has:
+        natively, name = processor.has_bf16(), processor.name
+    if wanted == "bf16" and not natively:
         raise DeviceError(
             f"precision bf16: {name} has no instructions for it, so it would be emulated, many times slower than fp32; "
             "take fp32, or auto"
         )
-    return cast(Precision, wanted) if wanted != "auto" else "bf16" if prefers else "fp32"
+    if wanted != "auto":
+        return cast(Precision, wanted), cast(Precision, wanted)
+    if device.type == "cpu":
+        return _faster_here() if Processor.here().computes_in_bf16() else ("fp32", "fp32")
+    return ("bf16", "bf16") if natively else ("fp32", "fp32")
 
 
 @cache
-def _say(device: str, precision: str) -> None:
-    log.info("networks compute on %s in %s", device, precision, extra={"device": device, "precision": precision})
+def _faster_here() -> tuple[Precision, Precision]:
+    """What this processor is faster in: computing, and learning."""
+    import torch
+
+    from models.precision_trial import WORTH, compare
+
+    cpu = torch.device("cpu")
+    trial = compare(Compute(cpu, "fp32").autocast, Compute(cpu, "bf16").autocast)
+    log.info("bf16 takes %.2f of the time of fp32 here, and to learn %.2f", trial.infer, trial.learn)
+    return "bf16" if trial.infer <= WORTH else "fp32", "bf16" if trial.learn <= WORTH else "fp32"
+
+
+@cache
+def _say(device: str, precision: str, learning: str) -> None:
+    log.info(
+        "networks compute on %s in %s, and learn in %s",
+        device,
+        precision,
+        learning,
+        extra={"device": device, "precision": precision, "learning": learning},
+    )

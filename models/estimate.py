@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import torch
 
+from models.absence import faded, masked
 from models.devices import choose
 from models.engines.confidence import score_of
 from models.engines.engine import FrameSource, Step, go_on
 from models.estimators.checkpoints import Loaded
 from models.estimators.estimator import Estimator, Features
-from models.estimators.reliability import radius90
+from models.estimators.reliability import presence, radius90
 from models.estimators.targets import places
 from models.search import search
-from models.training.views import View, box_of, view_of
+from models.training.views import View, boxes_on, view_of
 from pose import boxes
-from pose.segments import Segment, plan
-from pose.track import Track
+from pose.segments import Segment, plan, vacant
+from pose.track import Track, blank, join
 
 _LONGEST = 32  # frames that are seen through one view
 _GROWN = 1.3  # times the area of a box that holds the boxes of all of these
 _EVERY = 16  # frames, between which a subject that nobody marked is not looked for anew
+
+_NO_LABELS: Mapping[int, Track] = MappingProxyType({})
 
 
 class EstimateError(ValueError):
@@ -48,6 +52,7 @@ def estimate(
     loaded: Loaded,
     tracks: Mapping[int, Track] | None = None,
     *,
+    labels: Mapping[int, Track] = _NO_LABELS,
     start: int = 0,
     stop: int | None = None,
     batch: int = 16,
@@ -62,6 +67,8 @@ def estimate(
         loaded: The estimator.
         tracks: Poses of the subjects on any frames, from which their boxes come; between these frames boxes are
             interpolated. Where ``None``, one subject, track 1, is looked for on the whole frame.
+        labels: People's labels by track id, as far as they say that points are absent: there is no pose there, as in
+            propagation, see ``models.absence``.
         start: First frame wanted.
         stop: The frame after the last wanted; the end of the video where ``None``.
         batch: Clips that are computed at a time.
@@ -73,36 +80,44 @@ def estimate(
         Track id, window, and the poses on each of its frames.
 
     Raises:
-        EstimateError: Frames that the video does not have, a track without a pose, or no such device.
+        EstimateError: Frames that the video does not have, a track without a pose that people did not say is absent
+            throughout, or no such device.
     """
     stop = video.num_frames if stop is None else stop
     if not 0 <= start <= stop <= video.num_frames:
         raise EstimateError(f"frames {start} to {stop} are not in the video, which has {video.num_frames} frames")
     for track_id, track in (tracks or {}).items():
-        if not bool((track.visibility > 0).any()):
+        if not (track.visibility > 0).any() and _stretches(labels.get(track_id), Segment(start, stop)):
             raise EstimateError(f"track {track_id} has no pose that tells where the subject is")
     try:
         compute = choose(device, precision)
     except ValueError as error:
         raise EstimateError(str(error)) from error
     estimator = loaded.estimator.to(compute.device)
-    table = loaded.recipe.get("reliability", ())
+    reliability, there = (loaded.recipe.get(name, ()) for name in ("reliability", "presence"))
     for window in plan(Track.empty(loaded.skeleton.size), start, stop):
         for track_id in sorted(tracks) if tracks is not None else [1]:
-            with compute.autocast():
-                if tracks is not None:
-                    around = boxes_on(tracks[track_id], window.frames)
-                else:
-                    around = _looked_for(video, estimator, window, step)
-                found = _seen(video, estimator, window, around, batch, step)
-            yield track_id, window, _track(window, found, around, table)
+            said, parts = labels.get(track_id), [blank(window.frames[:0], loaded.skeleton.size)]
+            for stretch in _stretches(said, window):
+                with compute.autocast():
+                    if tracks is not None:
+                        around = boxes_on(tracks[track_id], stretch.frames)
+                    else:
+                        around = _looked_for(video, estimator, stretch, step)
+                    found = see(video, estimator, stretch, around, batch, step)
+                track = _track(stretch, found, around, reliability)
+                parts.append(faded(track, presence(there, found.height)))
+            poses = join(parts).over(blank(window.frames, loaded.skeleton.size))
+            yield track_id, window, poses if said is None else masked(poses, said)
 
 
-def boxes_on(track: Track, frames: np.ndarray) -> np.ndarray:
-    """``(F, 4)`` boxes of a subject on some frames, linear between those on which its pose is known."""
-    known = (track.visibility > 0).any(axis=1)
-    box = box_of(track.xy[known], track.visibility[known])
-    return np.stack([np.interp(frames, track.frames[known], box[:, side]) for side in range(4)], axis=-1)
+def _stretches(labels: Track | None, window: Segment) -> list[Segment]:
+    """The frames of a window on which a subject may have a pose."""
+    if labels is None or not labels.absent.any():
+        return [window]
+    frames = window.frames[~vacant(labels, window.frames).all(axis=1)]
+    parts = np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1)
+    return [Segment(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
 
 
 def _looked_for(video: FrameSource, estimator: Estimator, window: Segment, step: Step) -> np.ndarray:
@@ -118,9 +133,17 @@ def _looked_for(video: FrameSource, estimator: Estimator, window: Segment, step:
 
 
 @torch.inference_mode()
-def _seen(
-    video: FrameSource, estimator: Estimator, window: Segment, around: np.ndarray, batch: int, step: Step
-) -> Found:
+def see(video: FrameSource, estimator: Estimator, window: Segment, around: np.ndarray, batch: int, step: Step) -> Found:
+    """What an estimator sees on the frames of a window.
+
+    Args:
+        video: The frames.
+        estimator: On the device where it is to compute, in the precision of the context.
+        window: The frames wanted.
+        around: ``(F, 4)`` boxes of the subject.
+        batch: Clips that are computed at a time.
+        step: Called several times a second.
+    """
     xy, height = [], []
     for span, view in _views(around, estimator):
         step()

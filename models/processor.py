@@ -57,12 +57,13 @@ class Processor:
 
     def has_bf16(self, environ: Mapping[str, str] = os.environ) -> bool:
         """Whether it has instructions for bfloat16 that PyTorch may use."""
-        return self.prefers_bf16(environ) or _ARM_BF16 in self.flags
+        return self.computes_in_bf16(environ) or _ARM_BF16 in self.flags
 
-    def prefers_bf16(self, environ: Mapping[str, str] = os.environ) -> bool:
-        """Whether bfloat16 is known to be the faster one: with AVX512-BF16 or AMX.
+    def computes_in_bf16(self, environ: Mapping[str, str] = os.environ) -> bool:
+        """Whether PyTorch computes all in bfloat16 with such instructions: AVX512-BF16 or AMX.
 
-        PyTorch trains on ARM processors with parts that emulate bfloat16, whatever the processor has.
+        PyTorch trains on ARM processors with parts that emulate bfloat16, whatever the processor has. Whether it is the
+        faster one is another question, see ``models.precision_trial``.
 
         Args:
             environ: The environment, which can forbid PyTorch such instructions.

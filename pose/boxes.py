@@ -81,19 +81,6 @@ def union(boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([low, high - low], axis=-1)
 
 
-def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union; leading axes broadcast, so ``iou(a[:, None], b[None])`` compares all pairs.
-
-    Returns:
-        ``(...)`` in 0 to 1; 0 where both boxes are empty.
-    """
-    (a_low, a_high), (b_low, b_high) = corners(a), corners(b)
-    shared = np.clip(np.minimum(a_high, b_high) - np.maximum(a_low, b_low), 0.0, None).prod(axis=-1)
-    together = (a_high - a_low).prod(axis=-1) + (b_high - b_low).prod(axis=-1) - shared
-    overlap: np.ndarray = np.divide(shared, together, out=np.zeros_like(together), where=together > 0)
-    return overlap
-
-
 def _solid(boxes: np.ndarray) -> np.ndarray:
     solid: np.ndarray = np.all(np.asarray(boxes)[..., 2:] > 0, axis=-1, keepdims=True)
     return solid

@@ -52,6 +52,14 @@ _REPEATED_BYTES = 10
 _UNCOUNTED = ("mpegts", "mpeg")
 
 
+class _PacketNumber(int):
+    """A packet's number that travels with it through the decoder; each is an object of its own.
+
+    PyAV finds what it attached by the object's address, in one table for the whole process, and drops the entry with
+    the first packet that is freed. Python has small integers once, so that two decoders would drop each other's.
+    """
+
+
 class VideoError(ValueError):
     """A video that cannot be used; its text is a sentence for the person who uploaded it."""
 
@@ -274,7 +282,7 @@ class Decoder:
                 if not whole:
                     tracker.lose(number)
                     continue
-                packet.opaque = number
+                packet.opaque = _PacketNumber(number)
                 group.add(packet)
             else:
                 self.missing = self._missing_seconds(newest)

@@ -1,9 +1,10 @@
-"""How good poses are: OKS as COCO defines it, and distances relative to the subject's size.
+"""How good poses are: distances from the truth, relative to the subject's size.
 
 The relative distances follow one convention, chosen so that no method gains by leaving out points. On each frame the
 distance from the truth in pixels is divided by the diagonal of the tight box of the truth's known keypoints, and is at
 most 1. A known point that the guess lacks has distance 1 and counts as wrong in PCK. Frames on which the truth knows
-fewer than two points have no size and are left out, and so are keyframes: they were given.
+fewer than two points have no size and are left out, and so are keyframes: they were given. What is found where
+people said that a point is absent has no distance from anything, and is counted apart (``false_positives``).
 """
 
 from __future__ import annotations
@@ -20,41 +21,10 @@ from pose.track import Track
 #: Share of the box diagonal within which a point is correct.
 PCK_THRESHOLDS = (0.05, 0.1, 0.2)
 
+#: Score from which a point or a pose counts as found where a person said that it is absent.
+FALSE_POSITIVE_SCORE = 0.5
+
 _NO_TRACKS: Mapping[int, Track] = MappingProxyType({})
-
-
-def oks(
-    truth_xy: np.ndarray,
-    truth_visibility: np.ndarray,
-    guess_xy: np.ndarray,
-    area: float | np.ndarray,
-    sigmas: np.ndarray,
-) -> np.ndarray:
-    """Object keypoint similarity, the mean over the truth's known points of ``exp(-d^2 / (2 area (2 sigma)^2))``.
-
-    As ``pycocotools.cocoeval.COCOeval.computeOks`` computes it: the variance is ``(2 sigma)^2``, an eps is added to the
-    area, visibility 1 counts like 2, and the guess's own visibility and scores play no part. Leading axes broadcast, so
-    ``(D, 1, K, 2)`` against ``(1, G, K, 2)`` gives the matrix of all pairs.
-
-    Args:
-        truth_xy: ``(..., K, 2)`` pixels.
-        truth_visibility: ``(..., K)``.
-        guess_xy: ``(..., K, 2)`` pixels.
-        area: ``(...)`` square pixels of the truth's object, the ``s^2`` of the definition.
-        sigmas: ``(K,)`` falloffs, see ``Skeleton.oks_sigmas``.
-
-    Returns:
-        ``(...)`` in 0 to 1. NaN where the truth knows no point: COCO ignores such an instance.
-    """
-    offset = np.asarray(guess_xy, dtype=np.float64) - np.asarray(truth_xy, dtype=np.float64)
-    variance = (2 * np.asarray(sigmas, dtype=np.float64)) ** 2
-    scale = np.asarray(area, dtype=np.float64)[..., None] + np.spacing(1)
-    similarity = np.exp(-(offset**2).sum(axis=-1) / variance / scale / 2)
-    known = np.broadcast_to(np.asarray(truth_visibility) > 0, similarity.shape)
-    count = known.sum(axis=-1)
-    total = np.where(known, similarity, 0.0).sum(axis=-1)
-    mean: np.ndarray = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +146,59 @@ def cumulative(errors: np.ndarray, present: np.ndarray, limits: np.ndarray) -> n
     within = np.searchsorted(np.sort(errors[present]), limits, side="right")
     share: np.ndarray = within / len(errors)
     return share
+
+
+@dataclass(frozen=True)
+class FalsePositives:
+    """What was found where people said that nothing is: with a score of ``FALSE_POSITIVE_SCORE`` or more.
+
+    Attributes:
+        poses: Frames on which a subject is absent, each as often as it has such subjects.
+        poses_found: Those on which the guess has a pose of it; a pose's score is the mean over its points.
+        points: Points that are absent, those of absent subjects among them.
+        points_found: Those that the guess has.
+    """
+
+    poses: int
+    poses_found: int
+    points: int
+    points_found: int
+
+    @property
+    def pose_rate(self) -> float:
+        """Share of the poses; NaN where no subject is absent."""
+        return self.poses_found / self.poses if self.poses else float("nan")
+
+    @property
+    def point_rate(self) -> float:
+        """Share of the points; NaN where no point is absent."""
+        return self.points_found / self.points if self.points else float("nan")
+
+
+def false_positives(truth: Mapping[int, Track], guess: Mapping[int, Track]) -> FalsePositives:
+    """Count what a guess has where points are absent.
+
+    Args:
+        truth: Labels by track id.
+        guess: Poses of the same skeleton by track id; a track or a frame that it lacks has no pose.
+    """
+    counts = np.zeros(4, dtype=np.int64)
+    for track_id, labels in truth.items():
+        some: np.ndarray = np.any(labels.absent, axis=1)
+        empty = labels.select(some)
+        found = guess.get(track_id, Track.empty(labels.num_keypoints))
+        here, row = np.isin(empty.frames, found.frames), np.searchsorted(found.frames, empty.frames)
+        score, known = np.zeros(empty.absent.shape), np.zeros(empty.absent.shape, dtype=bool)
+        score[here], known[here] = found.score[row[here]], found.visibility[row[here]] > 0
+        mean = np.where(known, score, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        whole, sure = empty.absent.all(axis=1), known & (score >= FALSE_POSITIVE_SCORE)
+        counts += [
+            int(whole.sum()),
+            int((whole & known.any(axis=1) & (mean >= FALSE_POSITIVE_SCORE)).sum()),
+            int(empty.absent.sum()),
+            int((empty.absent & sure).sum()),
+        ]
+    return FalsePositives(*counts.tolist())
 
 
 def evaluate(

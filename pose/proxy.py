@@ -1,9 +1,10 @@
 """The proxy: the copy of a video that people label and engines read, quick to seek in and fit for any browser.
 
-H.264, yuv420p, a keyframe at least every 30 frames, no B-frames, ``moov`` in front. Frame for frame the source: the
-same count, the same times since the first frame, already turned. Samples of yuv420p sources are coded as they are;
-other formats are converted (10 bits to 8 without tone mapping). Pixels are taken as square. Odd sizes are padded by
-repeating the last column or row, which the proxy's frame table tells ``Video`` to cut off again.
+H.264 (or VP9, where that is chosen), yuv420p, a keyframe at least every 30 frames, no B-frames, ``moov`` in front.
+Frame for frame the source: the same count, the same times since the first frame, already turned. Samples of yuv420p
+sources are coded as they are; other formats are converted (10 bits to 8 without tone mapping). Pixels are taken as
+square. Odd sizes are padded by repeating the last column or row, which the proxy's frame table tells ``Video`` to cut
+off again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Generator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -28,6 +30,23 @@ from pose.picture import Converter
 #: once and decoded again and again: "fastdecode" halves what that takes, for a seventh more bytes.
 ENCODER = {"g": "30", "bf": "0", "crf": "16", "preset": "veryfast", "tune": "fastdecode"}
 
+Encoder = Literal["libx264", "libvpx-vp9"]
+
+#: By encoder. VP9 is for those who do without x264, which is under the GPL; it writes no frame that is not shown.
+ENCODERS: dict[Encoder, dict[str, str]] = {
+    "libx264": ENCODER,
+    "libvpx-vp9": {
+        "g": "30",
+        "b": "0",
+        "crf": "12",
+        "deadline": "realtime",
+        "cpu-used": "5",
+        "lag-in-frames": "0",
+        "auto-alt-ref": "0",
+        "row-mt": "1",
+    },
+}
+
 
 def write_proxy(
     source: str | os.PathLike[str],
@@ -35,6 +54,7 @@ def write_proxy(
     *,
     limits: Limits | None = None,
     table: FrameTable | None = None,
+    encoder: Encoder = "libx264",
 ) -> Generator[int, None, tuple[FrameTable, FrameTable]]:
     """Write the proxy of a video, and both frame tables, decoding the source once.
 
@@ -45,6 +65,7 @@ def write_proxy(
         target: Where the proxy goes, as MP4 whatever the name.
         limits: What is too large to be accepted.
         table: The source's frame table where it is known already; the decoder must agree with it.
+        encoder: What encodes it.
 
     Yields:
         Frames done so far, after each frame.
@@ -64,7 +85,7 @@ def write_proxy(
             with av.open(
                 f"file:{part.absolute()}", "w", format="mp4", container_options={"movflags": "faststart"}
             ) as container:
-                yield from _encode(decoder, notes, container)
+                yield from _encode(decoder, notes, container, encoder)
             found = notes.table()
         if table is not None and not np.array_equal(table.pts, found.pts):
             raise VideoError("The file was changed since its frames were counted: upload it again.")
@@ -75,14 +96,14 @@ def write_proxy(
     return found, proxy
 
 
-def _encode(decoder: Source, notes: Scan, container: OutputContainer) -> Generator[int, None, None]:
+def _encode(decoder: Source, notes: Scan, container: OutputContainer, encoder: Encoder) -> Generator[int, None, None]:
     converter = Converter()
     stream: av.VideoStream | None = None
     start = 0
     for decoded in notes.frames():
         frame = converter.yuv420(decoded, notes.rotation, notes.mirrored)
         if stream is None:
-            stream = _add_stream(container, decoder, frame, decoded)
+            stream = _add_stream(container, decoder, frame, decoded, encoder)
             start = notes.last_pts
         frame.pts = notes.last_pts - start
         frame.time_base = decoder.time_base
@@ -97,9 +118,11 @@ def _encode(decoder: Source, notes: Scan, container: OutputContainer) -> Generat
 
 
 def _add_stream(
-    container: OutputContainer, decoder: Source, frame: av.VideoFrame, decoded: av.VideoFrame
+    container: OutputContainer, decoder: Source, frame: av.VideoFrame, decoded: av.VideoFrame, encoder: Encoder
 ) -> av.VideoStream:
-    stream = container.add_stream("libx264", rate=decoder.nominal_rate.limit_denominator(100_000), options=ENCODER)
+    stream = container.add_stream(
+        encoder, rate=decoder.nominal_rate.limit_denominator(100_000), options=ENCODERS[encoder]
+    )
     stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
     context = stream.codec_context
     context.time_base = decoder.time_base

@@ -28,6 +28,11 @@ class Segment:
         return self.stop - self.start
 
     @property
+    def canonical(self) -> str:
+        """Its text in the digests that stored segments are found by; never changes, whatever becomes of this class."""
+        return f"Segment(start={self.start}, stop={self.stop})"
+
+    @property
     def frames(self) -> np.ndarray:
         """``(F,)`` int64 frame indices."""
         return np.arange(self.start, self.stop, dtype=np.int64)

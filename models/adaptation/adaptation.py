@@ -14,13 +14,12 @@ import numpy as np
 from models.adaptation.detector import Detector
 from models.adaptation.fitting import AdaptRecipe, Step, Subject, collect, detect, fit, untrained
 from models.adaptation.pace import Clock, Pace, own_time
-from models.adaptation.steadying import steady
 from models.cuts import Cuts
 from models.devices import Compute
+from models.engines.detection import Detected
 from models.engines.engine import FrameSource
-from models.engines.stdpose import Detected, StdPoseEngine
+from models.engines.stdpose import StdPoseEngine
 from models.propagate import propagate_segment
-from pose import boxes
 from pose.formats import npy
 from pose.segments import Segment, plan
 from pose.track import Track, blank, join
@@ -104,7 +103,7 @@ class Adaptation:
             examples = collect(self._video, subjects, part)
             pace = Pace(part.steps, until, clock)
             progress.learn(number)
-            for step in fit(detector, examples, part, engine.compute, pace):
+            for step in fit(detector, examples, part, engine.compute, pace, hear=self._stage_a.step):
                 self._taken += 1
                 progress.stepped(step)
                 yield Step(self._taken, self._taken + (step.total - step.number) + recipe.steps - end, step.loss)
@@ -126,10 +125,15 @@ class Adaptation:
 
     @property
     def pedigree(self) -> dict[str, Any]:
-        """What a run's pedigree says of it: the steps that were taken, of how many, and how long it took."""
+        """What a run's pedigree says: the steps taken, of how many, how long they took, and in which precision."""
         asked = self._recipe.steps
-        seconds = round(self._progress.elapsed, 1)
-        return {"steps": self._taken, "planned": asked, "seconds": seconds, "short_of_time": self._taken < asked}
+        return {
+            "steps": self._taken,
+            "planned": asked,
+            "seconds": round(self._progress.elapsed, 1),
+            "short_of_time": self._taken < asked,
+            "precision": self._stage_a.compute.to_learn().precision,
+        }
 
     def _pseudo(self, engine: StdPoseEngine, labels: Track, looking: _Until) -> Track:
         first, last = int(labels.frames[0]), int(labels.frames[-1])
@@ -224,7 +228,8 @@ class _Progress:
 
 def version_of(engine: StdPoseEngine, keyframes: Mapping[int, Track], recipe: AdaptRecipe | None = None) -> str:
     """The version of the engine that :class:`Adaptation` would give, known before it is fitted."""
-    digest = hashlib.sha256(repr(recipe or AdaptRecipe()).encode())
+    digest = hashlib.sha256((recipe or AdaptRecipe()).canonical.encode())
+    digest.update(engine.compute.to_learn().precision.encode())
     for number, labels in sorted(keyframes.items()):
         digest.update(f"{number} ".encode() + npy.encode(labels))
         if labels.absent.any():
@@ -234,18 +239,11 @@ def version_of(engine: StdPoseEngine, keyframes: Mapping[int, Track], recipe: Ad
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """See ``models.engines.stdpose.Detect``."""
+    """See ``models.engines.detection.Detect``."""
 
     detector: Detector
     compute: Compute
 
     def __call__(self, video: FrameSource, keyframes: Track, poses: Track) -> Detected:
         found = list(detect(self.detector, video, poses, self.compute))
-        xy = np.concatenate([part.xy for part in found]).astype(np.float64)
-        mass = np.concatenate([part.mass for part in found]).astype(np.float64)
-        labels = keyframes.between(int(poses.frames[0]), int(poses.frames[-1]) + 1)
-        row, column = np.nonzero(labels.visibility)
-        frame = labels.frames[row] - poses.frames[0]
-        xy[frame, column], mass[frame, column] = labels.xy[row, column], 1.0
-        size = np.linalg.norm(boxes.around(poses.xy, poses.visibility)[:, 2:], axis=-1)
-        return Detected(steady(xy, mass, poses.xy.astype(np.float64), np.maximum(size, 1.0)), mass)
+        return Detected(np.concatenate([part.xy for part in found]), np.concatenate([part.mass for part in found]))

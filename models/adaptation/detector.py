@@ -22,7 +22,6 @@ _WIDTH = 96  # channels of the head
 _TARGET_SIGMA = 1.0  # cells
 _LEAST_SEEN = 0.5  # of a target's mass must lie on the map
 _PEAK_RADIUS = 2  # cells around the largest that count as the peak
-_UNEXPECTED = 0.01  # share of a map that is spread evenly over all cells
 
 
 class Detector(nn.Module):
@@ -86,47 +85,17 @@ def heatmap_loss(logits: Tensor, xy: Tensor, weight: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """Heat maps of one subject on some frames.
+    """The peaks of one subject's heat maps on some frames.
 
     Attributes:
         frames: ``(F,)`` frame indices.
-        patches: ``F`` patches that the maps lie on.
-        probability: ``(F, K, h, w)`` float32; each map sums to 1.
         xy: ``(F, K, 2)`` frame pixels: the mean over the largest cell and those around it.
         mass: ``(F, K)`` the probability of these cells together, 0 to 1.
     """
 
     frames: np.ndarray
-    patches: tuple[Patch, ...]
-    probability: np.ndarray
     xy: np.ndarray
     mass: np.ndarray
-
-    def score_at(self, xy: np.ndarray) -> np.ndarray:
-        """How much likelier places are than chance, to judge candidates from elsewhere.
-
-        A small share of each map is spread evenly, so one map alone cannot rule out a place; places off the map have
-        that share only.
-
-        Args:
-            xy: ``(..., F, K, 2)`` frame pixels.
-
-        Returns:
-            ``(..., F, K)`` natural logarithm of the probability there over that of an even map; cells are interpolated.
-        """
-        cells = np.stack([patch.to_patch(xy[..., row, :, :]) for row, patch in enumerate(self.patches)], axis=-3)
-        cells = (cells + 0.5) / STRIDE - 0.5
-        height, width = self.probability.shape[-2:]
-        relative = np.pad(self.probability * (height * width), ((0, 0), (0, 0), (1, 1), (1, 1)))
-        x, y = np.clip(cells[..., 0] + 1, 0, width), np.clip(cells[..., 1] + 1, 0, height)
-        left, top = np.floor(x).astype(int), np.floor(y).astype(int)
-        right, bottom = np.minimum(left + 1, width + 1), np.minimum(top + 1, height + 1)
-        x, y = x - left, y - top
-        frame, keypoint = np.arange(len(self.frames))[:, None], np.arange(relative.shape[1])
-        upper = relative[frame, keypoint, top, left] * (1 - x) + relative[frame, keypoint, top, right] * x
-        lower = relative[frame, keypoint, bottom, left] * (1 - x) + relative[frame, keypoint, bottom, right] * x
-        score: np.ndarray = np.log((1 - _UNEXPECTED) * (upper * (1 - y) + lower * y) + _UNEXPECTED)
-        return score
 
 
 def read(frames: np.ndarray, patches: tuple[Patch, ...], logits: Tensor, known: np.ndarray) -> Detections:
@@ -156,4 +125,4 @@ def read(frames: np.ndarray, patches: tuple[Patch, ...], logits: Tensor, known: 
     pixels = (cells + 0.5) * STRIDE - 0.5
     xy = np.stack([patch.to_frame(place) for patch, place in zip(patches, pixels, strict=True)])
     xy = np.where(known[..., None], xy, 0)
-    return Detections(frames, patches, probability.cpu().numpy(), xy, np.where(known, mass.cpu().numpy(), 0))
+    return Detections(frames, xy, np.where(known, mass.cpu().numpy(), 0))

@@ -23,7 +23,8 @@ from models.adaptation.detector import Detections, Detector, heatmap_loss, read
 from models.adaptation.pace import Pace
 from models.adaptation.patches import Patch, jitter, patch_around
 from models.devices import Compute
-from models.engines.engine import FrameSource
+from models.engines.engine import FrameSource, go_on
+from models.engines.engine import Step as OnStep
 from models.engines.gap import LEAST_SIZE, LONE_POINT_SIZE
 from models.engines.linear import Linear
 from models.stdpose import StdPose
@@ -77,6 +78,26 @@ class AdaptRecipe:
     backbone_rate: float = 0.5
     weight_decay: float = 1e-3
     jitter: float = 1.0
+
+    @property
+    def canonical(self) -> str:
+        """Its text in the versions of fitted engines; never changes, whatever becomes of this class and its fields."""
+        parts = {
+            "seed": self.seed,
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "rounds": self.rounds,
+            "images_per_step": self.images_per_step,
+            "pictures": self.pictures,
+            "pseudo_share": self.pseudo_share,
+            "score_power": self.score_power,
+            "least_score": self.least_score,
+            "rate": self.rate,
+            "backbone_rate": self.backbone_rate,
+            "weight_decay": self.weight_decay,
+            "jitter": self.jitter,
+        }
+        return f"AdaptRecipe({', '.join(f'{name}={value!r}' for name, value in parts.items())})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +200,13 @@ def collect(video: FrameSource, subjects: Sequence[Subject], recipe: AdaptRecipe
 
 
 def fit(
-    detector: Detector, examples: Examples, recipe: AdaptRecipe, compute: Compute, pace: Pace | None = None
+    detector: Detector,
+    examples: Examples,
+    recipe: AdaptRecipe,
+    compute: Compute,
+    pace: Pace | None = None,
+    *,
+    hear: OnStep = go_on,
 ) -> Generator[Step, None, None]:
     """Train a detector in place.
 
@@ -193,6 +220,8 @@ def fit(
         recipe: How.
         compute: Where, and in which precision.
         pace: How many steps there is time for; for all where left out.
+        hear: Called between parts of a step; what it raises ends this. The first step takes seconds on a busy machine,
+            most of them for the optimiser's modules, which PyTorch loads when they are first used.
 
     Yields:
         A report after each step.
@@ -209,15 +238,17 @@ def fit(
         betas=(0.9, 0.98),
         weight_decay=recipe.weight_decay,
     )
+    hear()
     pace = pace or Pace(recipe.steps, float("inf"), lambda: 0.0)
     going = recipe.steps > 0
     while going:
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * _rate(pace.share)
         images, xy, weight = (torch.from_numpy(array).to(device) for array in _batch(rng, examples, recipe))
-        with compute.autocast():
+        with compute.to_learn().autocast():
             logits = detector(images.permute(0, 3, 1, 2))
         loss = heatmap_loss(logits, xy, weight)
+        hear()
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(detector.parameters(), _LARGEST_GRADIENT)

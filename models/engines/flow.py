@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from models.engines.confidence import HIDDEN_FACTOR, score_of, widened
 from models.engines.engine import FrameSource, Step, go_on
 from models.engines.gap import Gap, gaps
 from models.engines.gap import crop_of as gap_crop
+from models.engines.kept import size
 from models.engines.lucas_kanade import Chains, follow
 from models.engines.memory import Memory
 from models.engines.seen import Seen
@@ -220,7 +221,8 @@ def _followed(seen: Seen, gap: Gap) -> list[tuple[slice, Weighed]]:
     for way, known, new in zip(ways, paths, found, strict=True):
         for k, path in new.items():
             known[k] = path
-            seen.memory.put(_key(seen, way, k), path, path.xy.nbytes + path.drift.nbytes)
+            value = (path.xy, path.drift)
+            seen.memory.put(_place(seen, way, k), value, size(value))
         weighed.append((slice(3, 5) if way.backward else slice(1, 3), _weigh(gap, way, *_chain(gap, way, seen, known))))
     return weighed
 
@@ -230,12 +232,14 @@ def crop_of(video: FrameSource, gap: Gap) -> Crop:
     return gap_crop(gap, video.width, video.height, scaled_size=SUBJECT_SIZE, longest=_LONGEST_SIDE)
 
 
-def _key(seen: Seen, way: _Direction, k: int) -> tuple[object, ...]:
-    return (seen.identity, seen.gray, way.backward, int(way.origin[k]), int(way.last[k]), way.begin[k].tobytes())
+def _place(seen: Seen, way: _Direction, k: int) -> Hashable:
+    ends = int(way.origin[k]), int(way.last[k])
+    return seen.place("chains", seen.gray, way.backward, *ends, way.begin[k].tobytes())
 
 
 def _remembered(seen: Seen, way: _Direction) -> list[Chains | None]:
-    return [seen.memory.get(_key(seen, way, k)) if wanted else None for k, wanted in enumerate(way.wanted)]
+    found = [seen.memory.get(_place(seen, way, k)) if wanted else None for k, wanted in enumerate(way.wanted)]
+    return [None if value is None else Chains(*value) for value in found]
 
 
 def _follow(

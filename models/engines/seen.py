@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import cv2
 import numpy as np
 
 from models.crops import Crop
 from models.engines.engine import FrameSource, Step, go_on
-from models.engines.memory import Memory
+from models.engines.memory import Memory, Place
 
 
 class Seen:
@@ -29,10 +29,12 @@ class Seen:
         self.memory = memory
         self.step = step
 
-    @property
-    def identity(self) -> object:
-        """Tells videos apart in a memory that is shared."""
-        return self._video.key
+    def place(self, kind: str, *told: Hashable) -> Hashable:
+        """What something that was made of the video is found by in the memory, see ``memory.Place``.
+
+        A memory of a video without a key is for that video alone, and nothing of it outlasts it.
+        """
+        return (kind, told) if self._video.key is None else Place(self._video.key, kind, told)
 
     def grays(self, frames: Sequence[int]) -> dict[int, np.ndarray]:
         """The gray crops of some frames."""
@@ -44,7 +46,7 @@ class Seen:
         return self._crops(self.color, frames, gray=False)
 
     def _crops(self, crop: Crop, frames: Sequence[int], *, gray: bool) -> dict[int, np.ndarray]:
-        found = {frame: self.memory.get((self.identity, crop, gray, frame)) for frame in frames}
+        found = {frame: self._remembered(crop, gray, frame) for frame in frames}
         missing = np.array([frame for frame, value in found.items() if value is None])
         for run in np.split(missing, np.flatnonzero(np.diff(missing) != 1) + 1) if len(missing) else []:
             first = int(run[0])
@@ -53,12 +55,20 @@ class Seen:
                 found[frame] = self._cut(frame, image)[gray]
         return {frame: value for frame, value in found.items() if value is not None}
 
+    def _remembered(self, crop: Crop, gray: bool, frame: int) -> np.ndarray | None:
+        value = self.memory.get(self._place(crop, gray, frame))
+        return None if value is None else value[0]
+
+    def _place(self, crop: Crop, gray: bool, frame: int) -> Hashable:
+        # Once a frame is described nobody looks at its colours any more, so that these are not worth a shelf.
+        return self.place("gray", crop, frame) if gray else ("colors", self._video.key, crop, frame)
+
     def _cut(self, frame: int, image: np.ndarray) -> dict[bool, np.ndarray]:
         cuts = {}
         if self.color is not None:
             cuts[False] = self.color.cut(image)
-            self.memory.put((self.identity, self.color, False, frame), cuts[False], cuts[False].nbytes)
+            self.memory.put(self._place(self.color, False, frame), (cuts[False],), cuts[False].nbytes)
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
         cuts[True] = self.gray.cut(image)
-        self.memory.put((self.identity, self.gray, True, frame), cuts[True], cuts[True].nbytes)
+        self.memory.put(self._place(self.gray, True, frame), (cuts[True],), cuts[True].nbytes)
         return cuts

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,18 +21,20 @@ from models.devices import Compute, choose
 from models.engines import flow
 from models.engines.appearance import seen_again
 from models.engines.confidence import HIDDEN_FACTOR, SHAPE, score_of, widened
+from models.engines.detection import Detect, Detected, together
 from models.engines.engine import FrameSource, Step, go_on
-from models.engines.eye import FRAMES_AT_ONCE, Eye
+from models.engines.eye import FRAMES_AT_ONCE, Eye, described_together
 from models.engines.flow import HORIZON, Weighed, weigh
 from models.engines.fusion import consensus
 from models.engines.gap import Gap, gaps
 from models.engines.gap import crop_of as gap_crop
-from models.engines.memory import Memory
+from models.engines.kept import size
+from models.engines.memory import Memory, Shelf
 from models.engines.reach import Reach, reaches
 from models.engines.seen import Seen
 from models.stdpose import Estimate, Hints, StdPose
 from models.verifier import Candidates
-from models.windows import WindowBatch, stack
+from models.windows import Window, WindowBatch, stack
 from pose.segments import Segment
 from pose.track import Track, join
 
@@ -71,23 +75,6 @@ class Choice:
 
 
 @dataclass(frozen=True, eq=False)
-class Detected:
-    """What a detector found on the frames of a gap.
-
-    Attributes:
-        xy: ``(F, K, 2)`` frame pixels.
-        mass: ``(F, K)`` how sure it is, 0 to 1; 0 where it found nothing.
-    """
-
-    xy: np.ndarray
-    mass: np.ndarray
-
-
-#: Looks for keypoints on the frames of the last argument: the video, all labels near, and poses without it.
-Detect = Callable[[FrameSource, Track, Track], Detected]
-
-
-@dataclass(frozen=True, eq=False)
 class _Question:
     """Some keypoints of a gap, and their candidates, for the verifier."""
 
@@ -116,7 +103,7 @@ class StdPoseEngine:
         weights: What identifies its weights, part of the engine's version.
         compute: Where it computes, and in which precision; as ``models.devices.choose`` has it where left out.
         choice: How candidates become a result.
-        detect: A detector fitted to the video, whose findings are candidates too.
+        detectors: What they find is a candidate too.
     """
 
     name = "stdpose"
@@ -127,14 +114,14 @@ class StdPoseEngine:
         weights: str = "",
         compute: Compute | None = None,
         choice: Choice | None = None,
-        detect: Detect | None = None,
+        detectors: Sequence[Detect] = (),
     ) -> None:
         self.compute = compute or choose()
         self._device = self.compute.device
         self.network = network.to(self._device).eval()
         self.checkpoint_sha256 = weights or None
         self._choice = choice or Choice()
-        self._detect = detect
+        self.detectors = tuple(detectors)
         self._memory = Memory()
         self.step: Step = go_on
         self._sources = sources(network.config.matches)
@@ -155,11 +142,23 @@ class StdPoseEngine:
         return cls(checkpoints.load(checkpoint), checkpoints.digest(checkpoint), compute, choice)
 
     def with_detector(self, detect: Detect, version: str) -> StdPoseEngine:
-        """The same engine with a detector; ``version`` tells it from others."""
-        adapted = StdPoseEngine(self.network, self.checkpoint_sha256 or "", self.compute, self._choice, detect)
+        """The same engine with one more detector; ``version`` tells it from others."""
+        detectors = (*self.detectors, detect)
+        adapted = StdPoseEngine(self.network, self.checkpoint_sha256 or "", self.compute, self._choice, detectors)
         adapted.version, adapted.step = version, self.step
         adapted._memory = self._memory  # what frames look like does not depend on the detector
         return adapted
+
+    def lay_on(self, shelf: Shelf | None) -> None:
+        """Keep what is seen in videos that have a key on a shelf too, from now on, for other processes and later.
+
+        What lies there was computed with the same weights, device and libraries, so results stay the same bit for bit.
+
+        Args:
+            shelf: Which; None for none. Of a network whose weights nothing identifies nothing is kept.
+        """
+        made_by = f"{flow.Flow.version} {cv2.__version__} {self.compute.fingerprint()}"
+        self._memory.lay_on(shelf if self.checkpoint_sha256 else None, made_by)
 
     def spare(self) -> bool:
         """Use less memory from now on: forget what is remembered, and describe half as many frames at a time.
@@ -167,9 +166,10 @@ class StdPoseEngine:
         Returns:
             Whether there was anything left to spare. Results stay the same but for the last bits of floats.
         """
-        if self._frames_at_once == 1:
+        at_once = described_together(self.compute, self._frames_at_once)
+        if at_once == 1:
             return False
-        self._frames_at_once //= 2
+        self._frames_at_once = at_once // 2
         self._memory.forget()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
@@ -193,8 +193,9 @@ class StdPoseEngine:
         weighed = weigh(seen, gap)
         questions = [question for reach in reaches(gap) for question in self._ask(seen, crop, gap, reach, weighed)]
         poses = self._answer(seen, gap, weighed, questions, keyframes, None)
-        if self._detect is not None:
-            poses = self._answer(seen, gap, weighed, questions, keyframes, self._detect(video, keyframes, poses))
+        if self.detectors:
+            detected = together(self.detectors, video, keyframes, poses)
+            poses = self._answer(seen, gap, weighed, questions, keyframes, detected)
         return poses.between(piece.start, piece.stop)
 
     def _ask(self, seen: Seen, crop: Crop, gap: Gap, reach: Reach, weighed: Weighed) -> Iterator[_Question]:
@@ -222,11 +223,24 @@ class StdPoseEngine:
             batch = stack([part] * len(starts), frames).to(self._device)
             hinted = [self._tensor(values[:, :, group]) for values in (hints, trust)]
             shown = Hints(*(values.expand(len(starts), *values.shape) for values in hinted))
-            with torch.inference_mode(), self.compute.autocast():
-                candidates = collect(self.network, looks, batch, self._tensor(starts[:, :, group]), shown)
+            place = self._place(seen, part, frames, starts[:, :, group], hints[:, :, group], trust[:, :, group])
+            if (known := seen.memory.get(place)) is not None:
+                candidates = Candidates(*(value.to(self._device) for value in known))
+            else:
+                with torch.inference_mode(), self.compute.autocast():
+                    candidates = collect(self.network, looks, batch, self._tensor(starts[:, :, group]), shown)
+                value = (candidates.xy, candidates.claim, candidates.present)
+                seen.memory.put(place, value, size(value))
             yield _Question(
                 reach, rows, inside, k[group], looks.maps, batch.first(), candidates, self._tensor(bar[:, group])
             )
+
+    def _place(self, seen: Seen, window: Window, *told: np.ndarray) -> Hashable:
+        """What the candidates of a window's points are found by: all that they are computed from."""
+        digest = hashlib.sha256()
+        for array in (*vars(window).values(), *told):
+            digest.update(f"{array.dtype} {array.shape} ".encode() + array.tobytes())
+        return seen.place("candidates", seen.color, self._seer, self.mirrored, self._frames_at_once, digest.hexdigest())
 
     def _answer(
         self,

@@ -1,4 +1,8 @@
-"""How far off an estimator's points are, told from the heights of its heat maps, measured where the truth is known."""
+"""What the heights of an estimator's heat maps tell, measured where the truth is known.
+
+How far off its points are, where they are there at all; and whether they are, where people said of points that they are
+absent.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +48,45 @@ def radius90(table: Sequence[Sequence[float]], height: np.ndarray) -> np.ndarray
         return np.full(height.shape, UNKNOWN)
     heights, radii = np.asarray(table, dtype=np.float64).T
     found: np.ndarray = np.interp(height, heights, radii)
+    return found
+
+
+def fit_presence(there: np.ndarray, absent: np.ndarray) -> list[tuple[float, float]]:
+    """Probabilities that a point is there, by height of heat maps.
+
+    In bins as those of ``fit``, the share of points that are there is made to rise with the height. Absent points weigh
+    no more than the others do, all in all: people label absences where it is hard to tell, and as often as they like.
+
+    Args:
+        there: ``(P,)`` heights at points that are there.
+        absent: ``(Q,)`` heights where points are absent.
+
+    Returns:
+        Pairs of mean height and probability, heights ascending; none where nothing is absent, or too few points are
+        known.
+    """
+    height = np.concatenate([there, absent])
+    bins = min(_BINS, len(height) // _FEWEST)
+    if not len(absent) or not len(there) or not bins:
+        return []
+    present = np.concatenate([np.ones(len(there)), np.zeros(len(absent))])
+    weight = np.where(present > 0, 1.0, min(1.0, len(there) / len(absent)))
+    pooled: list[tuple[np.ndarray, float]] = []
+    for part in np.array_split(np.argsort(height, kind="stable"), bins):
+        rows, share = part, float(np.average(present[part], weights=weight[part]))
+        while pooled and pooled[-1][1] > share:
+            rows = np.concatenate([pooled.pop()[0], rows])
+            share = float(np.average(present[rows], weights=weight[rows]))
+        pooled.append((rows, share))
+    return [(float(height[rows].mean()), share) for rows, share in pooled]
+
+
+def presence(table: Sequence[Sequence[float]], height: np.ndarray) -> np.ndarray:
+    """The probability that points are there at all, of any shape as ``height`` is; 1 where nothing was measured."""
+    if not len(table):
+        return np.ones(height.shape)
+    heights, shares = np.asarray(table, dtype=np.float64).T
+    found: np.ndarray = np.interp(height, heights, shares)
     return found
 
 

@@ -13,7 +13,15 @@ import numpy as np
 from models.evaluation.bootstrap import BLOCK_FRAMES
 from models.evaluation.judged import Judged, check
 from pose.coco_ap import CocoAp, coco_ap
-from pose.metrics import PointErrors, Summary, cumulative, summarise
+from pose.metrics import (
+    FALSE_POSITIVE_SCORE,
+    FalsePositives,
+    PointErrors,
+    Summary,
+    cumulative,
+    false_positives,
+    summarise,
+)
 from pose.posetrack_ap import STAND_IN_SHARE, Detections, JointRow, MeanAp, join, joint_rows, judge, mean_ap, stand_in
 from pose.skeleton import Skeleton
 from pose.track import Track
@@ -61,6 +69,7 @@ class Evaluation:
         posetrack: Mean average precision by groups of joints, at PCKh 0.5.
         joints: The same for each keypoint.
         worst: The worst frames, the very worst first; of a subject, none within ``BLOCK_FRAMES`` of another.
+        false_positives: What was found where people said that a subject or a point is absent.
     """
 
     skeleton: str
@@ -76,6 +85,7 @@ class Evaluation:
     posetrack: MeanAp
     joints: tuple[JointRow, ...]
     worst: tuple[BadFrame, ...]
+    false_positives: FalsePositives
 
     def to_json(self) -> dict[str, Any]:
         """As JSON knows it: figures that are not defined are None."""
@@ -95,6 +105,12 @@ class Evaluation:
                 "joints": [{name: defined(value) for name, value in asdict(row).items()} for row in self.joints],
             },
             "worst": [asdict(frame) for frame in self.worst],
+            "false_positives": {
+                "score": FALSE_POSITIVE_SCORE,
+                **asdict(self.false_positives),
+                "pose_rate": defined(self.false_positives.pose_rate),
+                "point_rate": defined(self.false_positives.point_rate),
+            },
         }
 
 
@@ -140,6 +156,10 @@ def evaluate(judged: Sequence[Judged], skeleton: Skeleton) -> Evaluation:
         posetrack=mean_ap(detections, skeleton.keypoints),
         joints=joint_rows(detections, skeleton.keypoints),
         worst=_worst(judged, parts, skeleton),
+        false_positives=false_positives(
+            {number: one.truth for number, one in enumerate(judged)},
+            {number: one.guess for number, one in enumerate(judged)},
+        ),
     )
 
 
@@ -159,11 +179,23 @@ def _summary(summary: Summary) -> dict[str, Any]:
 
 
 def _sides(video: Sequence[Judged]) -> tuple[dict[int, Track], dict[int, Track]]:
-    """Truth and guess of a video's subjects; where a subject is not labelled its guess is neither right nor wrong."""
+    """Truth and guess of a video's subjects; where a subject has no place its guess is neither right nor wrong.
+
+    Where it is absent the guess is wrong, and counted apart.
+    """
+    placed = [one.truth.select(_placed(one)) for one in video]
     return (
-        {number: one.truth for number, one in enumerate(video)},
-        {number: one.guess.select(np.isin(one.guess.frames, one.truth.frames)) for number, one in enumerate(video)},
+        dict(enumerate(placed)),
+        {
+            number: one.guess.select(np.isin(one.guess.frames, placed[number].frames))
+            for number, one in enumerate(video)
+        },
     )
+
+
+def _placed(one: Judged) -> np.ndarray:
+    placed: np.ndarray = np.any(one.truth.visibility > 0, axis=1)
+    return placed
 
 
 def _detections(video: Sequence[Judged]) -> Detections:
@@ -171,7 +203,8 @@ def _detections(video: Sequence[Judged]) -> Detections:
     size = {number: stand_in(track) for number, track in truth.items()}
     for number, one in enumerate(video):
         if one.head_size is not None:
-            size[number] = np.where(one.head_size > 0, one.head_size, size[number])
+            head_size = one.head_size[_placed(one)]
+            size[number] = np.where(head_size > 0, head_size, size[number])
     return judge(truth, guess, size)
 
 

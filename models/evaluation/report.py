@@ -12,7 +12,7 @@ from models.evaluation.evaluation import Evaluation, defined
 from models.evaluation.judged import Judged
 from models.evaluation.overlays import Frames, worst_frames
 from models.evaluation.promotion import Verdict
-from pose.metrics import PCK_THRESHOLDS, Summary
+from pose.metrics import FALSE_POSITIVE_SCORE, PCK_THRESHOLDS, FalsePositives, Summary
 from pose.skeleton import Skeleton
 
 
@@ -112,10 +112,25 @@ def _lines(evaluation: Evaluation, verdict: Verdict | None, loss: bool) -> Itera
         yield "Without head boxes: a tenth of the box diagonal stands in for the head size.\n"
     groups = evaluation.posetrack.groups
     yield from _table([*groups, "Mean"], [[*map(_percent, groups.values()), _percent(evaluation.posetrack.mean)]])
+    yield from _absences(evaluation.false_positives)
     yield "\n## Worst frames\n"
     yield from _table(
         ["subject", "frame", "mean error", "farthest off"],
         [[bad.name, str(bad.frame), _percent(bad.error), bad.keypoint] for bad in evaluation.worst],
+    )
+
+
+def _absences(found: FalsePositives) -> Iterator[str]:
+    if not found.points:
+        return
+    yield "\n## Where people said that nothing is there\n"
+    yield f"Found all the same, with a score of {FALSE_POSITIVE_SCORE:g} or more:\n"
+    yield from _table(
+        ["", "absent", "found", "rate"],
+        [
+            ["subjects", str(found.poses), str(found.poses_found), _percent(found.pose_rate)],
+            ["points", str(found.points), str(found.points_found), _percent(found.point_rate)],
+        ],
     )
 
 

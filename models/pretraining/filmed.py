@@ -161,8 +161,9 @@ def _subjects(rng: np.random.Generator, xy: np.ndarray, known: np.ndarray, middl
     if not xy.shape[1]:
         return []
     steps = np.where((known[1:] & known[:-1])[..., None], np.diff(xy, axis=0), np.nan)
-    with np.errstate(all="ignore"):
-        camera = np.nan_to_num(np.nanmedian(steps, axis=1)) if np.isfinite(steps).any() else np.zeros((len(steps), 2))
+    camera = np.zeros((len(steps), 2))
+    followed = np.isfinite(steps[..., 0]).any(axis=1)
+    camera[followed] = np.nanmedian(steps[followed], axis=1)
     moves = np.nan_to_num(np.linalg.norm(steps - camera[:, None], axis=-1))
     interest = (moves.sum(axis=0) / np.maximum(1, np.isfinite(steps[..., 0]).sum(axis=0))) ** 1.5 + 0.01
     chosen = []

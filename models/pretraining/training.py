@@ -158,7 +158,7 @@ class Training:
     ) -> None:
         self.recipe = recipe
         self._films = Films(tuple(videos), recipe.filmed) if videos else None
-        self.compute = compute or choose()
+        self.compute = (compute or choose()).to_learn()
         self._device = self.compute.device
         self.network = network.to(self._device).train()
         self.average = deepcopy(self.network).eval()

@@ -14,6 +14,7 @@ from models.engines.engine import Step, go_on
 from models.estimators.estimator import EstimatorConfig
 from models.estimators.losses import Truth
 from models.training.augmentation import Augmentation
+from models.training.negatives import balanced, examples
 from models.training.stills import Stills
 from models.training.subjects import Subject
 from models.training.views import Change, View, box_of, view_of
@@ -29,7 +30,8 @@ class Clip:
     Attributes:
         images: ``(T, H, W, 3)`` uint8 RGB.
         xy: ``(T, K, 2)`` float32 input pixels.
-        weight: ``(T, K)`` float32 how much each point counts.
+        weight: ``(T, K)`` float32 how much each point counts, be it placed or absent.
+        absent: ``(T, K)`` bool which points are known to be absent.
         view: From the frame to the input, before the picture was mirrored if it was.
         subject: Position of the subject.
         row: Of its track, that of the centre frame.
@@ -38,13 +40,14 @@ class Clip:
     images: np.ndarray
     xy: np.ndarray
     weight: np.ndarray
+    absent: np.ndarray
     view: View
     subject: int
     row: int
 
 
 class Clips:
-    """The clips of some subjects, one for each labelled frame.
+    """The clips of some subjects, one for each labelled frame; see ``models.training.negatives`` for empty ones.
 
     Args:
         subjects: Whose.
@@ -69,12 +72,10 @@ class Clips:
         self.subjects, self.config = subjects, config
         self._mirror = skeleton.mirror()
         self._symmetric = bool(skeleton.swap)
-        self._stills = Stills(subjects, config.deltas, (config.height, config.width), store, step)
-        self._examples = [
-            (number, int(row))
-            for number, subject in enumerate(subjects)
-            for row in np.flatnonzero((subject.weight > 0).any(axis=1))
-        ]
+        rows = examples(subjects)
+        self._stills = Stills(subjects, rows, config.deltas, (config.height, config.width), store, step)
+        self._weights = balanced(subjects, rows)
+        self._examples = [(number, row) for number, mine in enumerate(rows) for row in mine.tolist()]
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -83,38 +84,40 @@ class Clips:
         """A clip, changed at random where ``augmentation`` and ``rng`` are given."""
         number, row = self._examples[index]
         subject = self.subjects[number]
-        known = subject.weight[row] > 0
+        centre, known = int(subject.track.frames[row]), subject.positive[row]
         change, around = _PLAIN, known
         if augmentation is not None and rng is not None:
             change = augmentation.change(rng, symmetric=self._symmetric)
-            around = augmentation.half_body(rng, subject.track.xy[row], known)
-        box = box_of(subject.track.xy[row], around.astype(np.uint8))
+            if known.any():
+                around = augmentation.half_body(rng, subject.track.xy[row], known)
+        if known.any():
+            box = box_of(subject.track.xy[row], around.astype(np.uint8))
+        else:
+            box = self._stills.box(number, centre)
         view = view_of(box, self.config.height, self.config.width, change)
-        images, xy, weight = [], [], []
-        for frame in self._frames(number, int(subject.track.frames[row])):
-            images.append(self._stills.get(number, frame).seen(view))
-            points, counts = self._labels(subject, frame)
-            xy.append(view.to_input(points))
-            weight.append(counts)
-        seen, places, counted = np.stack(images), np.stack(xy).astype(np.float32), np.stack(weight)
+        frames = self._frames(number, centre)
+        seen = np.stack([self._stills.get(number, frame).seen(view) for frame in frames])
+        points, counted, absent = self._labels(number, frames)
+        places = view.to_input(points).astype(np.float32)
         if change.mirrored:
-            places, counted = places[:, self._mirror], counted[:, self._mirror]
+            places, counted, absent = (each[:, self._mirror] for each in (places, counted, absent))
         if augmentation is not None and rng is not None:
             seen = augmentation.spoil(rng, seen)
-        return Clip(seen, places, counted * _inside(places, self.config), view, number, row)
+        counted = np.where(absent | _inside(places, self.config), counted, 0)
+        return Clip(seen, places, counted, absent, view, number, row)
 
     def _frames(self, number: int, centre: int) -> list[int]:
         """The frames of a clip; beyond the ends of the video the centre frame takes their place."""
         wanted = [centre + delta for delta in self.config.deltas]
         return [frame if self._stills.has(number, frame) else centre for frame in wanted]
 
-    @staticmethod
-    def _labels(subject: Subject, frame: int) -> tuple[np.ndarray, np.ndarray]:
-        row = int(np.searchsorted(subject.track.frames, frame))
-        if row < len(subject.track) and subject.track.frames[row] == frame:
-            return subject.track.xy[row], subject.weight[row]
-        points = subject.track.num_keypoints
-        return np.zeros((points, 2), np.float32), np.zeros(points, np.float32)
+    def _labels(self, number: int, frames: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Frame pixels ``(T, K, 2)`` of a subject's points, how much they count ``(T, K)``, and which are absent."""
+        track, wanted = self.subjects[number].track, np.asarray(frames)
+        row = np.minimum(np.searchsorted(track.frames, wanted), len(track) - 1)
+        there = (track.frames[row] == wanted)[:, None]
+        weight = np.where(there, self._weights[number][row], np.float32(0))
+        return np.where(there[..., None], track.xy[row], 0), weight, there & track.absent[row]
 
 
 def _inside(xy: np.ndarray, config: EstimatorConfig) -> np.ndarray:
@@ -141,5 +144,5 @@ class Batch:
 def stack(clips: Sequence[Clip]) -> Batch:
     """Put clips side by side."""
     images = torch.from_numpy(np.stack([clip.images for clip in clips])).permute(0, 1, 4, 2, 3)
-    xy, weight = (torch.from_numpy(np.stack([getattr(clip, name) for clip in clips])) for name in ("xy", "weight"))
-    return Batch(images, Truth(xy, weight), clips)
+    parts = (np.stack([getattr(clip, name) for clip in clips]) for name in ("xy", "weight", "absent"))
+    return Batch(images, Truth(*map(torch.from_numpy, parts)), clips)

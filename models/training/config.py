@@ -75,7 +75,8 @@ class Epoch:
         progress: Share of the training that is done.
         loss: The mean over its steps.
         losses: Of which parts it is the sum.
-        validation: ``error``, mean distance in shares of the box diagonal, and ``pck@0.1`` on what is kept aside.
+        validation: ``error``, mean distance in shares of the box diagonal, and ``pck@0.1`` on what is kept aside;
+            ``false_positives`` where points are absent there, see ``models.training.validation``.
         seconds: Spent so far, on all epochs.
         waiting: Share of the epoch that was spent waiting for clips; decoding videos belongs to the first.
         best: Whether no epoch before was as good on what is kept aside.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from models.crops import Crop, crop_around
 from models.engines.engine import Step, go_on
 from models.training.subjects import Subject
-from models.training.views import ENLARGED, View, box_of
+from models.training.views import ENLARGED, View
 from pose.image_folder import open_frames
 
 _ROOM = 1.8  # times the enlarged box, for augmentation and for subjects that move between frames
@@ -43,6 +43,7 @@ class Stills:
 
     Args:
         subjects: Whose.
+        rows: Of each subject's track, those that are centre frames of clips.
         deltas: Frames of a clip relative to its centre frame.
         size: ``(H, W)`` that views have.
         path: The file, which is written anew.
@@ -53,9 +54,16 @@ class Stills:
     """
 
     def __init__(
-        self, subjects: Sequence[Subject], deltas: Sequence[int], size: tuple[int, int], path: Path, step: Step = go_on
+        self,
+        subjects: Sequence[Subject],
+        rows: Sequence[np.ndarray],
+        deltas: Sequence[int],
+        size: tuple[int, int],
+        path: Path,
+        step: Step = go_on,
     ) -> None:
         self._places: dict[tuple[int, int], tuple[int, Crop]] = {}
+        self._boxes: dict[tuple[int, int], np.ndarray] = {}
         self._last: list[int] = [0] * len(subjects)
         by_video: dict[Path, list[int]] = defaultdict(list)
         for number, subject in enumerate(subjects):
@@ -63,10 +71,10 @@ class Stills:
         length = 0
         with path.open("wb") as file:
             for video, numbers in by_video.items():
-                for number, frame, still in _cut(
-                    video, [(number, subjects[number]) for number in numbers], deltas, size
-                ):
+                wanted = [(number, subjects[number], subjects[number].track.frames[rows[number]]) for number in numbers]
+                for number, frame, still, box in _cut(video, wanted, deltas, size, step):
                     step()
+                    self._boxes[number, frame] = box
                     self._places[number, frame] = (length, still.crop)
                     self._last[number] = max(self._last[number], frame)
                     file.write(still.image.tobytes())
@@ -77,6 +85,10 @@ class Stills:
         """Whether there is a still of a subject on a frame."""
         return (subject, frame) in self._places
 
+    def box(self, subject: int, frame: int) -> np.ndarray:
+        """``(4,)`` xywh where a subject is looked for on a frame of which there is a still."""
+        return self._boxes[subject, frame]
+
     def get(self, subject: int, frame: int) -> Still:
         """The still of a subject, by its position, on a frame."""
         start, crop = self._places[subject, frame]
@@ -85,23 +97,31 @@ class Stills:
 
 
 def _cut(
-    path: Path, subjects: Sequence[tuple[int, Subject]], deltas: Sequence[int], size: tuple[int, int]
-) -> Iterator[tuple[int, int, Still]]:
-    """The stills of one video's subjects, in order of frames: subject, frame, still."""
-    first = subjects[0][1]
-    with open_frames(path, first.table) as video:
-        wanted: dict[int, list[int]] = defaultdict(list)
-        for position, (_, subject) in enumerate(subjects):
-            frames = subject.track.frames[(subject.weight > 0).any(axis=1)]
+    path: Path,
+    subjects: Sequence[tuple[int, Subject, np.ndarray]],
+    deltas: Sequence[int],
+    size: tuple[int, int],
+    step: Step,
+) -> Iterator[tuple[int, int, Still, np.ndarray]]:
+    """The stills of one video's subjects, in order of frames: subject, frame, still, and where it is looked for.
+
+    Subjects come with the centre frames of their clips.
+    """
+    with open_frames(path, subjects[0][1].table) as video:
+        wanted: dict[int, list[tuple[int, np.ndarray]]] = defaultdict(list)
+        whole = np.array([0.0, 0.0, video.width, video.height])
+        for number, subject, frames in subjects:
+            step()
             near = np.unique((frames[:, None] + np.asarray(deltas)).clip(0, video.num_frames - 1))
-            for frame in near.tolist():
-                wanted[frame].append(position)
-        around = [_boxes(subject) for _, subject in subjects]
+            around = subject.expected(near)
+            around = np.where(np.isnan(around), whole, around)
+            for frame, box in zip(near.tolist(), around, strict=True):
+                wanted[frame].append((number, box))
         for start, stop in _spans(sorted(wanted)):
             for frame, image in zip(range(start, stop), video.frames(start, stop), strict=True):
-                for position in wanted.get(frame, ()):
-                    crop = _crop(around[position](frame), image.shape[1], image.shape[0], size)
-                    yield subjects[position][0], frame, Still(crop.cut(image), crop)
+                for number, box in wanted.get(frame, ()):
+                    crop = _crop(box, image.shape[1], image.shape[0], size)
+                    yield number, frame, Still(crop.cut(image), crop), box
 
 
 def _spans(frames: Sequence[int], jump: int = 30) -> Iterator[tuple[int, int]]:
@@ -111,17 +131,6 @@ def _spans(frames: Sequence[int], jump: int = 30) -> Iterator[tuple[int, int]]:
         if index == len(frames) or frames[index] - frames[index - 1] > jump:
             yield frames[start], frames[index - 1] + 1
             start = index
-
-
-def _boxes(subject: Subject) -> Callable[[int], np.ndarray]:
-    """A function from frames to boxes, linear between labels."""
-    known = (subject.track.visibility > 0).any(axis=1)
-    frames, box = subject.track.frames[known], box_of(subject.track.xy[known], subject.track.visibility[known])
-
-    def at(frame: int) -> np.ndarray:
-        return np.array([np.interp(frame, frames, box[:, side]) for side in range(4)])
-
-    return at
 
 
 def _crop(box: np.ndarray, width: int, height: int, size: tuple[int, int]) -> Crop:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.training.views import boxes_on
 from pose.frame_table import FrameTable
 from pose.track import Track
 
@@ -27,8 +28,9 @@ class Subject:
         path: What people labelled: a video file, a folder of numbered images, or an image.
         table: The frame table of a video file, where it is at hand.
         track: Its labelled frames.
-        weight: ``(F, K)`` float32, how much each point counts: 1 for a person's label, its probability of being right
-            for a pseudo-label, 0 where nothing is known.
+        weight: ``(F, K)`` float32, how much each point counts, be it placed or absent: 1 for a person's label, its
+            probability of being right for a pseudo-label, 0 where nothing is known.
+        around: Poses that tell where it is looked for on frames where none is known; the track itself where None.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Subject:
     table: FrameTable | None
     track: Track
     weight: np.ndarray
+    around: Track | None = None
 
     def __post_init__(self) -> None:
         if self.weight.shape != self.track.visibility.shape:
@@ -47,16 +50,41 @@ class Subject:
         cls, name: str, path: Path, track: Track, *, video: str = "", table: FrameTable | None = None
     ) -> Subject:
         """A subject all of whose labels a person made."""
-        return cls(name, video or str(path), path, table, track, (track.visibility > 0).astype(np.float32))
+        return cls(name, video or str(path), path, table, track, track.said.astype(np.float32))
+
+    @property
+    def positive(self) -> np.ndarray:
+        """``(F, K)`` bool, points that count and have a place."""
+        positive: np.ndarray = (self.weight > 0) & ~self.track.absent
+        return positive
+
+    @property
+    def negative(self) -> np.ndarray:
+        """``(F, K)`` bool, points that count as absent."""
+        negative: np.ndarray = (self.weight > 0) & self.track.absent
+        return negative
 
     @property
     def labels(self) -> int:
-        """Frames on which something counts."""
-        return int((self.weight > 0).any(axis=1).sum())
+        """Frames on which the place of a point counts."""
+        return int(self.positive.any(axis=1).sum())
+
+    @property
+    def whereabouts(self) -> Track:
+        """Poses that tell where the subject is on other frames; none where its place is known on no frame."""
+        track = self.track if self.around is None else self.around
+        placed: np.ndarray = np.any(track.visibility > 0, axis=1)
+        return track.select(placed)
+
+    def expected(self, frames: np.ndarray) -> np.ndarray:
+        """``(F, 4)`` xywh boxes in which the subject is looked for; NaN where its place is known on no frame."""
+        known = self.whereabouts
+        return boxes_on(known, frames) if len(known) else np.full((len(frames), 4), np.nan)
 
     def select(self, rows: np.ndarray) -> Subject:
-        """The subject with the labels of some rows of its track only."""
-        return replace(self, track=self.track.select(rows), weight=self.weight[rows])
+        """The subject with the labels of some rows of its track only; it is looked for where it was."""
+        around = self.track if self.around is None else self.around
+        return replace(self, track=self.track.select(rows), weight=self.weight[rows], around=around)
 
 
 def digest_of(subjects: Sequence[Subject]) -> str:
@@ -66,6 +94,9 @@ def digest_of(subjects: Sequence[Subject]) -> str:
         known.update(f"{subject.name}\0{subject.track.visibility.shape}\0".encode())
         for part in (subject.track.frames, subject.track.xy, subject.weight):
             known.update(np.ascontiguousarray(part).tobytes())
+        if subject.negative.any():
+            where = subject.expected(subject.track.frames)
+            known.update(np.ascontiguousarray(subject.track.absent).tobytes() + where.tobytes())
     return known.hexdigest()
 
 

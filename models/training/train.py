@@ -327,7 +327,8 @@ class _Run:
         count = len(batch.frames)
         for start in range(0, count, self._micro):
             rows = slice(start, start + self._micro)
-            truth = Truth(*(each[rows].to(self._device) for each in (batch.truth.xy, batch.truth.weight)))
+            known = batch.truth.xy, batch.truth.weight, batch.truth.absent
+            truth = Truth(*(each[rows].to(self._device) for each in known if each is not None))
             with self._compute.autocast():
                 output = self._wrapped(batch.frames[rows].to(self._device).float())
             parts = losses(output, truth, self._edges)
@@ -343,7 +344,8 @@ class _Run:
     def _save(self, best: Measured | None) -> None:
         """Write the checkpoint where it is the best so far, and the state."""
         if best is not None:  # before the state, which says that it is there
-            recipe = {**self._recipe, "reliability": best.reliability, "curve": self.at.curve}
+            measured = {"reliability": best.reliability, "presence": best.presence}
+            recipe = {**self._recipe, **measured, "curve": self.at.curve}
             save(self._folder / _BEST, self.average, self._config.estimator, self._skeleton, recipe)
         training_state.save(self._state, self.network, self.average, self._optimizer, asdict(self.at), self._about)
 
@@ -354,7 +356,7 @@ def _seed_of(*numbers: int) -> int:
 
 def _compute(config: TrainConfig) -> Compute:
     try:
-        return choose(config.device, config.precision)
+        return choose(config.device, config.precision).to_learn()
     except DeviceError as error:
         raise TrainingError(str(error)) from error
 

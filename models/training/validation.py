@@ -8,14 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from models.engines.confidence import score_of
 from models.engines.engine import Step, go_on
 from models.estimators.estimator import Estimator
-from models.estimators.reliability import fit
+from models.estimators.reliability import fit, fit_presence, presence, radius90
 from models.estimators.targets import places
 from models.memory import ran_out
 from models.training.batches import Batches
 from models.training.clips import Clips
 from pose import boxes
+from pose.metrics import FALSE_POSITIVE_SCORE
 
 _BATCH = 32
 
@@ -73,12 +75,15 @@ class Measured:
 
     Attributes:
         figures: ``error``, the mean distance in shares of the box diagonal as in ``pose.metrics``, and ``pck@0.1``, the
-            share of points within 0.1 of it; empty where there was nothing to measure.
+            share of points within 0.1 of it; empty where there was nothing to measure. ``false_positives``, the share
+            of absent points with a score of ``FALSE_POSITIVE_SCORE`` or more, where people said that points are absent.
         reliability: How far off its points are by height of heat maps, see ``models.estimators.reliability``.
+        presence: Whether points are there, by height likewise.
     """
 
     figures: Mapping[str, float]
     reliability: Sequence[tuple[float, float]]
+    presence: Sequence[tuple[float, float]] = ()
 
 
 def validate(estimator: Estimator, clips: Clips, device: torch.device, step: Step = go_on) -> Measured:
@@ -94,15 +99,22 @@ def validate(estimator: Estimator, clips: Clips, device: torch.device, step: Ste
         MemoryError: Memory does not suffice for one clip; also ``RuntimeError``, see ``models.memory``.
     """
     found, heights = predict(estimator, clips, device, step)
-    shares, surely = [np.zeros(0)], [np.zeros(0)]
+    shares, surely, nobody = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]
     for subject, xy, height in zip(clips.subjects, found, heights, strict=True):
-        known = subject.weight > 0
+        looked = ~np.isnan(xy[..., 0])
+        nobody.append(height[subject.negative & looked])
+        known = subject.positive
         diagonal = np.linalg.norm(boxes.around(subject.track.xy, known.astype(np.uint8))[:, 2:], axis=-1)
         known &= ((known.sum(axis=1) >= 2) & (diagonal > 0))[:, None]
         share = np.linalg.norm(xy - subject.track.xy, axis=-1) / np.maximum(diagonal, 1e-9)[:, None]
         shares.append(np.minimum(share[known], 1.0))
         surely.append(height[known])
-    every, height = np.concatenate(shares), np.concatenate(surely)
+    every, height, empty = (np.concatenate(parts) for parts in (shares, surely, nobody))
     if not len(every):
         return Measured({}, ())
-    return Measured({"error": float(every.mean()), "pck@0.1": float((every <= 0.1).mean())}, fit(height, every))
+    figures = {"error": float(every.mean()), "pck@0.1": float((every <= 0.1).mean())}
+    reliability, there = fit(height, every), fit_presence(height, empty)
+    if len(empty):
+        score = score_of(radius90(reliability, empty), 1.0) * presence(there, empty)
+        figures["false_positives"] = float((score >= FALSE_POSITIVE_SCORE).mean())
+    return Measured(figures, reliability, there)

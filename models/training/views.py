@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from pose import boxes
+from pose.track import Track
 
 #: Boxes are enlarged by this before they are cut out, as the published systems do.
 ENLARGED = 1.25
@@ -77,6 +78,13 @@ class Change:
 def box_of(xy: np.ndarray, visibility: np.ndarray) -> np.ndarray:
     """``(..., 4)`` xywh boxes of poses ``(..., K, 2)``, with the room that a body takes around its keypoints."""
     return boxes.around(xy, visibility, relative=_ROOM, minimum=_LEAST_ROOM)
+
+
+def boxes_on(track: Track, frames: np.ndarray) -> np.ndarray:
+    """``(F, 4)`` boxes of a subject on some frames, linear between those on which its pose is known."""
+    known = (track.visibility > 0).any(axis=1)
+    box = box_of(track.xy[known], track.visibility[known])
+    return np.stack([np.interp(frames, track.frames[known], box[:, side]) for side in range(4)], axis=-1)
 
 
 def view_of(box: np.ndarray, height: int, width: int, change: Change = Change()) -> View:

@@ -6,3 +6,6 @@ from pathlib import Path
 
 #: The preset ``tiny``, trained on rendered videos.
 TINY = Path(__file__).parent / "stdpose-tiny.safetensors"
+
+#: The preset ``lite``, with a backbone from ImageNet, trained on rendered and on real videos; not finished yet.
+LITE = Path(__file__).parent / "stdpose-lite.safetensors"

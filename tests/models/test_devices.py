@@ -7,17 +7,23 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from models import devices, processor
+from models import devices, precision_trial, processor
+from models.adaptation.adaptation import version_of
 from models.devices import Compute, DeviceError, check, choose, use_threads, wait_passively
 from models.engines.stdpose import StdPoseEngine
+from models.precision_trial import Trial
 from models.processor import Processor
 from models.stdpose import StdPose
+from pose.track import blank
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
@@ -39,10 +45,55 @@ def on(monkeypatch: pytest.MonkeyPatch):
     return put
 
 
-@pytest.mark.parametrize(("one", "precision"), [(LAPTOP, "fp32"), (SERVER, "bf16"), (ARM, "fp32")])
-def test_auto_is_bf16_where_the_processor_computes_it_natively(on, one: Processor, precision: str) -> None:
+@pytest.mark.parametrize("one", [LAPTOP, ARM])
+def test_auto_is_fp32_where_bf16_would_be_emulated_even_in_part(on, one: Processor) -> None:
     on(one)
-    assert choose("cpu") == Compute(CPU, precision)
+    assert choose("cpu") == Compute(CPU, "fp32", "fp32")
+
+
+@pytest.mark.parametrize(
+    ("trial", "precision", "learning"),
+    [(Trial(0.7, 1.3), "bf16", "fp32"), (Trial(1.8, 1.6), "fp32", "fp32"), (Trial(0.9, 0.8), "fp32", "bf16")],
+)
+def test_auto_is_bf16_where_it_is_native_and_faster(
+    on, monkeypatch, trial: Trial, precision: str, learning: str
+) -> None:
+    on(SERVER)
+    monkeypatch.setattr(precision_trial, "compare", lambda fp32, bf16: trial)
+    devices._faster_here.cache_clear()
+    try:
+        assert choose("cpu") == Compute(CPU, precision, learning)
+        assert choose("cpu").to_learn() == Compute(CPU, learning)
+        assert choose("cpu", "bf16").to_learn().precision == "bf16"
+    finally:
+        devices._faster_here.cache_clear()
+
+
+def test_a_trial_times_each_precision_and_leaves_threads_and_random_numbers_alone() -> None:
+    before, state = torch.get_num_threads(), torch.get_rng_state()
+
+    @contextmanager
+    def slow() -> Iterator[None]:
+        end = time.thread_time() + 0.02
+        while time.thread_time() < end:
+            pass
+        yield
+
+    trial = precision_trial.compare(nullcontext, slow)
+    assert trial.infer > 1
+    assert trial.learn > 1
+    trial = precision_trial.compare(slow, nullcontext)
+    assert trial.infer < precision_trial.WORTH
+    assert trial.learn < precision_trial.WORTH
+    assert torch.get_num_threads() == before
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_an_engine_that_learnt_in_another_precision_is_another_version(network: StdPose) -> None:
+    labels = {1: blank(np.arange(2), 1)}
+    engines = [StdPoseEngine(network, "abc", Compute(CPU, "fp32", learning)) for learning in ("fp32", "bf16")]
+    assert len({version_of(engine, labels) for engine in engines}) == 2
+    assert engines[0].version == engines[1].version
 
 
 def test_a_wish_is_followed_where_the_processor_can(on) -> None:
@@ -133,7 +184,8 @@ def test_no_other_module_decides_on_a_precision() -> None:
         and isinstance(node.value, ast.Name)
         and node.value.id == "torch"
     }
-    assert named - {"models/checkpoints.py"} == {"models/devices.py"}  # the other one: weights on disk
+    on_disk = {"models/checkpoints.py", "models/engines/kept.py"}  # weights, and what was seen, as they are kept
+    assert named - on_disk == {"models/devices.py"}
 
 
 def test_estimates_of_both_precisions_agree(network: StdPose) -> None:

@@ -1,18 +1,28 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from models.estimate import EstimateError, boxes_on, estimate
+from models.absence import left_over
+from models.devices import Compute
+from models.engines.estimated import with_estimator
+from models.engines.stdpose import StdPoseEngine
+from models.errors import CheckpointError
+from models.estimate import EstimateError, estimate
 from models.estimators.checkpoints import Loaded, load
 from models.estimators.presets import RANDOM, build, configure
 from models.search import search
 from models.training.subjects import Subject
 from models.training.train import TrainConfig, train
+from models.training.views import boxes_on
+from models.weights import TINY
 from pose import boxes
 from pose.frame_table import scan
+from pose.segments import plan
 from pose.skeleton import Skeleton
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track, join
@@ -76,8 +86,9 @@ def test_a_subject_that_nobody_marked_is_found(filmed, trained: Loaded) -> None:
 def test_windows_do_not_depend_on_where_they_begin(filmed, trained: Loaded) -> None:  # type: ignore[no-untyped-def]
     path, truth, _ = filmed
     with Video(path, scan(path)) as video:
-        once = list(estimate(video, trained, {1: truth}, device="cpu"))
-        again = list(estimate(video, trained, {1: truth}, batch=5, device="cpu"))
+        # In fp32: some processors round bf16 differently for another number of clips, by up to 0.1 px.
+        once = list(estimate(video, trained, {1: truth}, device="cpu", precision="fp32"))
+        again = list(estimate(video, trained, {1: truth}, batch=5, device="cpu", precision="fp32"))
     np.testing.assert_allclose(once[0][2].xy, again[0][2].xy, atol=1e-2)
 
 
@@ -106,7 +117,94 @@ def test_bad_arguments(filmed, trained: Loaded, arguments, words: str) -> None: 
         next(estimate(video, trained, **arguments))
 
 
+def said(truth: Track, states: dict[int, int | list[int]]) -> Track:
+    """Labels that the subject is there (1), absent (-1), or that some of its points are absent."""
+    marked = truth.select(np.isin(truth.frames, [*states]))
+    gone = np.zeros(marked.visibility.shape, dtype=bool)
+    for row, state in enumerate(states.values()):
+        gone[row, state if isinstance(state, list) else slice(None)] = state != 1
+    points = np.concatenate([marked.xy, np.where(gone, 0, 2)[..., None]], axis=-1)
+    return Track.labelled(marked.frames, points, gone)
+
+
+def test_there_is_no_pose_where_people_said_that_the_subject_is_absent(filmed, trained: Loaded) -> None:  # type: ignore[no-untyped-def]
+    path, truth, _ = filmed
+    labels = said(truth, {5: 1, 20: -1, 35: -1, 45: 1, 50: [2]})
+    with Video(path, scan(path)) as video:
+        ((_, _, plain),) = estimate(video, trained, {7: labels}, stop=20, device="cpu")
+        given = {7: labels, 8: truth}
+        found = {n: track for n, _, track in estimate(video, trained, given, labels={7: labels}, device="cpu")}
+    gone = found[7].visibility == 0
+    assert np.flatnonzero(gone.all(axis=1)).tolist() == [*range(20, 36)]
+    assert np.flatnonzero(gone[:, 2]).tolist() == [*range(20, 36), *range(50, 60)]
+    for array in (found[7].xy, found[7].score, found[7].radius90):
+        assert not array[gone].any()
+    np.testing.assert_allclose(found[7].xy[:20], plain.xy, atol=1e-2)
+    share = left_over(labels, plain.frames)
+    np.testing.assert_allclose(found[7].score[:20], plain.score * share, atol=1e-3)
+    assert (share[6:] < 1).all()
+    assert (found[7].radius90[6:20] > plain.radius90[6:]).all()
+    assert (found[8].visibility > 0).all()
+
+
+def test_a_subject_that_nobody_marked_is_not_looked_for_where_it_is_absent(filmed, trained: Loaded) -> None:  # type: ignore[no-untyped-def]
+    path, truth, _ = filmed
+    with Video(path, scan(path)) as video:
+        (part,) = estimate(video, trained, labels={1: said(truth, {9: 1, 20: -1})}, stop=40, device="cpu")
+        assert np.flatnonzero((part[2].visibility > 0).all(axis=1)).tolist() == [*range(20)]
+        nowhere = Track.empty(truth.num_keypoints), said(truth, {20: -1})
+        (part,) = estimate(video, trained, {3: nowhere[0]}, labels={3: nowhere[1]}, device="cpu")
+    assert not part[2].visibility.any()
+
+
 def test_a_track_without_a_pose_tells_nothing(filmed, trained: Loaded) -> None:  # type: ignore[no-untyped-def]
     path, _, skeleton = filmed
     with Video(path, scan(path)) as video, pytest.raises(EstimateError, match="track 3 has no pose"):
         next(estimate(video, trained, {3: Track.empty(skeleton.size)}))
+
+
+@pytest.fixture(scope="module")
+def engine() -> StdPoseEngine:
+    return StdPoseEngine.from_checkpoint(TINY, compute=Compute(torch.device("cpu"), "fp32"))
+
+
+def _propagated(engine: StdPoseEngine, path: Path, labels: Track) -> Track:
+    with Video(path, scan(path)) as video:
+        return join([engine.propagate(video, labels, segment) for segment in plan(labels, 0, 60)])
+
+
+def test_an_estimator_that_knows_the_subject_helps_propagation(  # type: ignore[no-untyped-def]
+    filmed, trained: Loaded, engine: StdPoseEngine
+) -> None:
+    path, truth, skeleton = filmed
+    labels = truth.select(np.isin(truth.frames, [0, 59]))
+    helped = with_estimator(engine, trained, skeleton.keypoints)
+    assert helped.version.startswith(f"{engine.version}-detector-")
+    alone, together = (_propagated(one, path, labels) for one in (engine, helped))
+    assert error(together, truth) < 0.9 * error(alone, truth)
+    np.testing.assert_array_equal(together.xy[[0, 59]], labels.xy)
+
+
+def test_an_estimator_that_knows_nothing_does_not_harm_propagation(  # type: ignore[no-untyped-def]
+    filmed, trained: Loaded, engine: StdPoseEngine
+) -> None:
+    path, truth, skeleton = filmed
+    torch.manual_seed(0)
+    untrained = build("stdpose", trained.estimator.config, pretrained=RANDOM).eval()
+    labels = truth.select(np.isin(truth.frames, [0, 20, 40, 59]))
+    helped = with_estimator(engine, replace(trained, estimator=untrained, sha256="none"), skeleton.keypoints)
+    alone, together = (_propagated(one, path, labels) for one in (engine, helped))
+    assert error(together, truth) < 1.02 * error(alone, truth)
+
+
+def test_of_another_skeleton_points_of_the_same_name_help_and_none_is_refused(  # type: ignore[no-untyped-def]
+    filmed, trained: Loaded, engine: StdPoseEngine
+) -> None:
+    path, truth, skeleton = filmed
+    names = [f"other {name}" if index % 2 else name for index, name in enumerate(skeleton.keypoints)]
+    labels = truth.select(np.isin(truth.frames, [0, 59]))
+    half = _propagated(with_estimator(engine, trained, names), path, labels)
+    alone = _propagated(engine, path, labels)
+    assert error(half, truth) < 0.95 * error(alone, truth)
+    with pytest.raises(CheckpointError, match="finds none of the keypoints that are labelled"):
+        with_estimator(engine, trained, ["hoof"])

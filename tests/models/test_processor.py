@@ -15,7 +15,7 @@ GRAVITON = "processor\t: 0\nBogoMIPS\t: 2100.00\nFeatures\t: fp asimd sve i8mm b
 
 
 @pytest.mark.parametrize(
-    ("cpuinfo", "has", "prefers"),
+    ("cpuinfo", "has", "computes"),
     [
         (EPYC, True, True),
         (SAPPHIRE_RAPIDS, True, True),
@@ -24,9 +24,11 @@ GRAVITON = "processor\t: 0\nBogoMIPS\t: 2100.00\nFeatures\t: fp asimd sve i8mm b
         ("", False, False),
     ],
 )
-def test_bf16_is_preferred_where_x86_processors_compute_it(cpuinfo: str, has: bool, prefers: bool) -> None:
+def test_pytorch_computes_in_bf16_where_x86_processors_have_instructions(
+    cpuinfo: str, has: bool, computes: bool
+) -> None:
     processor = Processor.of(cpuinfo)
-    assert (processor.has_bf16({}), processor.prefers_bf16({})) == (has, prefers)
+    assert (processor.has_bf16({}), processor.computes_in_bf16({})) == (has, computes)
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,27 @@ def fitted(network: StdPose, footage: Footage, subjects: list[Subject], recipe: 
     return detector
 
 
+def test_fitting_hears_of_its_end_before_its_first_step(network, footage, subject):
+    """PyTorch loads the optimiser's modules then, for seconds: nobody shall wait for the step as well."""
+
+    class End(Exception):
+        pass
+
+    def end():
+        raise End
+
+    detector = untrained(network, subject.labels.num_keypoints, QUICK)
+    before = {name: one.clone() for name, one in detector.state_dict().items()}
+    with pytest.raises(End):
+        list(fit(detector, collect(footage, [subject], QUICK), QUICK, CPU, hear=end))
+    assert all(torch.equal(one, before[name]) for name, one in detector.state_dict().items())
+
+
 def seen(detector: Detector, footage: Footage, subject: Subject) -> Track:
     poses = subject.poses(footage, 0, footage.num_frames)
     parts = list(detect(detector, footage, poses, CPU))
     for part in parts:
-        assert all(np.isfinite(array).all() for array in (part.xy, part.mass, part.probability))
+        assert all(np.isfinite(array).all() for array in (part.xy, part.mass))
     track = blank(np.concatenate([part.frames for part in parts]), poses.num_keypoints)
     track.xy[:] = np.concatenate([part.xy for part in parts])
     track.score[:] = np.concatenate([part.mass for part in parts])
@@ -139,7 +155,6 @@ def test_a_keypoint_never_labelled_is_not_looked_for(network: StdPose, footage: 
     for part in detect(detector, footage, poor.poses(footage, 3, 5), CPU):
         assert part.mass[:, 0].max() == 0
         assert part.mass[:, 1:].min() > 0
-        np.testing.assert_allclose(part.score_at(subject.pseudo.between(3, 5).xy)[:, 0], 0, atol=1e-4)
 
 
 def lacking(track: Track, keypoint: int) -> Track:
@@ -187,19 +202,6 @@ def test_peaks_lie_where_the_heat_is() -> None:
     found = maps((40.0, 100.0), (81.3, 33.3), (1.5, 1.5))
     np.testing.assert_allclose(found.xy[0, :2], np.array([[40, 100], [81.3, 33.3]]), atol=0.3)
     assert (found.mass > 0.75).all()
-
-
-def test_places_are_judged_by_the_heat_there() -> None:
-    found = maps((40.0, 100.0), (80.0, 32.0))
-    places = np.array(
-        [[[[40, 100], [80, 32]]], [[[46, 100], [80, 38]]], [[[90, 10], [10, 90]]], [[[-900, 0], [0, 900]]]]
-    )
-    at, near, far, outside = found.score_at(places.astype(float))
-    assert (at > near + 0.5).all()
-    assert (near > far + 3).all()
-    np.testing.assert_allclose(far, np.log(0.01), atol=1e-3)
-    np.testing.assert_allclose(outside, np.log(0.01), atol=1e-6)
-    assert (at > np.log(40)).all()
 
 
 def test_the_loss_is_least_where_the_heat_maps_are_right() -> None:

@@ -6,8 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
 
-from models.engines.memory import Memory
+from models.crops import Crop
+from models.devices import choose
+from models.engines import kept
+from models.engines.eye import Eye
+from models.engines.memory import Memory, Place
+from models.engines.seen import Seen
 from models.engines.stdpose import StdPoseEngine
 from models.stdpose import StdPose
 from pose.segments import Segment
@@ -65,3 +71,133 @@ def test_a_click_reads_no_frame_again_and_gives_what_a_fresh_engine_gives(networ
     np.testing.assert_array_equal(remembered.xy, fresh.xy)
     np.testing.assert_array_equal(remembered.radius90, fresh.radius90)
     np.testing.assert_array_equal(remembered.xy[5, 4], click.xy[0, 4])
+
+
+class Dictionary:
+    """A shelf in memory."""
+
+    def __init__(self) -> None:
+        self.lying: dict[str, bytes] = {}
+
+    def get(self, name: str) -> bytes | None:
+        return self.lying.get(name)
+
+    def put(self, name: str, data: bytes) -> None:
+        self.lying[name] = data
+
+
+def test_what_lies_on_a_shelf_is_found_by_others_that_compute_alike() -> None:
+    shelf, place = Dictionary(), Place("a video", "kind", (1, "two"))
+    first, second, other = Memory(), Memory(), Memory()
+    for memory, made_by in ((first, "one"), (second, "one"), (other, "another")):
+        memory.lay_on(shelf, made_by)
+    first.put(place, (np.arange(3),), 24)
+    first.put(("no place", 3), (np.arange(3),), 24)
+    assert len(shelf.lying) == 1
+    np.testing.assert_array_equal(second.get(place)[0], np.arange(3))
+    assert second.get(("no place", 3)) is None
+    assert other.get(place) is None
+    assert Memory().get(place) is None
+
+
+def test_arrays_and_tensors_come_back_as_they_were() -> None:
+    given = (
+        np.arange(6, dtype=np.uint8).reshape(2, 3),
+        torch.randn(3, 5, 2),
+        torch.randn(7).to(torch.bfloat16),
+        torch.tensor([True, False]),
+        np.zeros((0, 4)),
+        torch.randn(4, 6).T,
+    )
+    found = kept.decode("a", kept.encode("a", given))
+    assert found is not None
+    for one, other in zip(given, found, strict=True):
+        assert (one.dtype, one.shape) == (other.dtype, other.shape)
+        assert bool((one == other).all())
+    assert kept.decode("another", kept.encode("a", given)) is None
+
+
+def test_what_was_damaged_is_no_array() -> None:
+    whole = kept.encode("a", (np.arange(40),))
+    for end in range(len(whole)):
+        assert kept.decode("a", whole[:end]) is None
+    for at in range(len(whole)):
+        flipped = bytearray(whole)
+        flipped[at] ^= 4
+        assert kept.decode("a", bytes(flipped)) is None
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_what_a_frame_looks_like_does_not_depend_on_the_frames_described_with_it(
+    network: StdPose, threads: int
+) -> None:
+    scene = Scene(SceneSpec(seed=4, num_frames=11, width=160, height=120, action="walk"))
+    images, before = np.stack(list(scene.frames())), torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        compute = choose("cpu", "fp32")
+        eye = Eye(network, compute, "", mirrored=False)
+        crop = Crop(0, 0, 160, 120, 160, 120)
+
+        def looked(frames: list[int]) -> dict[int, list[torch.Tensor]]:
+            looks = eye.look(Seen(Named(images), crop, crop, Memory()), np.array(frames))
+            return {frame: [level[row] for level in looks.maps] for row, frame in enumerate(frames)}
+
+        every = looked([*range(11)])
+        for frames in ([3], [1, 2, 3, 4, 5], [0, 5, 6, 7, 8, 9, 10]):
+            for frame, levels in looked(frames).items():
+                assert all(torch.equal(one, other) for one, other in zip(every[frame], levels, strict=True))
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.slow
+def test_a_shelf_changes_no_bit_and_damage_on_it_neither(network: StdPose, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(SceneSpec(seed=4, num_frames=25, width=160, height=120, action="walk"))
+    video = Named(np.stack(list(scene.frames())))
+    keyframes = scene.tracks[1].select(np.array([0, 12, 24]))
+    shelf, described = Dictionary(), 0
+    describe = Eye._describe
+
+    def counted(eye: Eye, images: np.ndarray) -> list[list[torch.Tensor]]:
+        nonlocal described
+        described += len(images)
+        return describe(eye, images)
+
+    monkeypatch.setattr(Eye, "_describe", counted)
+
+    def propagated(*, weights: str = "weights") -> tuple[Track, int, int]:
+        nonlocal described
+        described = video.given = 0
+        engine = StdPoseEngine(network, weights)
+        engine.lay_on(shelf)
+        track = join([engine.propagate(video, keyframes, part) for part in (Segment(0, 12), Segment(12, 25))])
+        return track, described, video.given
+
+    plain = StdPoseEngine(network, "weights")
+    truth = join([plain.propagate(video, keyframes, part) for part in (Segment(0, 12), Segment(12, 25))])
+
+    def same(track: Track) -> bool:
+        names = ("xy", "score", "radius90", "visibility")
+        return all(np.array_equal(getattr(track, name), getattr(truth, name)) for name in names)
+
+    first, looked, _ = propagated()
+    assert same(first)
+    assert looked
+    again, looked, read = propagated()
+    assert (looked, read) == (0, 0)
+    assert same(again)
+    before = dict(shelf.lying)
+    for number, name in enumerate(before):
+        if number % 3:  # some are torn, some have a bit flipped, some stay
+            half = before[name][: len(before[name]) // 2]
+            shelf.lying[name] = half if number % 3 == 1 else half[:-1] + b"x" + before[name][len(half) :]
+    mended, looked, _ = propagated()
+    assert same(mended)
+    assert looked
+    assert shelf.lying == before
+    _, looked, _ = propagated(weights="other weights")
+    assert looked
+    count = len(shelf.lying)
+    propagated(weights="")
+    assert len(shelf.lying) == count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,31 @@ def test_gradients_reach_every_parameter(name: str, preset: str, changes: dict[s
         sum(losses(estimator(clip(estimator)), truth(estimator), EDGES).values()).backward()  # type: ignore[union-attr]
     missed = [key for key, one in estimator.named_parameters() if one.grad is None or not one.grad.any()]
     assert missed == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_absent_teaches_every_estimator(name: str) -> None:
+    """A known negative costs something else than a place does and than nothing known does, and it is learnt from."""
+    estimator = network(name).train()
+    awaken(estimator)
+    known = truth(estimator)
+    gone = torch.zeros(known.weight.shape, dtype=torch.bool)
+    gone[0] = True
+    cases = {
+        "placed": known,
+        "absent": replace(known, absent=gone),
+        "unknown": replace(known, weight=torch.where(gone, 0.0, known.weight)),
+    }
+    costs, pulls = {}, {}
+    for case, said in cases.items():
+        torch.manual_seed(0)
+        estimator.zero_grad()
+        loss = torch.stack([*losses(estimator(clip(estimator)), said, EDGES).values()]).sum()
+        loss.backward()
+        costs[case] = round(float(loss.detach()), 5)
+        pulls[case] = torch.cat([one.grad.flatten() for one in estimator.head.parameters() if one.grad is not None])
+    assert len({*costs.values()}) == 3
+    assert not torch.allclose(pulls["absent"], pulls["unknown"])
 
 
 @pytest.mark.parametrize(("name", "preset"), EVERY)

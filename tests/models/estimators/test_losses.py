@@ -73,3 +73,43 @@ def test_nothing_known_costs_nothing() -> None:
         importance=torch.full((1, 16), 1 / 16),
     )
     assert all(loss == 0 for loss in losses(output, Truth(XY, torch.zeros(1, 1, 2)), EDGES).values())
+
+
+ABSENT = torch.tensor([[[False, True]]])
+
+
+def test_of_an_absent_point_an_empty_heat_map_costs_nothing_and_any_other_does() -> None:
+    heat = gaussians(XY[:, 0], (16, 16))
+    full = heat.clone()
+    heat[0, 1] = 0
+    truth = Truth(XY, torch.ones(1, 1, 2), ABSENT)
+    assert losses(PoseOutput(heat), truth, EDGES)["heatmaps"] == 0
+    cost = losses(PoseOutput(full), truth, EDGES)["heatmaps"]
+    torch.testing.assert_close(cost, full[0, 1].square().sum() / 2)
+
+
+def test_absent_points_pull_their_maps_down_and_unknown_ones_do_not() -> None:
+    for weight, moves in ((1.0, True), (0.0, False)):
+        heat = torch.full((1, 2, 16, 16), 0.5, requires_grad=True)
+        truth = Truth(XY, torch.tensor([[[0.0, weight]]]), ABSENT)
+        losses(PoseOutput(heat), truth, EDGES)["heatmaps"].backward()
+        assert heat.grad is not None
+        assert not heat.grad[0, 0].any()
+        assert bool((heat.grad[0, 1] > 0).all()) == moves
+
+
+def test_of_an_absent_subject_no_token_shows_anything() -> None:
+    def cost(logit: float) -> dict[str, torch.Tensor]:
+        output = PoseOutput(
+            torch.zeros(1, 2, 16, 16),
+            initial=torch.full((1, 1, 2, 16, 16), max(0.0, logit)),
+            human=torch.full((1, 1, 16), logit),
+            keypoint=torch.full((1, 16, 2), logit),
+            importance=torch.full((1, 16), 1 / 16),
+        )
+        return losses(output, Truth(XY, torch.ones(1, 1, 2), torch.ones(1, 1, 2, dtype=torch.bool)), EDGES)
+
+    nothing, something = cost(-20.0), cost(20.0)
+    assert all(value < 1e-6 for value in nothing.values())
+    assert {name for name, value in something.items() if value > 1} == {"initial", "human", "keypoint"}
+    assert something["importance"] == 0

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from models.evaluation import Evaluation, Judged, evaluate
 from models.evaluation.bootstrap import BLOCK_FRAMES
 from models.evaluation.evaluation import WORST
+from models.evaluation.report import markdown
+from pose.metrics import FalsePositives
 from pose.skeleton import Skeleton
 from pose.track import Track
 
@@ -131,3 +134,47 @@ def test_the_video_is_in_the_name():
 def test_it_needs_no_torch():
     script = "import sys, models.evaluation; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def without(one, states, score):
+    """The subject with more frames, on which points are absent (-1), there (1) or unknown (0), and what is found."""
+    frames, state = np.array([*states]), np.array([*states.values()])
+    points = np.tile(POSE, (len(frames), 1, 1))
+    points[..., 2] = np.maximum(state, 0)
+    labels = Track.labelled(frames, points, state < 0)
+    points[..., 2] = 2
+    guess = replace(Track.labelled(frames, points), score=np.full(state.shape, score, np.float32))
+    return Judged(one.name, labels.over(one.truth), guess.over(one.guess))
+
+
+def test_what_is_found_of_absent_subjects_is_a_figure_of_its_own(tmp_path):
+    plain = [judged("a/1", [0, 20], nose=5), judged("b/1", [2])]
+    gone, some = [-1, -1, -1, -1], [-1, 0, 0, -1]
+    seen = [without(plain[0], {40: gone, 60: gone, 61: some}, 0.5), without(plain[1], {50: gone}, 0.49)]
+    result, before = evaluate(seen, SKELETON), evaluate(plain, SKELETON)
+    assert result.false_positives == FalsePositives(poses=3, poses_found=2, points=14, points_found=10)
+    told = result.to_json()
+    assert told.pop("false_positives") == {
+        "score": 0.5, "poses": 3, "poses_found": 2, "points": 14, "points_found": 10,
+        "pose_rate": 2 / 3, "point_rate": 10 / 14,
+    }  # fmt: skip
+    known = before.to_json()
+    assert known.pop("false_positives")["pose_rate"] is None
+    # Where points are, figures are as they would be without.
+    assert told == known
+    page = markdown(result)
+    assert "score of 0.5 or more" in page
+    assert "| subjects | 3 | 2 | 66.7 |" in page
+    assert "| points | 14 | 10 | 71.4 |" in page
+    assert "nothing is there" not in markdown(before)
+
+
+def test_a_subject_that_is_absent_throughout_is_measured_too():
+    gone = Track.labelled([3], np.zeros((1, 4, 3)), np.ones((1, 4), dtype=bool))
+    seen = Track.labelled([3], np.tile(POSE, (1, 1, 1)))
+    plain = [judged("a/1", [0, 20], nose=5)]
+    for name in ("a/2", "c/1"):
+        result, before = evaluate([*plain, Judged(name, gone, seen)], SKELETON), evaluate(plain, SKELETON)
+        assert (result.overall, result.frames, result.coco.ap) == (before.overall, before.frames, before.coco.ap)
+        assert result.posetrack.mean == before.posetrack.mean
+        assert result.false_positives == FalsePositives(poses=1, poses_found=1, points=4, points_found=3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.pretraining.clips import Films, clips
-from models.pretraining.filmed import FRAMES, filmed
+from models.pretraining.filmed import FRAMES, _subjects, filmed
 from pose.video_writer import VideoWriter
 
 _WIDTH, _HEIGHT, _SIDE = 160, 120, 60
@@ -64,3 +64,12 @@ def test_a_video_in_which_nothing_can_be_followed_is_left_out(tmp_path: Path) ->
         for _ in range(20):
             writer.write(rng.integers(0, 256, (48, 64, 3), dtype=np.uint8))
     assert filmed(np.random.default_rng(0), [path]) is None
+
+
+def test_a_frame_in_which_nothing_is_followed_has_no_camera_and_is_no_trouble():
+    rng = np.random.default_rng(0)
+    xy = rng.uniform(0, 100, (80, 2)) + rng.normal(0, 1, (9, 80, 2))
+    known = np.ones((9, 80), dtype=bool)
+    known[3] = False
+    for chosen in _subjects(rng, xy, known, 4):
+        assert 0 <= chosen.min() < chosen.max() < 80

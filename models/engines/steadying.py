@@ -18,8 +18,8 @@ def steady(xy: np.ndarray, mass: np.ndarray, reference: np.ndarray, size: np.nda
     motion and takes the place from where most detections agree (a robust M-estimate; the weights are ours).
 
     Args:
-        xy: ``(F, K, 2)`` detections on consecutive frames, frame pixels; at labels, these.
-        mass: ``(F, K)`` how sure each is, 0 to 1; 1 at labels. Where all within reach are 0, the track stays.
+        xy: ``(D, F, K, 2)`` detections of each detector on consecutive frames, frame pixels; at labels, these.
+        mass: ``(D, F, K)`` how sure each is, 0 to 1; 1 at labels. Where all within reach are 0, the track stays.
         reference: ``(F, K, 2)`` the track.
         size: ``(F,)`` the subject's size in pixels.
 
@@ -28,17 +28,17 @@ def steady(xy: np.ndarray, mass: np.ndarray, reference: np.ndarray, size: np.nda
     """
     scale = np.asarray(size, dtype=np.float64)[:, None, None]
     difference = (xy - reference) / scale
-    count = len(difference)
-    drift = np.zeros_like(difference)
+    count = difference.shape[1]
+    drift = np.zeros(difference.shape[1:])
     for _ in range(_ROUNDS):
-        total, evidence = np.zeros_like(drift), np.zeros(mass.shape)
+        total, evidence = np.zeros_like(drift), np.zeros(mass.shape[1:])
         for offset in range(-min(_REACH, count - 1), min(_REACH, count - 1) + 1):
             here = slice(max(0, -offset), count - max(0, offset))
             there = slice(max(0, offset), count - max(0, -offset))
-            away = np.linalg.norm(difference[there] - drift[here], axis=-1) / _OUTLYING
-            weight = np.exp(-((offset / _FRAMES) ** 2) / 2) * mass[there].astype(float) ** 2 / (1 + away**2)
-            total[here] += weight[..., None] * difference[there]
-            evidence[here] += weight
+            away = np.linalg.norm(difference[:, there] - drift[here], axis=-1) / _OUTLYING
+            weight = np.exp(-((offset / _FRAMES) ** 2) / 2) * mass[:, there].astype(float) ** 2 / (1 + away**2)
+            total[here] += (weight[..., None] * difference[:, there]).sum(axis=0)
+            evidence[here] += weight.sum(axis=0)
         drift = total / np.maximum(evidence, np.finfo(float).tiny)[..., None]
     steadied: np.ndarray = reference + drift * scale
     return steadied
