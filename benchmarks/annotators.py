@@ -17,13 +17,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,15 @@ from app import blobs
 from app.database import connect
 from app.keys import service as keys
 from app.keys.service import Role
+from app.labels import history
+from app.labels.schemas import MAX_LABELS
 from app.projects import service as projects
 from app.projects.schemas import SkeletonSchema
 from app.settings import Settings
 from app.storage import open_storage
 from app.tables import Lab, Video
 from app.tracks import service as tracks
+from benchmarks.annotator_attack import Attack
 from benchmarks.annotator_load import KEYPOINTS, Load, Workplace
 from benchmarks.live_server import heading, live_server, render, table
 from cli.serve import prepare
@@ -115,6 +119,53 @@ def furnish(settings: Settings, clips: Path, annotators: int) -> list[Workplace]
     return places
 
 
+def poison(settings: Settings) -> Attack:
+    """A lab of its own, with a video that has as many tracks and labels as one import may bring."""
+    database = connect(settings.database)
+    with database.session() as session:
+        lab = Lab(name="hostile")
+        session.add(lab)
+        session.flush()
+        skeleton = SkeletonSchema(name="body", keypoints=[f"keypoint {k}" for k in range(KEYPOINTS)])
+        project = projects.create(session, lab.id, name="hostile", skeleton=skeleton)
+        other = session.query(Video).first()
+        assert other is not None
+        copied = {column.name: getattr(other, column.name) for column in Video.__table__.columns}
+        video = Video(**{name: value for name, value in copied.items() if name not in ("id", "project_id", "revision")})
+        video.project_id = project.id
+        session.add(video)
+        session.flush()
+        tracks.ensure(session, settings, video, dict.fromkeys(range(1, settings.max_tracks + 1)))
+        count = np.arange(MAX_LABELS)
+        revision = history.begin(session, video, "import", None)
+        keypoints = np.tile(np.float32([300, 200, 2]), (MAX_LABELS, KEYPOINTS, 1))
+        frames, numbers = count // settings.max_tracks, count % settings.max_tracks + 1
+        labels = history.Labels(frames, numbers, keypoints, np.full(MAX_LABELS, revision))
+        history.append(session, video.id, revision, labels, labels.said)
+        _, key = keys.create(session, lab.id, name="hostile", role=Role.ANNOTATOR, expires_at=None)
+        attack = Attack(0, 0, key, video.id, project.id, FRAMES)
+    database.dispose()
+    return attack
+
+
+@contextmanager
+def attacked(attack: Attack | None, port: int, seconds: float) -> Iterator[dict[str, int]]:
+    """Let a hostile lab loose, where there is one; what it was answered is there when the block is over."""
+    answers: dict[str, int] = {}
+    if attack is None:
+        yield answers
+        return
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.annotator_attack"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(json.dumps(asdict(replace(attack, port=port, seconds=seconds))).encode())
+        child.stdin.close()
+        yield answers
+        answers |= json.loads(child.stdout.read())
+
+
 @contextmanager
 def database_address(kind: str) -> Iterator[str]:
     """Where labels are kept; a Postgres is started for it, one that would survive a power cut."""
@@ -149,19 +200,22 @@ def _seconds(process: psutil.Process) -> float:
 
 
 def measure(
-    settings: Settings, chosen: dict[str, object], load: Load
+    settings: Settings, chosen: dict[str, object], load: Load, attack: Attack | None = None
 ) -> tuple[dict[str, Any], dict[str, float], float, float]:
     """Let the load loose on a server; gives the outcome, processor seconds by process, the server's MiB, seconds."""
     with live_server(settings.data_dir, **chosen) as server:
         processor = Processor(server.process)
         database = processor.of_postgres()
         start = time.perf_counter()
-        with subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.annotator_load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as child:
+        with (
+            attacked(attack, server.port, load.seconds) as answers,
+            subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.annotator_load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            ) as child,
+        ):
             said, _ = child.communicate(json.dumps({**asdict(load), "port": server.port}).encode())
         elapsed = time.perf_counter() - start
-        outcome = json.loads(said)
+        outcome = {**json.loads(said), "attack": answers}
         spent = {
             "the API": processor.of_server() - processor.before,
             "Postgres": processor.of_postgres() - database,
@@ -182,6 +236,22 @@ def rows(outcome: dict[str, Any], since: float) -> list[list[object]]:
     return shown
 
 
+def _loaded(
+    asked: argparse.Namespace, clips: Path, *, attacker: bool = False
+) -> tuple[dict[str, Any], dict[str, float], float, float]:
+    """A service of its own, measured."""
+    with tempfile.TemporaryDirectory() as name, database_address(asked.database) as url:
+        chosen: dict[str, object] = {
+            "database_url": url,
+            "frame_cache_bytes": asked.frame_cache_mib * 2**20,
+            "processes": asked.processes,
+        }
+        settings = Settings(data_dir=Path(name) / "data", database_url=url)
+        places = furnish(settings, clips, asked.annotators)
+        load = Load(0, 60 * asked.minutes, _arrival(asked.minutes), PAGE_WIDTH, places)
+        return measure(settings, chosen, load, poison(settings) if attacker else None)
+
+
 def main() -> None:
     """Measure and print a Markdown page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -191,21 +261,10 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="that answer requests")
     parser.add_argument("--clips", type=Path, help="folder to keep the rendered clips in, for the next time")
     parser.add_argument("--frame-cache-mib", type=int, default=2048)
+    parser.add_argument("--attacker", action="store_true", help="once more, beside a lab that holds up whom it can")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, database_address(asked.database) as url:
-        folder = Path(name)
-        chosen: dict[str, object] = {
-            "database_url": url,
-            "frame_cache_bytes": asked.frame_cache_mib * 2**20,
-            "processes": asked.processes,
-        }
-        settings = Settings(data_dir=folder / "data", database_url=url)
-        clips = asked.clips or folder
-        clips.mkdir(exist_ok=True)
-        places = furnish(settings, clips, asked.annotators)
-        load = Load(0, 60 * asked.minutes, min(60.0, 12 * asked.minutes), PAGE_WIDTH, places)
-        outcome, spent, memory, elapsed = measure(settings, chosen, load)
-
+    clips = asked.clips or Path(tempfile.mkdtemp())
+    clips.mkdir(exist_ok=True)
     heading(
         f"{asked.annotators} annotators for {asked.minutes:g} minutes, on {asked.database}",
         " ".join(["annotators", *sys.argv[1:]]),
@@ -213,13 +272,36 @@ def main() -> None:
         f"last byte of its answer. Postgres runs with fsync, SQLite with synchronous=FULL. {asked.processes} processes "
         f"answer, with {asked.frame_cache_mib} MiB for frames on disk.",
     )
-    for since in (0.0, load.arrival, 0.6 * load.seconds):
+    alone = _loaded(asked, clips)
+    _print(alone, asked.minutes)
+    if asked.attacker:
+        beside = _loaded(asked, clips, attacker=True)
+        print(
+            "\n## Beside a hostile lab\n\nIt keeps streams open, withholds bodies, reads as many labels as an import"
+            " may bring and asks for frames of ever other widths, all at once and without a pause"
+            " (`benchmarks/annotator_attack.py`).\n"
+        )
+        _print(beside, asked.minutes)
+        said = ", ".join(f"{count} of {what}" for what, count in sorted(beside[0]["attack"].items()))
+        print(f"\nThe hostile lab was answered: {said}.")
+    if not asked.clips:
+        shutil.rmtree(clips)
+
+
+def _print(measured: tuple[dict[str, Any], dict[str, float], float, float], minutes: float) -> None:
+    outcome, spent, memory, elapsed = measured
+    for since in (0.0, _arrival(minutes), 36 * minutes):
         print(f"Requests from second {since:.0f} on:\n")
         table(["", "answered", "moments missed", "p50, ms", "p90, ms", "p99, ms", "worst, ms"], rows(outcome, since))
     print(f"Errors: {outcome['failed']}.", *outcome["errors"])
     cores = os.cpu_count() or 1
     shares = [f"{name} {100 * taken / elapsed / cores:.0f} %" for name, taken in spent.items() if taken]
     print(f"\nOf the {cores} cores' time: {', '.join(shares)}. The server held {memory:.0f} MiB at the end.")
+
+
+def _arrival(minutes: float) -> float:
+    """Seconds over which the annotators begin."""
+    return min(60.0, 12 * minutes)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,9 @@ FRAMES, TRACKS, KEYPOINTS, GAP = 108_000, 5, 15, 100
 WINDOWS = {500: 200, 1: 200, 4096: 20}
 
 
-def fill(settings: Settings, database: Database, storage: Storage) -> tuple[int, int, float]:
+def fill(
+    settings: Settings, database: Database, storage: Storage, frames: int = FRAMES, tracks: int = TRACKS
+) -> tuple[int, int, float]:
     """A run with all its segments; gives ids of the video and the run, and the seconds that storing took."""
     draw = np.random.default_rng(0)
     with database.session() as session:
@@ -59,14 +61,14 @@ def fill(settings: Settings, database: Database, storage: Storage) -> tuple[int,
         blobs.record(session, storage, file)
         video = Video(
             project_id=project.id, filename="hour.mp4", slug="hour", sha256=file.sha256, size=file.size, status="ready",
-            num_frames=FRAMES, width=1280, height=720, fps=30.0, duration=FRAMES / 30,
+            num_frames=frames, width=1280, height=720, fps=30.0, duration=frames / 30,
         )  # fmt: skip
         session.add(video)
         session.flush()
-        session.add_all([TrackRow(video_id=video.id, number=n, name=str(n)) for n in range(1, TRACKS + 1)])
+        session.add_all([TrackRow(video_id=video.id, number=n, name=str(n)) for n in range(1, tracks + 1)])
         session.flush()
-        _label(session, video)
-        params = {"tracks": list(range(1, TRACKS + 1)), "start": 0, "stop": FRAMES}
+        _label(session, video, frames, tracks)
+        params = {"tracks": list(range(1, tracks + 1)), "start": 0, "stop": frames}
         job = Job(
             lab_id=lab, project_id=project.id, video_id=video.id, kind="propagate", params=params, state="succeeded"
         )
@@ -79,9 +81,9 @@ def fill(settings: Settings, database: Database, storage: Storage) -> tuple[int,
         session.flush()
         ids = video.id, run.id, job.id
     rows, start = [], time.perf_counter()
-    for number in range(1, TRACKS + 1):
+    for number in range(1, tracks + 1):
         place = draw.uniform(100, 600, (KEYPOINTS, 2))
-        for first in range(0, FRAMES, GAP):
+        for first in range(0, frames, GAP):
             poses, place = _walk(draw, place, first)
             stored = storage.put(npy.encode(poses))
             rows.append((number, first, stored))
@@ -125,9 +127,9 @@ def _again(settings: Settings, database: Database, run_id: int) -> None:
         packing.queue(session, settings, run)
 
 
-def _label(session, video: Video) -> None:
-    frames = np.repeat(np.arange(0, FRAMES, GAP), TRACKS)
-    tracks = np.tile(np.arange(1, TRACKS + 1), FRAMES // GAP)
+def _label(session, video: Video, count: int, subjects: int) -> None:
+    frames = np.repeat(np.arange(0, count, GAP), subjects)
+    tracks = np.tile(np.arange(1, subjects + 1), count // GAP)
     points = np.full((len(frames), KEYPOINTS, 3), 2, dtype=np.float32)
     labels = Labels(frames, tracks, points, np.zeros(len(frames), dtype=np.int64))
     revision = history.begin(session, video, "put", None)

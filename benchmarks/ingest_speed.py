@@ -16,9 +16,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 import imageio_ffmpeg  # type: ignore[import-untyped]
 
@@ -27,6 +27,8 @@ from app.storage import open_storage
 from benchmarks.live_server import heading, render, table
 from pose.frame_table import FrameTable
 from pose.proxy import ENCODER, write_proxy
+from worker.ingest import start
+from worker.ingest_files import PROXY, TABLES
 
 SIZES = ((1280, 720), (1920, 1080))
 
@@ -46,22 +48,15 @@ def transcode(source: Path, target: Path) -> None:
 
 def ingest(source: Path, target: Path, settings: Settings) -> None:
     """What the ingest job does with a file: the child process, and storing what it made."""
-    tables = target.with_suffix(".json")
-    task = {
-        "source": str(source),
-        "proxy": str(target),
-        "tables": str(tables),
-        "limits": asdict(settings.limits),
-        "memory_bytes": settings.ingest_memory_bytes,
-        "cpu_seconds": settings.ingest_seconds * 4,
-    }
-    command = [sys.executable, "-m", "worker.ingest_child", json.dumps(task)]
-    said = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines()
-    assert json.loads(said[-1]) == {}, said[-1]
-    storage = open_storage(settings)
-    for packed in json.loads(tables.read_text()).values():
-        storage.put(bytes.fromhex(packed))
-    storage.adopt(target)
+    with TemporaryDirectory(dir=target.parent) as folder:
+        with start(settings, source, Path(folder)) as process:
+            said = process.communicate()[0].splitlines()
+        assert json.loads(said[-1]) == {}, said[-1]
+        storage = open_storage(settings)
+        tables = json.loads(Path(folder, TABLES).read_text())
+        for name in ("source", "proxy"):
+            storage.put(bytes.fromhex(tables[name]))
+        storage.adopt(Path(folder, PROXY))
 
 
 def library(source: Path, target: Path) -> None:

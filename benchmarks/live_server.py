@@ -128,12 +128,13 @@ def live_server(data_dir: Path, **chosen: object) -> Iterator[LiveServer]:
     try:
         assert child.stdout is not None
         said = json.loads(child.stdout.readline())
+        key = Path(said["key_file"]).read_text().strip()
         port = int(said["address"].rpartition(":")[2])
-        with Connection(port, said["key"]) as client:
+        with Connection(port, key) as client:
             client.send("GET", "/healthz")
         seconds_to_start = time.perf_counter() - start
         settings = Settings(data_dir=data_dir, **chosen)  # type: ignore[arg-type]
-        server = LiveServer(settings, port, said["key"], psutil.Process(child.pid), seconds_to_start)
+        server = LiveServer(settings, port, key, psutil.Process(child.pid), seconds_to_start)
         yield server
     finally:
         child.terminate()

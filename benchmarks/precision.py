@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from models.devices import choose
 from models.processor import Processor, share_of_machine
 
 BUSY = 3
@@ -65,7 +66,7 @@ def _describing(compute: Any) -> Callable[[], object]:
 
     eye = Eye(checkpoints.load(TINY), compute, "", mirrored=False)
     images = np.random.default_rng(0).integers(0, 255, (16, 160, 160, 3), dtype=np.uint8)
-    return lambda: eye._describe(images)
+    return lambda: [eye._describe(images[row : row + 1]) for row in range(len(images))]
 
 
 def _fitting(compute: Any) -> Callable[[], object]:
@@ -157,10 +158,10 @@ def main() -> None:
     if wish.child:
         child(wish.child, wish.seconds)
         return
-    processor, share = Processor.here(), share_of_machine()
+    processor, share, chosen = Processor.here(), share_of_machine(), choose("cpu")
     print("# Precision and waiting\n\n`python -m benchmarks.precision`\n")
     print(f"{processor.name}, {share.threads} cores; {' '.join(processor.telling_flags)}. ", end="")
-    print(f"`auto` is {'bf16' if processor.prefers_bf16({}) else 'fp32'} here. ", end="")
+    print(f"`auto` is {chosen.precision} here, {chosen.to_learn().precision} to learn. ", end="")
     print(f"Load average before: {os.getloadavg()[0]:.1f}.\n")
     print("Times are ms on the wall, and of the processor in brackets; the ratio is of the latter, bf16 over fp32.")
     print("A dash is what was not measured in 75 seconds, which emulation may take.")

@@ -88,7 +88,9 @@ def measure(server: LiveServer, clip: Path) -> tuple[list[tuple[float, float]], 
             timed(server, lambda: client.send("POST", f"{url}/labels/import", imported)),
             timed(server, lambda: client.send("GET", window)),
         ]
-        size = len(client.send("GET", window))
+        shown = client.send("GET", window)
+        assert json.loads(shown)["next_start"] is None  # all of the window, not its beginning
+        size = len(shown)
     database = connect(server.settings.database)
     with database.session(readonly=True) as session:
         revisions, rows = (

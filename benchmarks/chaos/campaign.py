@@ -9,19 +9,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+import httpx2
 from sqlalchemy import func, select
 
 from app.jobs.states import FINISHED
 from app.tables import Blob, Discard, Job
+from benchmarks.chaos.bystander import Bystander
+from benchmarks.chaos.clients import NoAnswer, Refused
 from benchmarks.chaos.faults import Fault
 from benchmarks.chaos.installation import Installation
 from benchmarks.chaos.invariants import Evidence, audit
-from benchmarks.chaos.load import STAGES, Load
+from benchmarks.chaos.journal import Journal
+from benchmarks.chaos.load import FRAMES, STAGES, Load
+from benchmarks.chaos.mending import ACTS
+from benchmarks.chaos.moment import Moment
+from benchmarks.chaos.other_lab import OtherLab
 from benchmarks.chaos.watching import Sample, Watcher, log_segments, look
 
 _STAGE_PATIENCE = 6.0  # for work of the wanted stage to be under way
 _BACK_PATIENCE = 90.0
 _REST_PATIENCE = 180.0
+_BEFORE_SECONDS = 2.0  # in which another lab's writes are timed while nobody attacks
 
 
 @dataclass
@@ -37,6 +45,8 @@ class Outcome:
         ended: How often a process ended by itself and was started again.
         checked: What was audited.
         violations: Sentences.
+        writes: Seconds that another lab's writes took while an attack lasted.
+        writes_before: The same just before each of them.
     """
 
     fault: str
@@ -47,6 +57,8 @@ class Outcome:
     ended: int = 0
     checked: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
+    writes: list[float] = field(default_factory=list)
+    writes_before: list[float] = field(default_factory=list)
 
 
 class Campaign:
@@ -60,11 +72,16 @@ class Campaign:
 
     def __init__(self, installation: Installation, folder: Path, rng: Random) -> None:
         self._installation = installation
+        self._folder = folder
         self._rng = rng
         log_segments(installation.database)
         self._load = Load(installation, folder, Random(rng.getrandbits(64)))
         self._evidence = Evidence(installation.database, installation.storage, installation.settings.lease_seconds)
         self._watcher = Watcher(installation, self._saw)
+        self._attacker = OtherLab(installation, "attacker", self._aside(), Random(rng.getrandbits(64)))
+        quiet = OtherLab(installation, "bystander", self._load.journal, Random(rng.getrandbits(64)))
+        video_id = quiet.bring(self._load.clip(rng))
+        self._bystander = Bystander(quiet.client, video_id, FRAMES, lambda: self._load.journal)
 
     def run(self, faults: list[Fault], rounds: int) -> list[Outcome]:
         """Try each fault so many times."""
@@ -96,18 +113,28 @@ class Campaign:
             self._say(f"{fault.name}, {number} of {rounds} ({stage}): back after {outcome.recoveries[-1]:.1f} s")
         unrested = self._load.rest(_REST_PATIENCE)
         self._await_the_end_of_all_jobs()
+        if not unrested:
+            self._load.erase_one_more()
+            self._await_the_end_of_all_jobs()
         outcome.ended = self._ended() - ended
         outcome.answers = self._load.journal.answers
         self._evidence.journal = self._load.journal
-        outcome.checked = self._counted() + Counter({"storage calls failed": self._refused() - refused})
+        outcome.checked += self._counted() + Counter({"storage calls failed": self._refused() - refused})
         outcome.violations += [f"load: {name} did not come to rest" for name in unrested]
         outcome.violations += [f"load: {trouble}" for trouble in self._load.troubles]
         self._load.troubles.clear()
+        if self._bystander.unanswered:
+            outcome.violations.append(f"bystander: {self._bystander.unanswered} writes of another lab were not done")
+            self._bystander.unanswered = 0
         outcome.violations += audit(self._evidence)
         self._turn_the_page()
         for violation in outcome.violations:
             self._say(f"VIOLATION {violation}")
         return outcome
+
+    def _aside(self) -> Journal:
+        """For who is not held to what is promised to annotators, but to whom nobody answers 500 either."""
+        return Journal(answers=self._load.journal.answers, mistakes=self._load.journal.mistakes)
 
     def _harm(self, fault: Fault, stage: str, outcome: Outcome) -> None:
         deadline = time.monotonic() + _STAGE_PATIENCE
@@ -116,16 +143,31 @@ class Campaign:
         time.sleep(self._rng.random() / 3)
         for kind, count in self._load.under_way().items():
             outcome.under_way[kind] += count > 0
-        mend = fault.strike(self._installation, self._rng, stage)
+        self._attacker.client.journal = self._aside()
+        moment = Moment(self._installation, self._rng, stage, self._load, self._attacker, self._bystander, self._folder)
+        if fault.attack:
+            with self._bystander.writing():
+                time.sleep(_BEFORE_SECONDS)
+            outcome.writes_before += self._bystander.taken()
+        try:
+            self._strike(fault, moment)
+        except (NoAnswer, Refused, httpx2.HTTPError) as error:
+            moment.violations.append(f"campaign: {fault.name}: {type(error).__name__} {error}")
+        outcome.writes += self._bystander.taken()
+        outcome.checked += moment.checked
+        outcome.violations += moment.violations
+        began = time.monotonic()
+        if not self._wait_until_back(began):
+            outcome.violations.append(f"campaign: not back {_BACK_PATIENCE:.0f} s after {fault.name}, {stage}")
+        outcome.recoveries.append(time.monotonic() - began)
+
+    def _strike(self, fault: Fault, moment: Moment) -> None:
+        mend = fault.strike(moment)
         if mend is not None:
             try:
                 time.sleep(self._rng.uniform(*fault.seconds))
             finally:
                 mend()
-        began = time.monotonic()
-        if not self._wait_until_back(began):
-            outcome.violations.append(f"campaign: not back {_BACK_PATIENCE:.0f} s after {fault.name}, {stage}")
-        outcome.recoveries.append(time.monotonic() - began)
 
     def _wait_until_back(self, began: float) -> bool:
         """Every process does its work, a label was written since, and no job is without a worker."""
@@ -155,6 +197,8 @@ class Campaign:
             rows = session.execute(query.group_by(Job.kind, Job.state)).all()
         ended = Counter({f"{kind} {state}": count for kind, state, count in rows})
         told = {"labels": journal.labels, "uploads": journal.uploads}
+        told |= {"absences": journal.absent}
+        told |= {f"undone: {act}": [one for one in journal.mended if one.act == act] for act in sorted(ACTS)}
         thrown = {"videos erased": journal.erased, "videos restored": journal.restored}
         return ended + Counter({what: len(those) for what, those in {**told, **thrown}.items()})
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 
 from app.main import PREFIX
-from benchmarks.chaos.journal import Journal, Uploaded, WrittenLabel
+from benchmarks.chaos.journal import Journal, SaidAbsent, Uploaded, WrittenLabel
 
 _TIMEOUT = 20.0
 _PAUSE = 0.1
@@ -94,6 +94,29 @@ class Client:
         written = self.ask("PUT", f"/videos/{video_id}/labels", json={"labels": labels})
         for one in labels:
             self.journal.wrote(WrittenLabel(video_id, written["revision"], one["frame_index"], track, one["keypoints"]))
+
+    def say_absent(self, video_id: int, track: int, frame: int) -> None:
+        """Say that a subject is not on a frame until that is acknowledged."""
+        label = {"frame_index": frame, "track_id": track, "absent": True}
+        written = self.ask("PUT", f"/videos/{video_id}/labels", json={"labels": [label]})
+        self.journal.absent.append(SaidAbsent(video_id, written["revision"], frame, track, whole=True))
+
+    def content(self, path: str) -> bytes:
+        """A whole file.
+
+        Raises:
+            Refused: There is none.
+            NoAnswer: It was not sent for too long.
+        """
+        deadline = time.monotonic() + _GIVE_UP
+        while time.monotonic() < deadline:
+            answer = self.try_once("GET", path, follow_redirects=True)
+            if answer is not None and answer.status_code == 200:
+                return answer.content
+            if answer is not None:
+                raise Refused(f"GET {path}: {answer.status_code} {answer.text[:300]}")
+            time.sleep(_PAUSE)
+        raise NoAnswer(f"GET {path}")
 
     def start(self, path: str, body: dict[str, Any]) -> int:
         """Start a job."""

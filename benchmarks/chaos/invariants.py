@@ -8,19 +8,22 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import numpy as np
 from sqlalchemy import select, text
 
 from app import blobs
 from app.database import Database
+from app.errors import DamagedObject
 from app.jobs.states import FAILED, FINISHED, SUCCEEDED
 from app.labels import history
 from app.projects import service as projects
-from app.storage import DamagedObject, Storage
-from app.tables import AuditEntry, Blob, Discard, Export, Job, JobSegment, Label, Run, Table, Video
+from app.storage import Storage
+from app.tables import AuditEntry, Blob, Discard, Export, Job, JobSegment, Label, LabelRevision, Run, Table, Video
 from app.videos.service import INGEST
 from benchmarks.chaos.journal import Journal
+from benchmarks.chaos.mending import SUBJECT, SUBJECTS
 from benchmarks.chaos.watching import Sample
 from models.cuts import Cuts
 from models.propagate import RecentFrames, propagate_segment
@@ -67,6 +70,42 @@ def acknowledged_labels_are_kept(evidence: Evidence) -> Iterator[str]:
             kept = np.frombuffer(row.keypoints, dtype="<f4").reshape(-1, 3).tolist() if row is not None else None
             if kept != [list(map(float, point)) for point in label.keypoints]:
                 yield f"label {place} was written as {label.keypoints} and is {kept}"
+
+
+def acknowledged_absences_are_kept(evidence: Evidence) -> Iterator[str]:
+    """What was said not to be here, a subject or a keypoint, is absent as of the revision that was acknowledged."""
+    with evidence.database.session(readonly=True) as session:
+        for said in evidence.journal.absent:
+            video = session.get_one(Video, said.video_id)
+            size = projects.skeleton(session, video.project_id).size
+            where = {"start": said.frame_index, "stop": said.frame_index + 1, "tracks": [said.track_number]}
+            kept = history.read(session, video.id, size, revision=said.revision, **where).absent
+            wanted = [said.whole or point == 1 for point in range(size)]
+            if not len(kept) or not kept[0][wanted].all():
+                yield f"{said} was acknowledged, and absent are {kept.tolist()}"
+
+
+def acknowledged_revisions_are_kept(evidence: Evidence) -> Iterator[str]:
+    """Every revision of labels that was acknowledged is in the history, and none is missing between them."""
+    told = {(one.video_id, one.revision) for one in (*evidence.journal.labels, *evidence.journal.absent)}
+    told |= {(one.video_id, revision) for one in evidence.journal.mended for revision in one.revisions}
+    with evidence.database.session(readonly=True) as session:
+        for video_id in sorted({video for video, _ in told}):
+            mine = select(LabelRevision.revision).where(LabelRevision.video_id == video_id)
+            kept = set(session.scalars(mine))
+            present = session.get_one(Video, video_id).revision
+            missing = {*range(1, present + 1), *(revision for video, revision in told if video == video_id)} - kept
+            if missing:
+                yield f"video {video_id} is at revision {present} and lacks {sorted(missing)}"
+
+
+def what_was_undone_left_no_trace(evidence: Evidence) -> Iterator[str]:
+    """After an act on tracks or an absence is undone, an export has the same bytes as before it, and names are back."""
+    for one in evidence.journal.mended:
+        if None not in (one.before, one.after) and one.before != one.after:
+            yield f"{one.act} of video {one.video_id}, undone in {one.revisions}, changed its export"
+        if one.names != dict.fromkeys(range(1, SUBJECTS + 1), SUBJECT):
+            yield f"{one.act} of video {one.video_id}, undone in {one.revisions}, left the tracks {one.names}"
 
 
 def acknowledged_uploads_are_whole(evidence: Evidence) -> Iterator[str]:
@@ -230,6 +269,14 @@ def nothing_erased_remains(evidence: Evidence) -> Iterator[str]:
                 yield f"video {erased.video_id} is erased, and the audit trail names it in {named}"
 
 
+def nothing_unrecorded_remains(evidence: Evidence) -> Iterator[str]:
+    """Once a video was erased no object is left that no row knows: what killed workers had put is gone too."""
+    if evidence.journal.erased:
+        left = blobs.collect(evidence.database, evidence.storage, older_than=timedelta(0), dry=True)
+        if left.objects:
+            yield f"{left.objects} objects of {left.bytes} bytes are in storage, and no row refers to them"
+
+
 def nothing_restored_is_lost(evidence: Evidence) -> Iterator[str]:
     """A video that was deleted and restored is there for everybody, and what was written to it is kept as any other."""
     with evidence.database.session(readonly=True) as session:
@@ -249,6 +296,9 @@ Invariant = Callable[[Evidence], Iterator[str]]
 
 INVARIANTS: tuple[Invariant, ...] = (
     acknowledged_labels_are_kept,
+    acknowledged_absences_are_kept,
+    acknowledged_revisions_are_kept,
+    what_was_undone_left_no_trace,
     acknowledged_uploads_are_whole,
     acknowledged_bytes_stay,
     sound_videos_are_not_rejected,
@@ -261,6 +311,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     exports_are_sound,
     runs_equal_undisturbed_ones,
     nothing_erased_remains,
+    nothing_unrecorded_remains,
     nothing_restored_is_lost,
     no_answer_is_a_mistake,
 )

@@ -1,4 +1,4 @@
-"""A small steady load: uploads, labels, propagations, exports, cancellations and deletions."""
+"""A small steady load: uploads, labels, mended tracks, propagations, exports, cancellations and deletions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ import numpy as np
 from sqlalchemy import select
 
 from app.exports.service import EXPORT
-from app.jobs.states import FINISHED, RUNNING
+from app.jobs.states import FINISHED, RUNNING, SUCCEEDED
 from app.runs.service import PROPAGATE
 from app.tables import Job
 from app.videos.service import INGEST
 from benchmarks.chaos.clients import Client, NoAnswer
 from benchmarks.chaos.installation import Installation
 from benchmarks.chaos.journal import Erased, Journal
+from benchmarks.chaos.mending import SUBJECT, SUBJECTS, Mending
 from pose.video_writer import VideoWriter
 
 FRAMES, WIDTH, HEIGHT = 160, 64, 48
@@ -33,6 +34,7 @@ UPLOAD = "upload"
 STAGES = (UPLOAD, INGEST, PROPAGATE, EXPORT)
 
 _CANCELLED_SHARE = 0.15
+_ABSENT_SHARE = 0.1
 _LOOK_SECONDS = 0.2
 _JOB_PATIENCE = 120.0
 _VIDEOS = 6  # the latest, which are labelled, propagated and exported
@@ -70,11 +72,13 @@ class Load:
         self.troubles: list[str] = []
         self._installation = installation
         self._rng = rng
+        self._folder = folder
         self._clip = _clip(folder / "clip.mp4", rng)
         self._known: deque[Known] = deque(maxlen=_VIDEOS)
         self._resting = threading.Event()
         self._ended = threading.Event()
         self._busy: Counter[str] = Counter()
+        self._mending: Mending | None = None
         self._threads: list[threading.Thread] = []
         with self._client(rng) as client:
             skeleton = {"name": "pair", "keypoints": ["a", "b"]}
@@ -90,6 +94,7 @@ class Load:
             "propagations": (self._propagate, 0.3),
             "exports": (self._export, 0.5),
             "deletions": (self._throw_away, 1.0),
+            "tracks": (self._mend, 0.5),
         }
         for name, (act, pause) in acts.items():
             seed = self._rng.getrandbits(64)
@@ -121,6 +126,19 @@ class Load:
             running = Counter(session.scalars(select(Job.kind).where(Job.state == RUNNING)))
         return running + Counter({UPLOAD: self.sending[UPLOAD]})
 
+    def clip(self, rng: Random) -> bytes:
+        """A video with bytes of its own, in a box that players skip."""
+        filling = rng.randbytes(rng.randrange(60_000, 160_000))
+        return self._clip + (len(filling) + 8).to_bytes(4, "big") + b"free" + filling
+
+    def another_clip(self, rng: Random) -> bytes:
+        """A video with pictures of its own, so that no other has the same proxy."""
+        path = self._folder / f"clip-{rng.getrandbits(64):x}.mp4"
+        try:
+            return _clip(path, rng)
+        finally:
+            path.unlink(missing_ok=True)
+
     @contextmanager
     def _client(self, rng: Random) -> Iterator[Client]:
         client = Client(self._installation.address, self._installation.key, self.journal, rng)
@@ -146,16 +164,14 @@ class Load:
     def _label(self, client: Client) -> None:
         known = client.rng.choice(self._known)
         frame = client.rng.randrange(0, FRAMES, KEYFRAME_EVERY)
+        if client.rng.random() < _ABSENT_SHARE:
+            client.say_absent(known.video_id, known.track, frame)
+            return
         client.label(known.video_id, known.track, [frame], WIDTH, HEIGHT)
-
-    def _bytes(self, rng: Random) -> bytes:
-        """The clip with bytes of its own, in a box that players skip."""
-        filling = rng.randbytes(rng.randrange(60_000, 160_000))
-        return self._clip + (len(filling) + 8).to_bytes(4, "big") + b"free" + filling
 
     def _bring(self, client: Client, upload: Callable[[int, bytes], int]) -> None:
         """Upload a video, wait for its ingest, and label it."""
-        data = self._bytes(client.rng)
+        data = self.clip(client.rng)
         self.sending[UPLOAD] += 1
         try:
             video_id = upload(self._project, data)
@@ -171,7 +187,7 @@ class Load:
     def _throw_away(self, client: Client) -> None:
         """Delete a video of one's own while it is ingested, propagated or exported; restore it, or have it erased."""
         told, client.journal = client.journal, Journal(answers=client.journal.answers, mistakes=client.journal.mistakes)
-        data = self._bytes(client.rng)
+        data = self.clip(client.rng)
         video_id = client.upload(self._project, data)
         exports = self._work_on(client, video_id) if client.rng.random() < 0.7 else ()
         time.sleep(client.rng.random())
@@ -187,6 +203,16 @@ class Load:
             return
         client.await_erasure(video_id)
         told.erased.append(Erased(video_id, hashlib.sha256(data).hexdigest(), tuple(client.journal.jobs), exports))
+
+    def erase_one_more(self) -> None:
+        """Have a video erased while all rest: with it goes what killed workers left of others."""
+        with self._client(Random(self._rng.getrandbits(64))) as client:
+            client.journal = Journal(answers=self.journal.answers, mistakes=self.journal.mistakes)
+            data = self.clip(client.rng)
+            video_id = client.upload(self._project, data)
+            client.delete(video_id, purge=True)
+            client.await_erasure(video_id)
+            self.journal.erased.append(Erased(video_id, hashlib.sha256(data).hexdigest(), (), ()))
 
     def _work_on(self, client: Client, video_id: int) -> tuple[int, ...]:
         """Label, propagate and export a video, without waiting for the end of that; gives the exports."""
@@ -208,6 +234,31 @@ class Load:
         videos = sorted({client.rng.choice(self._known).video_id for _ in range(3)})
         body = {"videos": videos, "images": client.rng.random() < 0.5}
         self._job(client, f"/projects/{self._project}/exports", body)
+
+    def _mend(self, client: Client) -> None:
+        """Mend the tracks of a video of one's own, and take it back."""
+        mending, self._mending = self._mending or self._begin_mending(client), None
+        if mending is not None:
+            mending.act(client, lambda video_id: self._exported(client, video_id))
+            self._mending = mending  # not one of which an act was not taken back
+
+    def _begin_mending(self, client: Client) -> Mending | None:
+        video_id = client.upload(self._project, self.clip(client.rng))
+        video = self._wait(client, f"/videos/{video_id}", lambda video: video["status"] != "ingesting")
+        if video["status"] != "ready":
+            return None
+        frames = list(range(0, FRAMES, 2 * KEYFRAME_EVERY))
+        for _ in range(SUBJECTS):
+            track = int(client.ask("POST", f"/videos/{video_id}/tracks", json={"name": SUBJECT})["id"])
+            client.label(video_id, track, frames, WIDTH, HEIGHT)
+        return Mending(video_id, frames)
+
+    def _exported(self, client: Client, video_id: int) -> bytes | None:
+        """A video's export; None where the job did not succeed."""
+        body = {"videos": [video_id], "include": ["human"]}
+        number = client.start(f"/projects/{self._project}/exports", body)
+        job = self._wait(client, f"/jobs/{number}", lambda job: job["state"] in FINISHED)
+        return client.content(f"/exports/{job['result']['export_id']}/content") if job["state"] == SUCCEEDED else None
 
     def _job(self, client: Client, path: str, body: dict[str, object]) -> None:
         number = client.start(path, body)

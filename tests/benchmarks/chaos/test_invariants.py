@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -21,6 +22,7 @@ from app.tables import Blob, Export, Job, JobSegment, Label, Video
 from benchmarks.chaos.clients import Client
 from benchmarks.chaos.invariants import INVARIANTS, Evidence, audit
 from benchmarks.chaos.journal import Erased, Journal
+from benchmarks.chaos.mending import ACTS, SUBJECT, Mending
 from benchmarks.chaos.watching import Sample, log_segments
 from pose.skeleton import Skeleton
 
@@ -49,8 +51,21 @@ def peace(serving, walker, tmp_path_factory):
     for images in (False, True):
         client.start("/projects/1/exports", {"images": images})
     service.work()
+    mending = Mending(client.upload(1, clip + (8).to_bytes(4, "big") + b"free"), [0, 8, 16, 24, 32, 40])
+    service.work()
+    for track in (1, 2):
+        client.ask("POST", f"/videos/{mending.video_id}/tracks", json={"name": SUBJECT})
+        client.label(mending.video_id, track, mending.frames, 320, 240)
+    while len({one.act for one in journal.mended}) < len(ACTS):
+        mending.act(client, lambda video_id: exported(service, client, video_id))
     client.close()
     return service, journal
+
+
+def exported(service, client, video_id):
+    job = client.start("/projects/1/exports", {"videos": [video_id], "include": ["human"]})
+    service.work()
+    return client.content(f"/exports/{client.ask('GET', f'/jobs/{job}')['result']['export_id']}/content")
 
 
 @pytest.fixture
@@ -85,6 +100,35 @@ def lose_a_label(evidence):
 
 def change_a_label(evidence):
     execute(evidence, update(Label).where(Label.frame_index == 20).values(keypoints=bytes(24)))
+
+
+def lose_an_absence(evidence):
+    execute(evidence, update(Label).where(Label.absent.is_not(None)).values(absent=None))
+
+
+def lose_a_revision(evidence):
+    for table in ("label", "track_revision", "label_revision"):
+        execute(evidence, text(f"DELETE FROM {table} WHERE revision = 4 AND video_id = 3"))
+
+
+def lose_the_last_revision(evidence):
+    one = evidence.journal.mended[-1]
+    beyond = (*one.revisions, one.revisions[-1] + 1)
+    evidence.journal.mended[-1] = replace(one, revisions=beyond)
+
+
+def undo_by_halves(evidence):
+    evidence.journal.mended[0] = replace(evidence.journal.mended[0], after="0" * 64)
+
+
+def leave_a_track(evidence):
+    one = evidence.journal.mended[0]
+    evidence.journal.mended[0] = replace(one, names={**one.names, 3: "track 3"})
+
+
+def leave_what_nobody_knows(evidence):
+    evidence.storage.put(b"put by a worker that was killed then")
+    evidence.journal.erased.append(Erased(99, "0" * 64, (), ()))
 
 
 def damage_an_upload(evidence):
@@ -185,6 +229,10 @@ def erase_in_words_alone(evidence):
     evidence.journal.erased.append(Erased(1, evidence.journal.uploads[0].sha256, (1,), ()))
 
 
+def erase_all_but_a_job(evidence):
+    evidence.journal.erased.append(Erased(99, "0" * 64, (evidence.journal.jobs[0],), ()))
+
+
 def lose_what_was_restored(evidence):
     evidence.journal.restored.append(1)
     execute(evidence, update(Video).where(Video.id == 1).values(deleted_at=datetime.now(UTC)))
@@ -197,6 +245,12 @@ def make_a_mistake(evidence):
 PLANTED = (
     (lose_a_label, "acknowledged_labels_are_kept"),
     (change_a_label, "acknowledged_labels_are_kept"),
+    (lose_an_absence, "acknowledged_absences_are_kept"),
+    (lose_a_revision, "acknowledged_revisions_are_kept"),
+    (lose_the_last_revision, "acknowledged_revisions_are_kept"),
+    (undo_by_halves, "what_was_undone_left_no_trace"),
+    (leave_a_track, "what_was_undone_left_no_trace"),
+    (leave_what_nobody_knows, "nothing_unrecorded_remains"),
     (damage_an_upload, "acknowledged_uploads_are_whole"),
     (forget_an_upload, "acknowledged_uploads_are_whole"),
     (go_back, "acknowledged_bytes_stay"),
@@ -220,6 +274,7 @@ PLANTED = (
     (export_another_file, "exports_are_sound"),
     (export_nothing, "exports_are_sound"),
     (erase_in_words_alone, "nothing_erased_remains"),
+    (erase_all_but_a_job, "nothing_erased_remains"),
     (lose_what_was_restored, "nothing_restored_is_lost"),
     (make_a_mistake, "no_answer_is_a_mistake"),
 )
@@ -228,7 +283,11 @@ PLANTED = (
 def test_nothing_is_found_where_nothing_happened(evidence):
     assert audit(evidence) == []
     # There was something to look at.
-    assert (len(evidence.journal.labels), len(evidence.journal.uploads), len(evidence.journal.jobs)) == (3, 2, 4)
+    assert (len(evidence.journal.labels), len(evidence.journal.uploads)) == (3 + 12, 3)
+    assert len(evidence.journal.jobs) == 4 + len(evidence.journal.mended) + 1
+    assert {one.act for one in evidence.journal.mended} == {*ACTS}
+    assert all(one.before == one.after for one in evidence.journal.mended)
+    assert len(evidence.journal.absent) >= 3
     assert any(evidence.journal.offsets.values())
 
 

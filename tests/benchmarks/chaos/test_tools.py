@@ -12,6 +12,9 @@ from random import Random
 import httpx2
 import pytest
 
+from benchmarks.chaos.bystander import Bystander
+from benchmarks.chaos.clients import Client
+from benchmarks.chaos.journal import Journal, Uploaded, WrittenLabel
 from benchmarks.chaos.processes import Process, command
 from benchmarks.chaos.s3_proxy import FailingProxy
 from benchmarks.chaos.wall_clock import NoCompiler, WallClock, compile_library
@@ -88,6 +91,49 @@ def test_a_clock_jumps_while_a_process_runs(tmp_path):
     child.stdin.close()
     child.wait()
     child.stdout.close()
+
+
+def test_what_was_told_until_a_copy_is_made_does_not_grow():
+    journal = Journal()
+    label = WrittenLabel(1, 1, 0, 1, ((1.0, 2.0, 2),))
+    journal.wrote(label)
+    told = journal.so_far()
+    journal.wrote(WrittenLabel(1, 2, 0, 1, ((1.0, 2.0, 2),)))
+    journal.uploads.append(Uploaded(1, "0" * 64, 1))
+    assert (told.labels, told.uploads) == ([label], [])
+
+
+def test_a_write_of_a_bystander_that_is_not_done_is_counted():
+    class Answers(http.server.BaseHTTPRequestHandler):
+        def do_PUT(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            done = len(asked) % 2 == 0
+            asked.append(done)
+            body = b'{"revision": 7, "written": 1}'
+            self.send_response(200 if done else 503)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    asked, journal = [], Journal()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        client = Client(f"http://127.0.0.1:{server.server_address[1]}", "key", journal, Random(1))
+        bystander = Bystander(client, 5, 10, lambda: journal)
+        with bystander.writing():
+            while len(asked) < 6:
+                time.sleep(0.01)
+        client.close()
+        server.shutdown()
+        thread.join()
+    done = sum(asked)
+    assert (len(bystander.taken()), bystander.unanswered) == (done, len(asked) - done)
+    assert [(label.video_id, label.revision) for label in journal.labels] == [(5, 7)] * done
+    assert bystander.taken() == []
 
 
 def test_a_process_is_started_again_only_where_it_ended_by_itself(tmp_path):
