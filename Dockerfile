@@ -4,11 +4,12 @@
 FROM python:3.11-slim-trixie AS build
 RUN python -m venv /opt/posetween
 WORKDIR /src
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
 # What the code needs, without the code: this layer stays when the code changes.
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/posetween/bin/pip install --constraint constraints.txt '.[server]'
 COPY pose pose
+COPY formats formats
 COPY models models
 COPY app app
 COPY worker worker

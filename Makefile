@@ -14,8 +14,8 @@ setup: .venv/.ready page ## make .venv with everything, and the page
 page: .venv/.ready ## build the page where it can be, if its sources changed
 	@scripts/build_page
 
-demo: .venv/.ready page ## run the whole loop once on a rendered video, with a service of its own
-	@$(bin)/posetween demo
+demo: .venv/.ready page ## run the whole loop once on a rendered video; OPEN=1 leaves its service up, to be looked at
+	@$(bin)/posetween demo $(if $(OPEN),--open)
 
 up: .venv/.ready page ## serve the API and the page with a worker; print the address that signs in, and the key
 	@$(bin)/posetween up
@@ -37,8 +37,10 @@ format: .venv/.ready ## put the code into shape
 	@$(bin)/ruff check --fix
 	@$(bin)/ruff format
 
-picture: .venv/.ready ## draw the picture of the README again
+picture: .venv/.ready ## draw the pictures of the README and the documentation again, and the tour's sample
 	@$(bin)/python -m benchmarks.readme_picture
+	@$(bin)/python -m benchmarks.page_pictures
+	@$(bin)/python -m benchmarks.tour_sample
 
 clean: ## remove what was made here
 	rm -rf .venv web/node_modules app/page/built demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -22,6 +22,7 @@ from sqlalchemy import URL, inspect, make_url
 
 from app.database import connect
 from app.database_lock import DatabaseLock
+from app.private_files import make_file
 
 # What SQLite keeps beside a database, and would take for a part of any that is put there.
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -56,8 +57,11 @@ def backup(url: str, target: Path) -> None:
         else:
             _run("pg_dump", address, "--format=custom", "--no-owner", f"--file={unfinished}")
             _sync(unfinished)
-        digest_file(target).write_text(f"{_digest(unfinished)}  {target.name}\n")
-        _sync(digest_file(target))
+        written = digest_file(target)
+        written.unlink(missing_ok=True)
+        make_file(written)
+        written.write_text(f"{_digest(unfinished)}  {target.name}\n")
+        _sync(written)
 
 
 def restore(url: str, source: Path, schemas: Collection[str] | None = None) -> None:
@@ -135,6 +139,7 @@ def _unfinished(target: Path) -> Iterator[Path]:
     part = target.with_name(f"{target.name}.part")
     for left in (part, *_beside(part)):
         left.unlink(missing_ok=True)
+    make_file(part)
     try:
         yield part
         part.replace(target)

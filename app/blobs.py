@@ -6,6 +6,7 @@ and removal holds all of it. Who records an object that was removed a moment bef
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,10 +15,12 @@ from typing import cast
 from sqlalchemy import Column, Select, delete, select, text, union
 from sqlalchemy.orm import Session
 
-from app.database import Database, insert_missing
-from app.errors import Busy
-from app.storage import DamagedObject, Storage, Stored
+from app.database import TROUBLE, Database, insert_missing
+from app.errors import Busy, DamagedObject, MissingObject
+from app.storage import Step, Storage, Stored, go_on
 from app.tables import Blob, Discard, Table, Upload
+
+log = logging.getLogger(__name__)
 
 _LISTED = 500  # objects looked at at a time
 _REMOVED = 20  # and removed at a time: so long nobody can record one
@@ -50,9 +53,10 @@ def record(session: Session, storage: Storage, stored: Stored) -> None:
 def drop_unused(database: Database, storage: Storage, sha256: str) -> None:
     """Remove an object that was stored for a row which then was not written.
 
-    With one writer at a time nobody else can be about to refer to it; otherwise it stays until it is collected.
+    With one writer at a time nobody else can be about to refer to it; otherwise it goes a moment later.
     """
     if database.writers > 1:
+        set_aside(database, [sha256])
         return
     with database.session(readonly=True) as session:
         unused = session.get(Blob, sha256) is None and session.scalar(_awaited([sha256])) is None
@@ -73,13 +77,29 @@ def check(database: Database, storage: Storage) -> Iterator[str]:
     for sha256 in sorted(wanted):
         try:
             storage.verify(sha256)
-        except FileNotFoundError:
+        except MissingObject:
             yield f"{sha256} is missing"
         except DamagedObject as error:
-            yield str(error)
+            yield error.detail
 
 
-def collect(database: Database, storage: Storage, *, older_than: timedelta, dry: bool = False) -> Removed:
+def set_aside(database: Database, digests: Collection[str]) -> None:
+    """Have objects removed that were put for rows which then were not written, unless others refer to them.
+
+    They go a moment later: somebody else may have put the same and be about to refer to it. Where the database has no
+    time or room for it they stay until something is erased, or they are collected.
+    """
+    try:
+        with database.session() as session:
+            for sha256 in sorted(digests):
+                insert_missing(session, Discard, sha256=sha256)
+    except TROUBLE:
+        log.warning("%d unused objects stay", len(digests), exc_info=True)
+
+
+def collect(
+    database: Database, storage: Storage, *, older_than: timedelta, dry: bool = False, step: Step = go_on
+) -> Removed:
     """Remove objects that no row refers to and that were put some time ago.
 
     Args:
@@ -87,10 +107,12 @@ def collect(database: Database, storage: Storage, *, older_than: timedelta, dry:
         storage: Whose objects.
         older_than: Younger objects stay: who put them may be about to refer to them.
         dry: Only count.
+        step: Called now and then; what it raises ends this.
     """
     before = datetime.now(UTC) - older_than
     objects = size = 0
     for found in storage.objects(_LISTED):
+        step()
         old = {sha256: length for sha256, length, put_at in found if put_at < before}
         with database.session(readonly=True) as session:
             unused = sorted(_unused(session, old))

@@ -9,6 +9,9 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+#: Seconds for which a file that is downloaded counts as verified: parts of it are asked for one after the other.
+DOWNLOADED = 600.0
+
 _RANGE = re.compile(r"\s*(?:([0-9]{1,18})-([0-9]{0,18})|-[0-9]{1,18})\s*")
 
 

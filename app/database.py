@@ -26,6 +26,9 @@ from app.write_turn import WriteTurn
 
 _BUSY_SECONDS = 10
 
+# All who write wait while a checkpoint does.
+_CHECKPOINT_MILLISECONDS = 100
+
 # A process that is stopped in the middle of a transaction holds its locks no longer than this.
 _IDLE_SECONDS = 30
 
@@ -84,12 +87,14 @@ TROUBLE = (OperationalError, InterfaceError, InternalError, PoolTimeout)
 class Database:
     """An engine with two kinds of sessions: one that may write and one that only reads.
 
-    On SQLite a writing transaction takes the write lock when it begins: taking it later can fail in the middle.
+    On SQLite a writing transaction takes the write lock when it begins: taking it later can fail in the middle. Whose
+    turn that is among all processes, ``turn`` says.
     """
 
     engine: Engine
     write: sessionmaker[Session]
     read: sessionmaker[Session]
+    turn: WriteTurn | None = None
 
     @property
     def readers(self) -> int:
@@ -110,14 +115,18 @@ class Database:
     def forget_overwritten(self) -> bool:
         """Have SQLite drop its log of what was written, with what has been deleted since; False while others read it.
 
-        Postgres does likewise in its own time (autovacuum).
+        SQLite lets nobody write while it waits for those who read, so it waits for a moment only. Postgres does
+        likewise in its own time (autovacuum).
         """
         if self.engine.dialect.name != "sqlite":
             return True
         connection = self.engine.raw_connection()
+        cursor = connection.cursor()
         try:
-            (busy, *_), *_ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            cursor.execute(f"PRAGMA busy_timeout={_CHECKPOINT_MILLISECONDS}")
+            (busy, *_), *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
+            cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS}000")
             connection.close()
         return not busy
 
@@ -129,11 +138,16 @@ class Database:
 def connect(url: str) -> Database:
     """Open a database; nothing is created but the folder of a SQLite file."""
     address = make_url(url)
-    engine = _sqlite(url, address.database) if address.get_backend_name() == "sqlite" else _postgres(url)
+    turn = None
+    if address.get_backend_name() == "sqlite":
+        turn = WriteTurn(Path(f"{address.database}-turn")) if address.database else None
+        engine = _sqlite(url, address.database, turn)
+    else:
+        engine = _postgres(url)
     read = engine.execution_options(readonly=True, **_reading(engine))
     write = sessionmaker(engine, expire_on_commit=False)
     event.listen(write, "after_commit", _act)
-    return Database(engine=engine, write=write, read=sessionmaker(read, expire_on_commit=False))
+    return Database(engine=engine, write=write, read=sessionmaker(read, expire_on_commit=False), turn=turn)
 
 
 def after_commit(session: Session, act: Callable[[], object]) -> None:
@@ -184,7 +198,7 @@ def _postgres(url: str) -> Engine:
     return engine
 
 
-def _sqlite(url: str, file: str | None) -> Engine:
+def _sqlite(url: str, file: str | None, turn: WriteTurn | None) -> Engine:
     if file:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, **_DISCREET, **_CONNECTIONS)
@@ -197,7 +211,6 @@ def _sqlite(url: str, file: str | None) -> Engine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    turn = WriteTurn(Path(f"{file}-turn")) if file else None
     if file:
         lock = DatabaseLock(Path(file))
         lock.share()

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, TypeVar
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
 from fastapi import Depends, Path, Query, Request, Security
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from fastapi.params import Depends as DependsParam
@@ -17,25 +15,31 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import answer_headers, origin, request_log
+from app.apart import Apart
 from app.database import Database
 from app.errors import Forbidden, NotFound
+from app.faces import Faces
 from app.keys import service as keys
 from app.keys.service import Caller, Role
 from app.keys.usage import Usage
 from app.labs import service as labs
 from app.metrics import ApiMetrics
+from app.presence import Presence
 from app.rates import Rates
 from app.sessions import service as sessions
 from app.settings import Settings
 from app.storage import Storage
 from app.tables import Checkpoint, Export, Job, Project, Run, Video
 from app.trash import visible
-from app.turns import Turns
+from app.turns import FairThreads, Turns
 
 #: Name of the cookie that stands for a browser's session.
 SESSION_COOKIE = "posetween_session"
 
 _BEARER = HTTPBearer(auto_error=False, description="An API key")
+#: Where a request keeps whose it is.
+_CALLER = "posetween.caller"
+
 _COOKIE = APIKeyCookie(name=SESSION_COOKIE, auto_error=False, description="A session opened with an API key")
 
 
@@ -85,22 +89,28 @@ def _write(database: Database, caller: Caller, act: Callable[[Session], Answer])
 
 @dataclass(frozen=True)
 class Glancing:
-    """Reading transactions that look up a thing or two, in threads that wait for nothing else."""
+    """Reading transactions that look up a thing or two, in threads that wait for nothing else.
+
+    ``lab_id`` takes turns with others: the lab that last showed what this request shows, which proves nothing yet.
+    """
 
     database: Database
-    threads: CapacityLimiter
+    threads: FairThreads
+    lab_id: int | None
 
     async def __call__(self, act: Callable[[Session], Answer]) -> Answer:
         """Do something in a transaction."""
-        return await run_sync(partial(_read, self.database, act), limiter=self.threads)
+        return await self.threads.run(partial(_read, self.database, act), self.lab_id)
 
 
 async def _checking(request: Request) -> Glancing:
-    return Glancing(request.app.state.database, request.app.state.turns.checking)
+    state = request.app.state
+    return Glancing(state.database, state.turns.checking, state.doorkeeper.faces.lab_of(request))
 
 
 async def _glancing(request: Request) -> Glancing:
-    return Glancing(request.app.state.database, request.app.state.turns.glancing)
+    state = request.app.state
+    return Glancing(state.database, state.turns.glancing, state.doorkeeper.faces.lab_of(request))
 
 
 GlancingDep = Annotated[Glancing, Depends(_glancing)]
@@ -112,6 +122,8 @@ class Doorkeeper:
 
     usage: Usage
     rates: Rates
+    presence: Presence
+    faces: Faces
 
 
 @dataclass(frozen=True)
@@ -146,13 +158,16 @@ class Visitor:
 
         Raises:
             Forbidden: It comes from another site's page.
-            TooMany: The key sent too many.
+            TooMany: The key sent too many, or too many of the lab are under way.
         """
         if not self.auth:
             origin.check_loopback(self.request)
         elif caller.session_id is not None:
             origin.check_session(self.request)
         request_log.note_caller(self.request, caller.lab_id, caller.key_id)
+        self.doorkeeper.presence.enter(self.request.scope, caller.lab_id)
+        self.doorkeeper.faces.note(self.request, caller.lab_id)
+        self.request.scope[_CALLER] = caller
         if caller.key_id is not None:
             self.doorkeeper.usage.note(caller.key_id)
             answer_headers.add(self.request, self.doorkeeper.rates.take(caller.key_id))
@@ -173,10 +188,21 @@ VisitorDep = Annotated[Visitor, Depends(_visitor)]
 
 
 async def _caller(visitor: VisitorDep, checking: Annotated[Glancing, Depends(_checking)]) -> Caller:
-    return await checking(visitor.caller)
+    known: Caller | None = visitor.request.scope.get(_CALLER)
+    return known if known is not None else await checking(visitor.caller)
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]
+
+
+async def caller_of(request: Request) -> Caller:
+    """Whose request it is, asked by somebody who has no dependencies yet.
+
+    Raises:
+        ServiceError: As ``Visitor.caller``.
+    """
+    visitor = await _visitor(request, await _BEARER(request), await _COOKIE(request))
+    return await _caller(visitor, await _checking(request))
 
 
 async def _session(request: Request, caller: CallerDep) -> AsyncIterator[Session]:
@@ -198,10 +224,11 @@ SessionDep = Annotated[Session, Depends(_session, scope="function")]
 
 @dataclass(frozen=True)
 class Reading:
-    """Reading transactions for handlers that are called often, see ``Writing``."""
+    """Reading transactions for handlers that are called often, see ``Writing``; ``apart`` is for what is large."""
 
     database: Database
     turns: Turns
+    apart: Apart
 
     async def __call__(self, act: Callable[[Session], Answer], lab_id: int, *, large: bool = False) -> Answer:
         """Do something in a transaction when it is the lab's turn; what computes for long waits for others like it."""
@@ -228,7 +255,7 @@ class Writing:
 
 
 async def _reading(request: Request) -> Reading:
-    return Reading(request.app.state.database, request.app.state.turns)
+    return Reading(request.app.state.database, request.app.state.turns, request.app.state.apart)
 
 
 async def _writing(request: Request, caller: CallerDep) -> Writing:

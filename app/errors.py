@@ -1,22 +1,13 @@
-"""Errors a caller can do something about, rendered as RFC 9457 problem details."""
+"""Errors a caller can do something about. Workers raise them too, so nothing of HTTP is loaded here."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
-
-from app import request_log
 
 PROBLEM = "application/problem+json"
 
@@ -89,6 +80,12 @@ class Stale(ServiceError):
     status, title = 412, "Precondition failed"
 
 
+class Silence(ServiceError):
+    """No bytes came for too long, or too few."""
+
+    status, title = 408, "Request timeout"
+
+
 class TooLarge(ServiceError):
     """More bytes than are let in."""
 
@@ -105,6 +102,29 @@ class NoSpace(ServiceError):
     """The disk is full, or what a lab may have of it."""
 
     status, title = 507, "Insufficient storage"
+
+
+class MissingObject(ServiceError, FileNotFoundError):
+    """A file that a row refers to is not in the storage."""
+
+    status, title = 410, "Gone"
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__(f"the file {sha256} is missing from the storage of the server; {_PUT_BACK}")
+
+
+class DamagedObject(ServiceError):
+    """A file in the storage is not what was put there."""
+
+    status, title = 503, "Damaged"
+
+    def __init__(self, sha256: str, found: str) -> None:
+        super().__init__(
+            f"the file {sha256} in the storage of the server is damaged (it has the digest {found}); {_PUT_BACK}"
+        )
+
+
+_PUT_BACK = "whoever runs this installation can put it back from a copy of the storage, which loses nothing else"
 
 
 class TooMany(ServiceError):
@@ -148,8 +168,6 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
-
 # SQLite's names and PostgreSQL's SQLSTATE codes. SQLite cannot enlarge its shared memory file on a full disk.
 _FULL = {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_WRITE", "53100"}
 _AWAY = ("08", "57P")
@@ -178,74 +196,3 @@ def _unreachable(error: OperationalError) -> bool:
     # Only errors of psycopg have a SQLSTATE. While it connects it has none to give: what the server says comes as text.
     state = getattr(error.orig, "sqlstate", "")
     return state is None or state.startswith(_AWAY)
-
-
-def install(app: FastAPI) -> None:
-    """Render every error of the app as a problem document."""
-    app.add_exception_handler(ServiceError, _service_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(SQLAlchemyError, _database_error)
-    app.add_exception_handler(ClientDisconnect, _broken_off)
-    app.add_exception_handler(Exception, _unexpected)
-
-
-class _ProblemResponse(JSONResponse):
-    media_type = PROBLEM
-
-    def render(self, content: Any) -> bytes:
-        # What somebody sent, and a problem names, can hold half a surrogate pair; UTF-8 cannot.
-        return json.dumps(content, ensure_ascii=False).encode(errors="replace")
-
-
-def _render(error: ServiceError, headers: dict[str, str] | None = None) -> JSONResponse:
-    problem = Problem(title=error.title, status=error.status, detail=error.detail, errors=error.errors)
-    return _ProblemResponse({**problem.model_dump(), **error.extra}, status_code=error.status, headers=headers)
-
-
-async def _service_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ServiceError)
-    return _render(error, {**_HEADERS.get(error.status, {}), **error.headers})
-
-
-async def _validation_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    fields = [_field(entry) for entry in error.errors()]
-    if any(entry["type"] == "json_invalid" for entry in error.errors()):
-        return _render(Malformed("the body is not JSON", fields))
-    detail = "; ".join(f"{field.pointer or field.location}: {field.detail}" for field in fields[:3])
-    return _render(Invalid(detail, fields))
-
-
-def _field(entry: dict[str, Any]) -> FieldProblem:
-    location, *path = entry["loc"]
-    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
-    pointer += entry.get("ctx", {}).get("pointer", "")
-    return FieldProblem(pointer=pointer, detail=entry["msg"], location=str(location))
-
-
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    plain = ServiceError(str(error.detail))
-    plain.status, plain.title = error.status_code, HTTPStatus(error.status_code).phrase
-    return _render(plain, dict(error.headers or {}))
-
-
-async def _database_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, SQLAlchemyError)
-    trouble = database_trouble(error)
-    if trouble is None:
-        raise error
-    return await _service_error(request, trouble)
-
-
-async def _broken_off(request: Request, error: Exception) -> JSONResponse:
-    return _render(Malformed("the connection ended before the request did"))
-
-
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    request_id = request_log.id_of(request)
-    if request_id is None:
-        return _render(ServiceError("the service made a mistake; its log says which"))
-    detail = f"the service made a mistake; its log says which, under the request id {request_id}"
-    return _render(ServiceError(detail, request_id=request_id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -12,10 +13,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 
+from app import disk
 from app.database import Database
 from app.jobs.bell import Bell
 from app.questions import Question
 from app.storage import Storage
+from app.turns import Turns
 from app.version import SCHEMA, VERSION
 
 log = logging.getLogger(__name__)
@@ -24,6 +27,9 @@ router = APIRouter(tags=["health"])
 
 _PATIENCE_SECONDS = 2.0
 _FRESH_SECONDS = 1.0
+
+#: A turn to write that one request or process keeps for longer keeps everybody else from writing.
+_STILL_SECONDS = 10.0
 
 #: Without these no request can be answered. Without a broker jobs only start later.
 _NEEDED = ("database", "storage")
@@ -48,10 +54,17 @@ class Readiness:
         database: The ledger's.
         storage: Where objects are.
         bell: The broker's, where there is one.
+        turns: Of the requests of this process.
+        folder: Where uploads arrive.
     """
 
-    def __init__(self, database: Database, storage: Storage, bell: Bell | None) -> None:
-        asked: dict[str, Callable[[], None]] = {"database": lambda: _check(database), "storage": storage.check}
+    def __init__(self, database: Database, storage: Storage, bell: Bell | None, turns: Turns, folder: Path) -> None:
+        asked: dict[str, Callable[[], None]] = {
+            "database": lambda: _check(database),
+            "storage": storage.check,
+            "disk": lambda: _check_disk(folder),
+            "writing": lambda: _check_writing(database, turns),
+        }
         if bell is not None:
             asked["broker"] = bell.check
         self._questions = {
@@ -101,7 +114,10 @@ async def alive() -> Health:
 
 @router.get("/readyz", responses={503: {"model": Health}})
 async def ready(readiness: ReadinessDep) -> JSONResponse:
-    """The process answers, its database has the tables that it needs, its storage is there, and so is its broker."""
+    """The process answers, its database has the tables that it needs, its storage is there, and so is its broker.
+
+    `degraded` where there is no more room for uploads, or nobody's turn to write has come for ten seconds.
+    """
     health = await readiness.look()
     return JSONResponse(health.model_dump(), status_code=503 if health.status == "unavailable" else 200)
 
@@ -111,3 +127,15 @@ def _check(database: Database) -> None:
         found = session.scalar(text("SELECT version_num FROM alembic_version"))
     if found is None or found < SCHEMA:
         raise _Amiss(f"has the tables of migration {found}, this version needs {SCHEMA}: run 'posetween db upgrade'")
+
+
+def _check_disk(folder: Path) -> None:
+    if not disk.room(folder):
+        kept = disk.reserve(folder)
+        raise _Amiss(f"is full but for a reserve of {kept} bytes: no uploads, exports or computed poses are taken in")
+
+
+def _check_writing(database: Database, turns: Turns) -> None:
+    still = max(turns.writing.stands_still(), database.turn.held() if database.turn is not None else 0.0)
+    if still > _STILL_SECONDS:
+        raise _Amiss(f"one request or process has kept all others from writing for {still:.0f} s")

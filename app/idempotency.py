@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, and_, delete, or_, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app.database import Database
 from app.dependencies import CallerDep, SessionDep
 from app.errors import Conflict, invalid
-from app.tables import Idempotency, Lab, Project, Upload, Video
+from app.tables import Idempotency
+from app.turns import FairTurns
+
+log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer", bound=BaseModel)
+
+#: How long an answer is remembered.
+REMEMBERED = timedelta(days=7)
+
+_AT_ONCE = 200
+_FORGET_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -39,20 +53,37 @@ class Once:
         """
         if self.key is None:
             return make()
-        first = self.session.get(Idempotency, (self.lab_id, self.key))
-        if first is not None:
-            if first.request != self.request:
-                raise invalid("/idempotency-key", "this key was used for another request", "header")
+        if (first := self.first()) is not None:
             return JSONResponse(first.body, status_code=first.status)
+        row = self.begin(status)
+        answer = make()
+        row.body = answer.model_dump(mode="json")
+        return answer
+
+    def first(self) -> Idempotency | None:
+        """What was remembered of the first request with this key; None where there was none.
+
+        Raises:
+            Invalid: The key was used for another request.
+        """
+        first = self.session.get(Idempotency, (self.lab_id, self.key))
+        if first is not None and first.request != self.request:
+            raise invalid("/idempotency-key", "this key was used for another request", "header")
+        return first
+
+    def begin(self, status: int) -> Idempotency:
+        """Keep the key for this request; whoever does the work writes its answer there.
+
+        Raises:
+            Conflict: The first request with this key is still under way.
+        """
         row = Idempotency(lab_id=self.lab_id, key=self.key, request=self.request, status=status, body={})
         self.session.add(row)
         try:
             self.session.flush()
         except IntegrityError as error:
             raise Conflict("the first request with this idempotency key is still under way") from error
-        answer = make()
-        row.body = answer.model_dump(mode="json")
-        return answer
+        return row
 
 
 IdempotencyKey = Annotated[
@@ -61,47 +92,50 @@ IdempotencyKey = Annotated[
 ]
 
 
-# The body is here: ``SessionDep`` waits for it before it opens a transaction.
-async def _once(
-    request: Request, session: SessionDep, caller: CallerDep, idempotency_key: IdempotencyKey = None
-) -> Once:
+@dataclass(frozen=True)
+class Asked:
+    """What a request asks for, in a line, and its idempotency key."""
+
+    key: str | None
+    request: str
+
+
+async def _asked(request: Request, caller: CallerDep, idempotency_key: IdempotencyKey = None) -> Asked:
     digest = hashlib.sha256(await request.body()).hexdigest()
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return Once(session, caller.lab_id, idempotency_key, f"{request.method} {asked} {digest}")
+    return Asked(idempotency_key, f"{request.method} {asked} {digest}")
+
+
+#: For handlers that open transactions of their own.
+AskedDep = Annotated[Asked, Depends(_asked)]
+
+
+async def _once(asked: AskedDep, session: SessionDep, caller: CallerDep) -> Once:
+    return Once(session, caller.lab_id, asked.key, asked.request)
 
 
 OnceDep = Annotated[Once, Depends(_once)]
 
 
-def forget(session: Session, thing: Video | Project | Lab) -> None:
-    """Forget the answers that told of something: they must not be given again, nor be kept."""
-    if isinstance(thing, Lab):
-        session.execute(delete(Idempotency).where(Idempotency.lab_id == thing.id))
-        return
-    body = Idempotency.body
-    told: list[ColumnElement[bool]]
-    if isinstance(thing, Project):
-        lab_id, kind = thing.lab_id, "projects"
-        told = [
-            and_(
-                or_(*(Idempotency.request.startswith(f"POST /api/v1/projects{end}") for end in " ?")),
-                body["id"].as_string() == str(thing.id),
-            ),
-            body["project_id"].as_string() == str(thing.id),
-            Idempotency.request.startswith(f"POST videos of {thing.id} "),
-        ]
-        videos = select(Video.id).where(Video.project_id == thing.id)
-        told += [Idempotency.request.startswith(f"POST /api/v1/videos/{number}/") for number in session.scalars(videos)]
-    else:
-        lab_id, kind = session.get_one(Project, thing.project_id).lab_id, "videos"
-        uploads = [*session.scalars(select(Upload.id).where(Upload.video_id == thing.id))]
-        told = [
-            body["video_id"].as_string() == str(thing.id),
-            and_(Idempotency.request.startswith("POST videos of "), body["id"].as_string() == str(thing.id)),
-            and_(Idempotency.request.startswith("POST uploads "), body["id"].as_string().in_(uploads)),
-        ]
-    told.append(Idempotency.request.startswith(f"POST /api/v1/{kind}/{thing.id}/"))
-    session.execute(
-        delete(Idempotency).where(Idempotency.lab_id == lab_id, or_(*told)),
-        execution_options={"synchronize_session": False},
-    )
+def forget_old(database: Database) -> None:
+    """Forget the answers that nobody asks for any more, a few at a time: whoever repeats a request does so soon."""
+    old = Idempotency.created_at < datetime.now(UTC) - REMEMBERED
+    while True:
+        with database.session(readonly=True) as session:
+            rows = session.execute(select(Idempotency.lab_id, Idempotency.key).where(old).limit(_AT_ONCE)).all()
+        if not rows:
+            return
+        with database.session() as session:
+            for row in rows:
+                session.execute(delete(Idempotency).where(Idempotency.lab_id == row.lab_id, Idempotency.key == row.key))
+
+
+async def keep_forgetting(database: Database, turn: FairTurns) -> None:
+    """Forget now and then, for ever, taking turns with the requests that write."""
+    while True:
+        try:
+            async with turn.of(None):
+                await run_in_threadpool(forget_old, database)
+        except SQLAlchemyError:
+            log.warning("answers of long ago could not be forgotten this time", exc_info=True)
+        await asyncio.sleep(_FORGET_SECONDS)

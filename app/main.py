@@ -12,35 +12,50 @@ from pathlib import Path
 
 import anyio
 from anyio import CapacityLimiter, create_task_group
+from cachetools import FIFOCache
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi_offline import FastAPIOffline
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import cors, errors, health, home, origin, scraping
+from app import cors, health, home, origin, problems, scraping
 from app.answer_headers import AnswerHeaders, page_policies
+from app.apart import Apart
+from app.audit.downloads import REMEMBERED_RANGES
 from app.audit.router import router as audit
-from app.body_limit import BodyLimit
+from app.bodies import USUAL_BYTES, Bodies, Room
 from app.checkpoints.router import router as checkpoints
 from app.database import connect
-from app.dependencies import Doorkeeper
+from app.dependencies import Doorkeeper, caller_of
 from app.errors import problem_responses
 from app.estimates.router import router as estimates
 from app.exports.router import router as exports
+from app.faces import Faces
+from app.file_cache import FileCache
 from app.health import Readiness
+from app.idempotency import keep_forgetting
 from app.jobs.backlog import BacklogCollector
 from app.jobs.bell import Bell
+from app.jobs.following import Followers
 from app.jobs.router import router as jobs
 from app.keys.router import router as keys
 from app.keys.usage import Usage
+from app.labels.poses_router import router as poses
 from app.labels.router import router as labels
+from app.labs.arrivals import Arrivals
 from app.labs.router import router as labs
 from app.metrics import ApiMetrics, StorageMetrics, new_registry, shared_by_processes
 from app.observed_storage import ObservedStorage
 from app.page import serving
+from app.presence import Presence, Present
 from app.projects.router import router as projects
 from app.rates import Rates
 from app.request_log import RequestLog
+from app.reviews.counting import Counting
+from app.reviews.curves_router import router as curves
+from app.reviews.queue_router import router as queues
+from app.reviews.router import router as reviews
+from app.reviews.timeline_router import router as timelines
 from app.runs.router import router as runs
 from app.sessions.router import router as sessions
 from app.settings import Settings
@@ -56,7 +71,6 @@ from app.uploads.parts import Parts
 from app.uploads.router import router as uploads
 from app.uploads.sweeping import keep_swept
 from app.version import VERSION
-from app.videos.frame_cache import FrameCache
 from app.videos.frames import Frames
 from app.videos.router import router as videos
 from app.videos.sights import new_sights
@@ -90,18 +104,25 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
     metrics = ApiMetrics.on(counting)
     storage = open_storage(settings, partial(ObservedStorage, StorageMetrics.on(counting)))
     turns = Turns.of(database)
-    intake = Intake(settings, database, storage, turns, Parts(settings.scratch_dir / "uploads"))
-    cache = FrameCache(settings.frames_dir, settings.frame_cache_bytes)
+    intake = Intake(settings, database, storage, turns, Parts(settings.uploads_dir))
+    cache = FileCache(settings.frames_dir, settings.frame_cache_bytes)
     makers = max(1, (os.cpu_count() or 1) // settings.processes)
-    frames = Frames(storage, cache, open_videos=settings.open_videos, makers=makers)
+    memory_bytes = 2 * settings.ingest_memory_bytes  # it has several videos open
+    frames = Frames(storage, cache, open_videos=settings.open_videos, makers=makers, memory_bytes=memory_bytes)
     usage = Usage()
+    followers = Followers(database)
+    presence = Presence(settings.max_connections // 2)
     leftovers = Leftovers(database, storage, cache)
+    shares = Counting(database, storage, turns)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with create_task_group() as tasks:
             tasks.start_soon(usage.keep_writing, database, turns.writing)
             tasks.start_soon(keep_swept, intake)
+            tasks.start_soon(keep_forgetting, database, turns.writing)
+            tasks.start_soon(followers.keep_looking)
+            tasks.start_soon(shares.keep_counting)
             tasks.start_soon(_keep_cleared, leftovers, frames)
             yield
             log.info("the service ends")
@@ -118,26 +139,41 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
         version=VERSION,
         summary="Label a few frames of a video; get a pose on every frame.",
         openapi_url=f"{PREFIX}/openapi.json",
+        # Whose name such a redirect would carry is the client's to say.
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.state.settings = settings
     app.state.database = database
     app.state.turns = turns
-    app.state.doorkeeper = Doorkeeper(usage, Rates(settings.requests_per_minute))
+    app.state.apart = Apart(settings)
+    app.state.doorkeeper = Doorkeeper(usage, Rates(settings.requests_per_minute), presence, Faces())
     app.state.storage = storage
     app.state.intake = intake
     app.state.frames = frames
     app.state.sights = new_sights()
-    app.state.readiness = Readiness(database, storage, bell)
+    app.state.readiness = Readiness(database, storage, bell, turns, settings.scratch_dir)
     app.state.registry = registry
     app.state.metrics = metrics
     app.state.streams = Counter()
+    app.state.followers = followers
+    app.state.ranges = FIFOCache(REMEMBERED_RANGES)
+    app.state.arrivals = Arrivals()
+    app.state.counting = shares
     app.state.scrapes = CapacityLimiter(1)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_json_bytes)
+    room = Room(settings.max_buffered_bytes, max(settings.max_buffered_bytes // 2, settings.max_json_bytes))
+    app.add_middleware(
+        Bodies,
+        caller=caller_of,
+        usual=min(USUAL_BYTES, settings.max_json_bytes),
+        silence=settings.body_silence_seconds,
+        room=room,
+    )
+    app.add_middleware(Present, presence=presence)
     app.add_middleware(TusManners, path=f"{PREFIX}/uploads")
-    errors.install(app)
+    problems.install(app)
     # Routes are looked through in turn: what pages ask for all the time comes first.
-    asked_often = (videos, labels, tracks, jobs, runs)
+    asked_often = (videos, poses, labels, tracks, jobs, runs, reviews, queues, timelines, curves)
     others = (keys, sessions, labs, audit, projects, uploads, exports, trainings, checkpoints, estimates, trash)
     for router in asked_often + others:
         app.include_router(router, prefix=PREFIX, responses=problem_responses(400, 401, 403, 404, 422, 429))

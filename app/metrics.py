@@ -14,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from app import disk
 from app.settings import Settings
 from app.version import VERSION
 
@@ -39,6 +40,8 @@ class _Machine(Collector):
         yield build
         free = shutil.disk_usage(self._folder).free
         yield GaugeMetricFamily("posetween_disk_free_bytes", "Free bytes on the disk of the data folder", free)
+        kept, explained = disk.reserve(self._folder), "Bytes of it that uploads, exports and computed poses leave free"
+        yield GaugeMetricFamily("posetween_disk_reserve_bytes", explained, kept)
 
 
 class _Together(Collector):
@@ -88,6 +91,7 @@ class StorageMetrics:
 
     seconds: Histogram
     errors: Counter
+    bad: Counter
 
     @classmethod
     def on(cls, registry: CollectorRegistry) -> Self:
@@ -104,6 +108,12 @@ class StorageMetrics:
                 "posetween_storage_errors",
                 "Calls of the object store that failed; a missing object is no failure",
                 ["operation"],
+                registry=registry,
+            ),
+            bad=Counter(
+                "posetween_objects_bad",
+                "Times that a stored file was wanted and was missing or damaged: put it back from a copy",
+                ["what"],
                 registry=registry,
             ),
         )

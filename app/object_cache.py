@@ -20,13 +20,13 @@ class ObjectCache:
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        self._folder = folder
+        self.folder = folder
         self._max_bytes = max_bytes
         folder.mkdir(parents=True, exist_ok=True)
 
     def find(self, sha256: str) -> Path | None:
         """The copy of an object, used as of now; None where there is none."""
-        path = self._folder / sha256
+        path = self.folder / sha256
         try:
             os.utime(path)
         except FileNotFoundError:
@@ -35,7 +35,7 @@ class ObjectCache:
 
     def add(self, sha256: str, path: Path) -> Path:
         """Take a whole copy over, and remove those unused for longest to make room for it."""
-        target = self._folder / sha256
+        target = self.folder / sha256
         path.replace(target)
         os.utime(target)
         self._shrink()
@@ -43,15 +43,15 @@ class ObjectCache:
 
     def names(self) -> set[str]:
         """Digests of the copies."""
-        return {path.name for path in self._folder.iterdir()}
+        return {path.name for path in self.folder.iterdir()}
 
     def remove(self, sha256: str) -> None:
         """Remove a copy, where there is one."""
-        (self._folder / sha256).unlink(missing_ok=True)
+        (self.folder / sha256).unlink(missing_ok=True)
 
     def _shrink(self) -> None:
         copies = []
-        for path in self._folder.iterdir():
+        for path in self.folder.iterdir():
             with suppress(FileNotFoundError):
                 status = path.stat()
                 copies.append((status.st_mtime, status.st_size, path))

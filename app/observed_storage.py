@@ -11,9 +11,9 @@ from typing import Any
 
 from obstore.exceptions import BaseError
 
-from app.errors import ServiceError
+from app.errors import DamagedObject, MissingObject, ServiceError
 from app.metrics import StorageMetrics
-from app.storage import DamagedObject, Step, Storage, Stored, go_on
+from app.storage import Step, Storage, Stored, go_on
 
 
 class ObservedStorage(Storage):
@@ -48,10 +48,10 @@ class ObservedStorage(Storage):
         with self._call("read"):
             return super().get(sha256)
 
-    def file(self, sha256: str, step: Step = go_on) -> Path:
+    def file(self, sha256: str, step: Step = go_on, *, within: float | None = None) -> Path:
         """A local file with the object's bytes."""
         with self._call("file"):
-            return super().file(sha256, step)
+            return super().file(sha256, step, within=within)
 
     def discard(self, sha256: str) -> None:
         """Remove an object."""
@@ -67,9 +67,16 @@ class ObservedStorage(Storage):
         began = time.perf_counter()
         try:
             yield
+        except MissingObject:
+            self._metrics.bad.labels("missing").inc()
+            raise
         except FileNotFoundError:
             raise
-        except (OSError, BaseError, DamagedObject, ServiceError):  # and not what a step raises to end the call
+        except DamagedObject:
+            self._metrics.bad.labels("damaged").inc()
+            self._metrics.errors.labels(operation).inc()
+            raise
+        except (OSError, BaseError, ServiceError):  # and not what a step raises to end the call
             self._metrics.errors.labels(operation).inc()
             raise
         finally:

@@ -1,12 +1,18 @@
-"""Pages of a list: ``limit`` and an opaque ``cursor`` in, ``items`` and ``next_cursor`` out."""
+"""Pages of a list: ``limit`` and an opaque ``cursor`` in, ``items`` and ``next_cursor`` out.
+
+A cursor of a list that goes either way says which way it goes: one that was given before lists began with what is
+newest goes on as it began.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel
@@ -17,6 +23,14 @@ from app.errors import invalid
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
+
+#: What comes first.
+Order = Literal["newest", "oldest"]
+
+#: Shows all rows of a page at once, so that what they need can be asked for together.
+Show = Callable[[Sequence[Any]], list[Item]]
+
+_CURSOR = re.compile(r"(<?)([0-9]{1,16})")
 
 
 class Page(BaseModel, Generic[Item]):
@@ -32,45 +46,121 @@ class PageRequest:
 
     limit: int
     after: int | None
+    backwards: bool | None = None
 
     def of(
         self,
         session: Session,
         query: Select[Row],
         key: InstrumentedAttribute[int],
-        show: Callable[[Any], Item],
+        show: Show[Item],
         *,
         newest_first: bool = False,
     ) -> Page[Item]:
         """Run a query for this page, in order of ``key`` or from its end backwards."""
+        rows, last = self._rows(session, query, key, backwards=newest_first)
+        return Page(items=show(rows), next_cursor=None if last is None else _encode(str(last)))
+
+    def either_way(
+        self,
+        session: Session,
+        query: Select[Row],
+        key: InstrumentedAttribute[int],
+        show: Show[Item],
+        order: Order | None,
+        *,
+        few: bool = False,
+    ) -> Page[Item]:
+        """Run a query for this page of a list that begins with what is newest, unless its reader wants otherwise.
+
+        Args:
+            session: The transaction.
+            query: Of rows.
+            key: What grows with age.
+            show: Shows all rows of a page at once.
+            order: What the reader wants to come first.
+            few: Whether few rows are asked for out of many: an index that finds them is better than one in order.
+
+        Raises:
+            Invalid: The cursor is of the list in the other order.
+        """
+        backwards = order != "oldest" if self.backwards is None else self.backwards
+        if order is not None and backwards != (order == "newest"):
+            raise invalid("/cursor", "this cursor is of the list in the other order", "query")
+        rows, last = self._rows(session, query, key, backwards=backwards, few=few)
+        sign = "<" if backwards else ""
+        return Page(items=show(rows), next_cursor=None if last is None else _encode(f"{sign}{last}"))
+
+    def _rows(
+        self,
+        session: Session,
+        query: Select[Row],
+        key: InstrumentedAttribute[int],
+        *,
+        backwards: bool,
+        few: bool = False,
+    ) -> tuple[Sequence[Row], int | None]:
+        """The rows of the page, and the key of the last one where there are more."""
         if self.after is not None:
-            query = query.where(key < self.after if newest_first else key > self.after)
-        rows = session.scalars(query.order_by(key.desc() if newest_first else key).limit(self.limit + 1)).all()
+            query = query.where(key < self.after if backwards else key > self.after)
+        # Of a sum no database knows that an index has it in order.
+        place = key + 0 if few else key
+        rows = session.scalars(query.order_by(place.desc() if backwards else place).limit(self.limit + 1)).all()
         shown = rows[: self.limit]
-        more = len(rows) > self.limit
-        return Page(
-            items=[show(row) for row in shown], next_cursor=_encode(getattr(shown[-1], key.key)) if more else None
-        )
+        return shown, getattr(shown[-1], key.key) if len(rows) > self.limit else None
+
+
+def each(show: Callable[[Any], Item]) -> Show[Item]:
+    """Show each row of a page on its own."""
+    return lambda rows: [show(row) for row in rows]
 
 
 def _page(
     limit: Annotated[int, Query(ge=1, le=200)] = 50, cursor: Annotated[str | None, Query(max_length=64)] = None
 ) -> PageRequest:
-    return PageRequest(limit=limit, after=_decode(cursor) if cursor is not None else None)
+    if cursor is None:
+        return PageRequest(limit=limit, after=None)
+    after, backwards = _decode(cursor)
+    return PageRequest(limit=limit, after=after, backwards=backwards)
 
 
 PageDep = Annotated[PageRequest, Depends(_page)]
 
 
-def _encode(after: int) -> str:
-    return base64.urlsafe_b64encode(str(after).encode()).decode()
+def encode_place(*place: float) -> str:
+    """A cursor that stands for a place of several numbers, for lists that are no query's."""
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 
-def _decode(cursor: str) -> int:
+def decode_place(cursor: str | None, count: int) -> tuple[float, ...] | None:
+    """The ``count`` numbers of ``encode_place``; None where there is no cursor.
+
+    Raises:
+        Invalid: It is no such cursor.
+    """
+    if cursor is None:
+        return None
     try:
-        after = int(base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error):
-        after = -1
-    if not 0 <= after <= 2**53:
+        place = json.loads(base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error, RecursionError):
+        place = None
+    numbers = isinstance(place, list) and all(type(one) in (int, float) for one in place)
+    if not numbers or len(place) != count or not all(abs(one) <= 2**53 for one in place):
         raise invalid("/cursor", "this is not a cursor that an earlier page gave", "query")
-    return after
+    return tuple(place)
+
+
+def _encode(after: str) -> str:
+    return base64.urlsafe_b64encode(after.encode()).decode()
+
+
+def _decode(cursor: str) -> tuple[int, bool]:
+    """A key, and whether the list goes backwards from there."""
+    try:
+        text = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True).decode("ascii")
+    except (ValueError, binascii.Error):
+        text = ""
+    found = _CURSOR.fullmatch(text)
+    if found is None or int(found[2]) > 2**53:
+        raise invalid("/cursor", "this is not a cursor that an earlier page gave", "query")
+    return int(found[2]), bool(found[1])

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pose.decoder import Limits
+from pose.proxy import Encoder
 
 MIB = 1024 * 1024
 
@@ -60,23 +61,28 @@ class Settings(BaseSettings):
         trash_days: How long what was deleted can be restored before it is erased.
         max_queued_jobs: Propagations, estimates, trainings and exports of a lab that may wait; 0 for any number.
         max_upload_bytes: Largest video.
+        max_open_uploads: Uploads in pieces that a lab may have open; 0 for any number.
         upload_expiry_hours: How long an unfinished upload waits for its next bytes.
         upload_silence_seconds: How long a connection may stand still while it brings bytes of an upload.
-        max_json_bytes: Largest JSON body.
+        max_json_bytes: Largest body of labels; other JSON has up to 1 MiB.
+        max_buffered_bytes: What such bodies may have together, in each API process; one lab may have half of it.
+        body_silence_seconds: How long a connection may stand still while it brings such a body.
+        max_connections: Connections that an API process keeps; half as many requests of one lab may be under way.
         max_tracks: Tracks a video may have, deleted ones among them.
         max_pixels: Most pixels in a frame.
         max_frames: Most frames in a video.
         max_seconds: Longest video, in seconds.
         ingest_memory_bytes: Address space of the child process that decodes an upload.
         ingest_seconds: Wall-clock limit of that child.
+        proxy_encoder: What encodes the copies of videos for labelling: ``libx264``, or ``libvpx-vp9`` without GPL code.
         lease_seconds: How long a claimed job stays a worker's without a heartbeat.
         poll_seconds: How often an idle worker looks for a job.
         ring_seconds: How long a job waits before workers are told of it once more, where there is a broker.
         queue: Whose jobs a worker does, ``gpu`` or ``cpu``; all where empty.
         lane: Which of them, by how long they take: ``all``, or ``quick`` for those that are done in seconds.
         device: Where a worker's networks run, as PyTorch writes it; ``auto`` is a GPU where there is one.
-        precision: In which precision they compute there; ``auto`` is bf16 where the device computes it natively, else
-            fp32.
+        precision: In which precision they compute there; ``auto`` is bf16 where the device computes it natively and is
+            faster for it, else fp32.
         threads: How many threads a process computes with; 0 for as many as it may run at a time.
         backbones_dir: Folder of the backbones that trainings may begin with, each a folder as transformers writes it;
             ``backbones`` in ``data_dir`` where empty.
@@ -94,6 +100,7 @@ class Settings(BaseSettings):
         worker_metrics_port: Where a worker serves its metrics; 0 for nowhere.
         worker_metrics_host: Address that it binds for them.
         frame_cache_bytes: What frames that were served, or will be soon, may take in the scratch folder.
+        feature_cache_bytes: What a worker keeps there of what ``stdpose`` saw in videos; 0 for nothing.
     """
 
     model_config = SettingsConfigDict(env_prefix="POSETWEEN_", extra="ignore")
@@ -114,15 +121,20 @@ class Settings(BaseSettings):
     trash_days: float = Field(default=30, ge=0, le=3660)
     max_queued_jobs: int = Field(default=10_000, ge=0)
     max_upload_bytes: int = Field(default=64 * 1024 * MIB, gt=0)
+    max_open_uploads: int = Field(default=20, ge=0)
     upload_expiry_hours: float = Field(default=24, gt=0)
     upload_silence_seconds: float = Field(default=30, gt=0)
     max_json_bytes: int = Field(default=64 * MIB, gt=0)
+    max_buffered_bytes: int = Field(default=256 * MIB, gt=0)
+    body_silence_seconds: float = Field(default=30, gt=0)
+    max_connections: int = Field(default=2000, ge=16)
     max_tracks: int = Field(default=2000, gt=0, le=20_000)
     max_pixels: int = Field(default=7680 * 4320, gt=0)
     max_frames: int = Field(default=5_000_000, gt=0)
     max_seconds: float = Field(default=24 * 3600, gt=0)
     ingest_memory_bytes: int = Field(default=6 * 1024 * MIB, gt=0)
     ingest_seconds: float = Field(default=12 * 3600, gt=0)
+    proxy_encoder: Encoder = "libx264"
     lease_seconds: float = Field(default=60, gt=0)
     poll_seconds: float = Field(default=0.2, gt=0)
     ring_seconds: float = Field(default=5, gt=0)
@@ -140,6 +152,7 @@ class Settings(BaseSettings):
     redirect_downloads: bool = True
     open_videos: int = Field(default=16, gt=0)
     frame_cache_bytes: int = Field(default=2048 * MIB, ge=0)
+    feature_cache_bytes: int = Field(default=4096 * MIB, ge=0)
     alive_file: str = ""
     log_format: Literal["text", "json"] = "text"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
@@ -175,6 +188,11 @@ class Settings(BaseSettings):
         return self.data_dir / "scratch"
 
     @property
+    def uploads_dir(self) -> Path:
+        """Folder of uploads in pieces that are not whole yet."""
+        return self.scratch_dir / "uploads"
+
+    @property
     def backbones(self) -> Path:
         """Folder of the backbones that trainings may begin with."""
         return Path(self.backbones_dir) if self.backbones_dir else self.data_dir / "backbones"
@@ -183,6 +201,11 @@ class Settings(BaseSettings):
     def frames_dir(self) -> Path:
         """Folder of the images of frames that the processes of a machine share."""
         return self.scratch_dir / "frames"
+
+    @property
+    def features_dir(self) -> Path:
+        """Folder of what ``stdpose`` saw in videos, which the workers of a machine share."""
+        return self.scratch_dir / "features"
 
     @property
     def admin_key_file(self) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.errors import invalid
 from app.labels.schemas import Layer, Source
-from app.runs import poses
+from app.reviews import standing
+from app.runs import poses, stages
 from app.tables import Project, Video
 from app.videos.service import READABLE
 
@@ -46,12 +47,23 @@ def take(session: Session, project: Project, videos: Sequence[Video], *, ended: 
     return {
         "skeleton_version": project.skeleton_version,
         "videos": [
-            {"id": video.id, "revision": video.revision, "runs": poses.visible_runs(session, video.id, ended=ended)}
+            {
+                "id": video.id,
+                "revision": video.revision,
+                "runs": (runs := poses.visible_runs(session, video.id, ended=ended)),
+                "reviews": standing.last(session, video.id),
+                **({"first_stages": firsts} if (firsts := stages.firsts(session, runs)) else {}),
+            }
             for video in videos
         ],
     }
 
 
+def reviews_of(part: Mapping[str, Any]) -> int:
+    """The last review that counts for a video of a snapshot; there were none when those of older ones were taken."""
+    return int(part.get("reviews", 0))
+
+
 def layer_of(include: Collection[Source]) -> Layer:
     """What has to be read for some sources. Which points are a machine's is only known once people's lie over them."""
-    return "merged" if "pseudo" in include else "human"
+    return "human" if {*include} == {"human"} else "merged"

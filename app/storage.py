@@ -6,11 +6,11 @@ overwrite each other. What is not whole yet lives in a scratch folder of this ma
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import logging
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
@@ -19,16 +19,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO
 from urllib.parse import unquote, urlparse
 
 import obstore
-from obstore.exceptions import BaseError, GenericError
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
-from app.errors import NoSpace, Unreachable
+from app.errors import DamagedObject
+from app.incoming import Incoming, room
 from app.object_cache import ObjectCache
 from app.settings import Settings
+from app.storage_errors import away, named, reach
+from app.verified import Verified
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ _FOLDER = "sha256"
 # Some six seconds of trying again: a request shall not wait for minutes, and a job is tried again as a whole.
 _RETRIES, _RETRIED_FOR = 6, timedelta(seconds=20)
 
-_ADDRESS_HOLDS = timedelta(hours=1)
+_ADDRESS_HOLDS = timedelta(minutes=5)
 
 _AT_ONCE = 8  # objects read from a remote store
 
@@ -57,53 +59,12 @@ def go_on() -> None:
     """The step that ends nothing."""
 
 
-class DamagedObject(Exception):
-    """An object in the store is not what was put there."""
-
-
 @dataclass(frozen=True)
 class Stored:
     """What was stored: the object's digest, which is its name, and its size in bytes."""
 
     sha256: str
     size: int
-
-
-class Incoming:
-    """A file that arrives piece by piece in scratch, digested on the way."""
-
-    def __init__(self, path: Path, file: IO[bytes]) -> None:
-        self.path = path
-        self.size = 0
-        self._file = file
-        self._digest = hashlib.sha256()
-
-    def write(self, piece: bytes) -> None:
-        """Append bytes.
-
-        Raises:
-            NoSpace: The disk is full.
-        """
-        rest = memoryview(piece)
-        while rest:
-            with room():
-                written = self._file.write(rest)  # fewer bytes than asked for, where the disk is about to be full
-            self._digest.update(rest[:written])
-            self.size += written
-            rest = rest[written:]
-
-    def sync(self) -> None:
-        """See what has arrived safely to disk, which can take a while.
-
-        Raises:
-            NoSpace: The disk is full.
-        """
-        with room():
-            os.fsync(self._file.fileno())
-
-    def digest(self) -> bytes:
-        """SHA-256 of what has arrived."""
-        return self._digest.digest()
 
 
 class Storage:
@@ -126,20 +87,24 @@ class Storage:
         self._root = Path(unquote(address.path)) if address.scheme == "file" else None
         self._store: ObjectStore = LocalStore(self._root, mkdir=True) if self._root else _remote(url)
         self._shown: S3Store | None = None
+        self._verified = Verified()
         if address.scheme == "s3" and redirects:
             self._shown = S3Store.from_url(url, config={"endpoint": public_endpoint} if public_endpoint else None)
         if not self._root:
             self._cache = ObjectCache(scratch / "cache", cache_bytes)
 
     @contextmanager
-    def receive(self) -> Iterator[Incoming]:
+    def receive(self, *, reserved: bool = True) -> Iterator[Incoming]:
         """Take in a file; unless it is kept inside the block, nothing of it stays.
+
+        Args:
+            reserved: Whether it leaves the reserve of the disk alone.
 
         Raises:
             NoSpace: The disk is full.
         """
         with self.scratch_file() as path, room(), path.open("xb", buffering=0) as file:
-            yield Incoming(path, file)
+            yield Incoming(path, file, reserved=reserved)
 
     @contextmanager
     def scratch_file(self) -> Iterator[Path]:
@@ -154,6 +119,21 @@ class Storage:
                 path.unlink(missing_ok=True)
                 lock.unlink(missing_ok=True)
 
+    @contextmanager
+    def scratch_folder(self) -> Iterator[Path]:
+        """A folder for files of one piece of work; what is still in it after the block is removed."""
+        with self.scratch_file() as path:
+            path.mkdir()
+            try:
+                yield path
+            finally:
+                shutil.rmtree(path)
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """Where on this machine the files are that ``file`` gives."""
+        return (self._root or self._cache.folder,)
+
     def sweep(self) -> None:
         """Remove what processes that were killed left in scratch: the kernel has taken their locks away."""
         for path in self._scratch.glob("*.lock"):
@@ -161,7 +141,10 @@ class Storage:
                 if time.time() - path.stat().st_mtime > _BEGUN_SECONDS:
                     fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     for left in self._scratch.glob(f"{path.stem}.*"):
-                        left.unlink(missing_ok=True)
+                        if left.is_dir():
+                            shutil.rmtree(left, ignore_errors=True)
+                        else:
+                            left.unlink(missing_ok=True)
         # Without a lock: of an older version.
         for path in self._scratch.glob("*.part*"):
             with suppress(FileNotFoundError):
@@ -241,10 +224,10 @@ class Storage:
 
         Raises:
             DamagedObject: The store gave other bytes than were put.
-            FileNotFoundError: It is not there.
+            MissingObject: It is not there.
         """
         digest = hashlib.sha256()
-        with reach():
+        with named(sha256), reach():
             for piece in obstore.get(self._store, _key(sha256)):
                 digest.update(piece)
         _check(sha256, digest.hexdigest())
@@ -259,8 +242,9 @@ class Storage:
 
         Raises:
             DamagedObject: The store gave other bytes than were put.
+            MissingObject: It is not there.
         """
-        with reach():
+        with named(sha256), reach():
             data = bytes(obstore.get(self._store, _key(sha256)).bytes())
         _check(sha256, hashlib.sha256(data).hexdigest())
         return data
@@ -270,6 +254,7 @@ class Storage:
 
         Raises:
             DamagedObject: The store gave other bytes than were put.
+            MissingObject: One is not there.
         """
         if self._root or len(digests) < 2:
             yield from ((sha256, self.get(sha256)) for sha256 in digests)
@@ -280,23 +265,36 @@ class Storage:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def file(self, sha256: str, step: Step = go_on) -> Path:
+    def file(self, sha256: str, step: Step = go_on, *, within: float | None = None) -> Path:
         """A local file with the object's bytes, fetched first where the store is remote; to be opened at once.
+
+        It is read and compared with its digest at its first use in this process, and again where somebody touched it.
 
         Args:
             sha256: The object.
-            step: Called after each piece that is fetched; what it raises ends this.
+            step: Called after each piece that is fetched or read; what it raises ends this.
+            within: Read it again unless that was done so many seconds ago, or since.
 
         Raises:
-            DamagedObject: The store gave other bytes than were put.
+            DamagedObject: The store has other bytes than were put.
+            MissingObject: It is not there.
         """
         if self._root:
-            return self._root / _key(sha256)
+            path = self._root / _key(sha256)
+            with named(sha256):
+                self._verify(path, sha256, step, within)
+            return path
         found = self._cache.find(sha256)
         if found is not None:
-            return found
-        with self.receive() as incoming:
-            with reach():
+            try:
+                self._verify(found, sha256, step, within)
+            except (DamagedObject, FileNotFoundError):
+                self._cache.remove(sha256)
+            else:
+                return found
+        # Not from the reserve's side: what people label is read through these copies, and their room is bounded.
+        with self.receive(reserved=False) as incoming:
+            with named(sha256), reach():
                 for piece in obstore.get(self._store, _key(sha256)):
                     incoming.write(piece)
                     step()
@@ -304,10 +302,19 @@ class Storage:
             return self._cache.add(sha256, incoming.path)
 
     def address(self, sha256: str) -> str | None:
-        """A presigned address that serves the object, with ranges, for an hour; None where only we can serve it."""
+        """A presigned address that serves the object, with ranges, for five minutes; None where we alone can."""
         if self._shown is None:
             return None
         return obstore.sign(self._shown, "GET", _key(sha256), _ADDRESS_HOLDS)
+
+    def _verify(self, path: Path, sha256: str, step: Step, within: float | None) -> None:
+        status = path.stat()
+        if not self._verified.holds(path, status, within):
+            digest = hashlib.sha256()
+            for piece in _pieces(path, step):
+                digest.update(piece)
+            _check(sha256, digest.hexdigest())
+            self._verified.note(path, status)
 
     def _adopt(self, path: Path, stored: Stored, step: Step = go_on) -> Stored:
         with reach(), room():
@@ -316,10 +323,20 @@ class Storage:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _sync(path)
                 path.replace(target)
+                self._verified.note(target, target.stat())  # it was digested a moment ago
                 _sync(target.parent)
             else:
-                obstore.put(self._store, _key(stored.sha256), _pieces(path, step))
+                self._send(path, stored.sha256, step)
         return stored
+
+    def _send(self, path: Path, sha256: str, step: Step) -> None:
+        try:
+            obstore.put(self._store, _key(sha256), _pieces(path, step))
+        except FileNotFoundError as error:
+            if not path.exists():
+                raise
+            # A transfer that broke off is called off, and the store may know nothing of it any more.
+            raise away(error) from error
 
 
 def open_storage(settings: Settings, kind: Callable[..., Storage] = Storage) -> Storage:
@@ -342,7 +359,8 @@ def _remote(url: str) -> ObjectStore:
 
 def _check(wanted: str, found: str) -> None:
     if found != wanted:
-        raise DamagedObject(f"the object {wanted} in the store has the digest {found}: it was damaged")
+        log.error("the object %s has the digest %s: it was damaged", wanted, found)
+        raise DamagedObject(wanted, found)
 
 
 def _key(sha256: str) -> str:
@@ -362,36 +380,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def reach() -> Iterator[None]:
-    """Tell a store that does not answer by its name; what could be tried again was.
-
-    Raises:
-        Unreachable: It does not.
-    """
-    try:
-        yield
-    except GenericError as error:
-        log.warning("the storage does not answer: %s", str(error).partition("\n")[0])
-        raise Unreachable("the storage of the server does not answer at the moment") from error
-
-
-@contextmanager
-def room() -> Iterator[None]:
-    """Tell a full disk or bucket by its name.
-
-    Raises:
-        NoSpace: What the block wrote did not fit.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise NoSpace("the disk of the server is full; nothing of this was kept") from error
-    except BaseError as error:
-        if "No space left" not in str(error):
-            raise
-        raise NoSpace("the storage of the server is full; nothing of this was kept") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -10,10 +11,20 @@ import secrets
 _SECRET = re.compile(r"\b([a-z]{2}_[0-9]{1,15}_)[A-Za-z0-9_-]{43}")
 
 
-def mint() -> tuple[str, str]:
-    """A new secret of 256 random bits, and its digest. Guessing is hopeless, so a plain SHA-256 is enough."""
-    secret = secrets.token_urlsafe(32)
+def mint(secret: str | None = None) -> tuple[str, str]:
+    """A new secret of 256 random bits, and its digest. Guessing is hopeless, so a plain SHA-256 is enough.
+
+    Args:
+        secret: One that was made elsewhere.
+    """
+    secret = secret or secrets.token_urlsafe(32)
     return secret, _digest(secret)
+
+
+def derive(credential: str, salt: str) -> str:
+    """The secret that belongs to another one and a random text; neither of the two alone tells anything of it."""
+    code = hmac.digest(credential.encode(), salt.encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(code).decode().rstrip("=")
 
 
 def write(prefix: str, number: int, secret: str) -> str:

@@ -6,12 +6,15 @@ What a client sends is never waited for while any of these is held, see ``app.de
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 
 from app.database import Database
 
@@ -21,6 +24,8 @@ _PARSES = 2
 _LARGE_READS = 4
 # What waits for a child process or for storage.
 _SLOW = 8
+
+Answer = TypeVar("Answer")
 
 
 class FairTurns:
@@ -33,6 +38,7 @@ class FairTurns:
 
     def __init__(self, places: int, share: int | None = None) -> None:
         self._free = places
+        self._moved_at = time.monotonic()
         self._share = share or places
         self._held: Counter[int | None] = Counter()
         self._waiting: OrderedDict[int | None, deque[asyncio.Future[None]]] = OrderedDict()
@@ -53,6 +59,10 @@ class FairTurns:
         finally:
             self._give_back(lab_id)
 
+    def stands_still(self) -> float:
+        """Seconds for which somebody has waited and nobody has got or left a place; 0 where nobody waits."""
+        return time.monotonic() - self._moved_at if self._waiting else 0.0
+
     async def _wait(self, lab_id: int | None) -> None:
         mine = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(lab_id, deque()).append(mine)
@@ -67,10 +77,12 @@ class FairTurns:
 
     def _take(self, lab_id: int | None) -> None:
         self._free -= 1
+        self._moved_at = time.monotonic()
         self._held[lab_id] += 1
 
     def _give_back(self, lab_id: int | None) -> None:
         self._free += 1
+        self._moved_at = time.monotonic()
         self._held[lab_id] -= 1
         if not self._held[lab_id]:
             del self._held[lab_id]
@@ -94,6 +106,19 @@ class FairTurns:
             queue.remove(mine)
             if not queue:
                 del self._waiting[lab_id]
+
+
+class FairThreads:
+    """Threads that labs take turns at, see ``FairTurns``."""
+
+    def __init__(self, places: int, share: int) -> None:
+        self._turns = FairTurns(places, share)
+        self._threads = CapacityLimiter(places)
+
+    async def run(self, act: Callable[[], Answer], lab_id: int | None) -> Answer:
+        """Do something in one of them, for a lab; None for whoever is not known."""
+        async with self._turns.of(lab_id):
+            return await run_sync(act, limiter=self._threads)
 
 
 @dataclass(frozen=True)
@@ -120,8 +145,8 @@ class Turns:
     writing: FairTurns
     storing: FairTurns
     parsing: FairTurns = field(default_factory=lambda: FairTurns(_PARSES, 1))
-    checking: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_GLANCES))
-    glancing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_GLANCES))
+    checking: FairThreads = field(default_factory=lambda: FairThreads(_GLANCES, _GLANCES - 1))
+    glancing: FairThreads = field(default_factory=lambda: FairThreads(_GLANCES, _GLANCES - 1))
     slow: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_SLOW))
 
     @classmethod

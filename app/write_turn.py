@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,13 +33,31 @@ class WriteTurn:
         Returns:
             An open file to close when one is done; None where it took too long.
         """
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = self._open()
         with suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.utime(descriptor)
             return descriptor
         waiting = _Waiting(descriptor)
         threading.Thread(target=waiting.run, name="write-turn", daemon=True).start()
-        return descriptor if waiting.comes(seconds) else None
+        if not waiting.comes(seconds):
+            return None
+        os.utime(descriptor)
+        return descriptor
+
+    def held(self) -> float:
+        """Seconds for which somebody has kept the turn; 0 while nobody has it."""
+        descriptor = self._open()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return max(0.0, time.time() - os.fstat(descriptor).st_mtime)
+        finally:
+            os.close(descriptor)
+        return 0.0
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 class _Waiting:

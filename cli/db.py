@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,8 +18,10 @@ from sqlalchemy.orm import Session
 from app import backup as copies
 from app.database import Database, connect
 from app.errors import ServiceError
+from app.private_files import keep_private
 from app.settings import Settings
 from app.trash import copies as known
+from cli.backup_series import run, seconds
 from cli.options import DatabaseUrl, DataDir, Json, UsageError, settings
 from migrations import apply as migrate
 
@@ -28,6 +31,7 @@ app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 @app.callback()
 def _db() -> None:
     """Look after the database."""
+    keep_private()
 
 
 @app.command()
@@ -53,7 +57,9 @@ def downgrade(
 
 @app.command()
 def backup(
-    target: Annotated[Path, typer.Argument(help="File to write.")],
+    target: Annotated[Path, typer.Argument(help="File to write; with --every, the folder of the copies.")],
+    every: Annotated[str | None, typer.Option(help="Go on making copies, at this interval: 10m, 1h, 1d.")] = None,
+    keep: Annotated[int, typer.Option(min=1, help="With --every: how many copies stay, the newest.")] = 48,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -61,14 +67,21 @@ def backup(
 
     Copy the storage afterwards: but for what is erased it is only ever added to.
     """
-    chosen, made_at = settings(data_dir=data_dir, database_url=database_url), datetime.now(UTC)
+    chosen = settings(data_dir=data_dir, database_url=database_url)
+    if every is not None:
+        run(target, seconds(every), keep, partial(_copy, chosen), partial(_forget, chosen))
+        return
     try:
-        copies.backup(chosen.database, target)
+        _copy(chosen, target, datetime.now(UTC))
     except copies.DamagedCopy as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     except copies.BackupError as error:
         raise UsageError(str(error)) from error
+
+
+def _copy(chosen: Settings, target: Path, made_at: datetime) -> None:
+    copies.backup(chosen.database, target)
     typer.echo(f"{target} holds the database as it was")
     try:
         with transaction(chosen) as session:
@@ -76,6 +89,11 @@ def backup(
             _tell([copy for copy in known.all_of(session) if copy.erased])
     except UsageError as error:  # a database of an older version, which is copied before it is upgraded
         typer.echo(f"the copy was not written down: {error}", err=True)
+
+
+def _forget(chosen: Settings, copy: Path) -> None:
+    with suppress(UsageError), transaction(chosen) as session:
+        known.destroyed(session, copy)
 
 
 @app.command()
@@ -146,6 +164,7 @@ def transaction(chosen: Settings, *, readonly: bool = False) -> Iterator[Session
     Raises:
         UsageError: There is no database of this version, or the service refuses what is asked.
     """
+    keep_private()
     address = make_url(chosen.database)
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
         raise UsageError(f"there is no database {address.database}; 'posetween db upgrade' makes it")

@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,6 +59,9 @@ console = Console(highlight=False)
 
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what the demo makes.")] = Path("demo-out"),
+    stay: Annotated[
+        bool, typer.Option("--open", help="Leave the service up, to look at the poses on the page.")
+    ] = False,
 ) -> None:
     """Render a video, label keyframes, propagate, export and check COCO, compare with the truth, draw the result."""
     began = time.monotonic()
@@ -66,42 +70,78 @@ def demo(
         "The demo labels a few frames of a rendered video and has the other ones filled in, by a service of its own."
     )
     try:
-        _demo(output, Steps(console, STEPS))
+        with _demo(output, Steps(console, STEPS)) as up:
+            console.print(f"done in {time.monotonic() - began:.0f} s.")
+            if stay:
+                console.print(f"Look at the poses: {up.shown()}", soft_wrap=True)
+                console.print("The service is up until you press Ctrl+C.")
+                with contextlib.suppress(KeyboardInterrupt):
+                    up.process.wait()
     except (ApiError, JobError, RuntimeError) as error:
         typer.echo(f"the demo cannot go on: {error}\nthe service's log is {output / 'service.log'}", err=True)
         raise typer.Exit(1) from error
-    console.print(f"done in {time.monotonic() - began:.0f} s. To label videos of your own: make up")
+    if not stay:
+        console.print(
+            "To look at the poses on the page: make demo OPEN=1, or without computing them again\n"
+            f"  posetween up --data-dir {output / 'data'} --open\n"
+            "To label videos of your own: make up",
+            soft_wrap=True,
+        )
 
 
-def _demo(output: Path, steps: Steps) -> None:
+@dataclass(frozen=True)
+class _Up:
+    """A service that is up.
+
+    Attributes:
+        client: Asks it.
+        about: What it said of itself.
+        process: Ends when the service does.
+    """
+
+    client: Client
+    about: Mapping[str, str]
+    process: subprocess.Popen[str]
+
+    def shown(self) -> str:
+        """Address of the page: one that signs in, once, where it is read on a terminal and kept nowhere."""
+        if console.is_terminal:
+            return self.about["page"]
+        return f"{self.about['address']} (the key is in {self.about['key_file']})"
+
+
+@contextmanager
+def _demo(output: Path, steps: Steps) -> Iterator[_Up]:
+    """All steps, told of as they go on; the service is up, with its project, within the block."""
     with steps.next():
         video, truth_file = write_sample(_SCENE, output / "sample")
     truth = read_coco(truth_file.read_bytes())
     keyframes = {number: _keyframes(track) for number, track in truth.tracks.items()}
     made: dict[str, CocoPoses] = {}
-    with _service(output / "data", steps) as client:
-        project, url = _labelled(client, steps, video, truth.skeleton, keyframes)
+    with _service(output / "data", steps) as up:
+        project, url = _labelled(up.client, steps, video, truth.skeleton, keyframes)
         for engine in ENGINES:
             file = output / f"{engine}.json"
             with steps.next() as show:
-                file.write_bytes(_propagated(client, show, project, url, engine))
+                file.write_bytes(_propagated(up.client, show, project, url, engine))
             made[engine] = _verified(file)
-    with steps.next():
-        film, sheet = draw(video, made[ENGINES[-1]], keyframes, output)
-    console.print(_results(truth, made, keyframes))
-    labelled = sum(map(len, keyframes.values()))
-    filled = sum(map(len, truth.tracks.values())) - labelled
-    console.print(f"From {labelled} labelled frames {filled} were filled in. What was made:")
-    for path, what in (
-        (video, "the video, rendered, so that the truth is known"),
-        (
-            output / f"{ENGINES[-1]}.json",
-            f"all poses as COCO keypoints, those of {ENGINES[-1]} between the labelled ones",
-        ),
-        (film, "the video with the poses drawn on it"),
-        (sheet, f"{_SHEET_FRAMES} frames of it"),
-    ):
-        console.print(f"  {path}  [dim]{what}[/dim]", soft_wrap=True)
+        with steps.next():
+            film, sheet = draw(video, made[ENGINES[-1]], keyframes, output)
+        console.print(_results(truth, made, keyframes))
+        labelled = sum(map(len, keyframes.values()))
+        filled = sum(map(len, truth.tracks.values())) - labelled
+        console.print(f"From {labelled} labelled frames {filled} were filled in. What was made:")
+        for path, what in (
+            (video, "the video, rendered, so that the truth is known"),
+            (
+                output / f"{ENGINES[-1]}.json",
+                f"all poses as COCO keypoints, those of {ENGINES[-1]} between the labelled ones",
+            ),
+            (film, "the video with the poses drawn on it"),
+            (sheet, f"{_SHEET_FRAMES} frames of it"),
+        ):
+            console.print(f"  {path}  [dim]{what}[/dim]", soft_wrap=True)
+        yield up
 
 
 def draw(video: Path, poses: CocoPoses, keyframes: dict[int, Track], folder: Path) -> tuple[Path, Path]:
@@ -131,7 +171,7 @@ def _keyframes(track: Track) -> Track:
 
 
 @contextmanager
-def _service(data_dir: Path, steps: Steps) -> Iterator[Client]:
+def _service(data_dir: Path, steps: Steps) -> Iterator[_Up]:
     """A service on a free port, with its workers, stopped after the block."""
     command = [sys.executable, "-m", "cli.main", "up", "--json", "--port", "0", "--data-dir", str(data_dir)]
     with steps.next(), (data_dir.parent / "service.log").open("wb") as log:
@@ -142,8 +182,8 @@ def _service(data_dir: Path, steps: Steps) -> Iterator[Client]:
         if not greeting:
             raise RuntimeError("the service did not start")
         about = json.loads(greeting)
-        with Client(about["address"], about["key"]) as client:
-            yield client
+        with Client(about["address"], Path(about["key_file"]).read_text().strip()) as client:
+            yield _Up(client, about, server)
     finally:
         server.terminate()
         server.wait(timeout=60)

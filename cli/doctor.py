@@ -15,6 +15,7 @@ from typing import Any
 
 import typer
 
+from app.sandbox.confinement import protections
 from app.settings import Settings
 from app.version import SCHEMA, VERSION
 from cli.options import (
@@ -46,6 +47,14 @@ PACKAGES = (
     "celery",
     "redis",
 )
+
+#: What a video that takes a decoder over could do where the kernel lacks something.
+_UNPROTECTED = {
+    "landlock": "Linux has it since 5.13 unless it is turned off; without it, a video that takes a decoder over could"
+    " read and write the files of the user that runs the service",
+    "seccomp": "without it, on x86_64 or aarch64, a video that takes a decoder over could reach the network and begin"
+    " programs",
+}
 
 _LEAST_FREE = GIB  # of the disk; less than this is full after one video
 
@@ -112,6 +121,7 @@ def _machine() -> dict[str, Any]:
         "quota": share.quota,
         "memory_bytes": share.memory,
         "gpus": _gpus(),
+        "containment": protections(),
     }
 
 
@@ -129,7 +139,8 @@ def _gpus() -> list[dict[str, Any]]:
 def _compute(chosen: Settings, missing: list[Missing]) -> dict[str, Any]:
     threads = devices.use_threads(chosen.threads)
     waiting = {name: os.environ[name] for name in devices.WAITING if name in os.environ}
-    found: dict[str, Any] = {"device": None, "precision": None, "threads": threads, "waiting": waiting}
+    found: dict[str, Any] = dict.fromkeys(("device", "precision", "learning"))
+    found |= {"threads": threads, "waiting": waiting}
     if find_spec("torch") is None:
         return found
     try:
@@ -137,7 +148,8 @@ def _compute(chosen: Settings, missing: list[Missing]) -> dict[str, Any]:
     except devices.DeviceError as error:
         missing.append(Missing("device", True, str(error)))
         return found
-    return {**found, "device": compute.device_name, "precision": compute.precision}
+    learning = compute.to_learn().precision
+    return {**found, "device": compute.device_name, "precision": compute.precision, "learning": learning}
 
 
 def _data(folder: Path, missing: list[Missing]) -> dict[str, Any]:
@@ -162,8 +174,11 @@ def _versions() -> Iterator[tuple[str, str | None]]:
 
 
 def _lacks(chosen: Settings) -> Iterator[Missing]:
-    """Packages and weights that are not here."""
+    """Packages, weights and protections of the kernel that are not here."""
     extra = "pip install 'posetween[{}]'"
+    for name, there in protections().items():
+        if not there:
+            yield Missing(name, False, _UNPROTECTED[name])
     if find_spec("torch") is None:
         yield Missing(
             "PyTorch", False, "flow and linear work; stdpose, estimates and trainings need " + extra.format("worker")
@@ -185,13 +200,17 @@ def _print(report: Mapping[str, Mapping[str, Any]], missing: list[Missing]) -> N
     quota = "" if machine["quota"] is None else f", of which {machine['quota']:g} may be kept busy"
     memory = "unknown" if machine["memory_bytes"] is None else f"{machine['memory_bytes'] / GIB:.1f} GiB"
     waiting = ", ".join(f"{name}={value}" for name, value in compute["waiting"].items()) or "as OpenMP has it"
-    networks = f"{compute['device']} in {compute['precision']}" if compute["device"] else "none can run"
+    networks = "none can run"
+    if compute["device"]:
+        confined = [name for name, there in machine["containment"].items() if there]
+    networks = f"{compute['device']} in {compute['precision']}, learning in {compute['learning']}"
     rows = (
         ("system", machine["system"]),
         ("processor", f"{machine['processor']} ({' '.join(machine['flags']) or 'flags unknown'})"),
         ("cores", f"{machine['cores']}{quota}"),
         ("memory", memory),
         ("GPU", "; ".join(gpus) or "none"),
+        ("videos", f"are decoded by processes confined by {' and '.join(confined) or 'limits alone'}"),
         ("networks", f"{networks}, {compute['threads']} threads, {waiting}"),
         ("data", f"{data['folder']}, {data['free_bytes'] / GIB:.1f} GiB free"),
         ("versions", ", ".join(f"{name} {number}" for name, number in report["versions"].items() if number)),

@@ -27,7 +27,7 @@ from cli.subjects import read_estimator
 from models.propagate import RecentFrames
 from pose.decoder import VideoError
 from pose.doubt import doubted
-from pose.formats.coco import Instance, Reading, instances, write_coco
+from pose.formats.coco import CocoPoses, Instance, Reading, instances, write_coco
 from pose.image_folder import Frames
 from pose.segments import MAX_SEGMENT_FRAMES
 from pose.track import Track
@@ -59,12 +59,12 @@ def estimate(
     loaded = read_estimator(checkpoint)
     with opened(video) as frames:
         reading = Reading(numbering(frame_from, frame_pattern, frame_offset), scale)
-        around = read_poses(tracks, frames, loaded.skeleton, reading=reading).tracks if tracks is not None else None
+        given = read_poses(tracks, frames, loaded.skeleton, reading=reading) if tracks is not None else None
         about = about_video(frames, video.stem)
         info = {"description": f"poses estimated by Posetween with {loaded.name} {loaded.sha256[:12]}"}
         try:
             with replacing(output) as stream, progress_bar(as_json) as progress:
-                poses = _in_order(frames, loaded, around, (device, precision), progress, as_json=as_json)
+                poses = _in_order(frames, loaded, given, (device, precision), progress, as_json=as_json)
                 write_coco(stream, loaded.skeleton, [(about, poses)], info=info, every_frame=True)
         except (VideoError, OSError) as error:
             typer.echo(f"{output} was not written: {sentence(error)}", err=True)
@@ -76,7 +76,7 @@ def estimate(
 def _in_order(
     video: Frames,
     loaded: Loaded,
-    around: dict[int, Track] | None,
+    given: CocoPoses | None,
     place: tuple[str, str],
     progress: Progress,
     *,
@@ -87,10 +87,14 @@ def _in_order(
 
     frames = RecentFrames(video)
     task = progress.add_task("estimating", total=video.num_frames)
+    around, labels = (None, dict[int, Track]()) if given is None else (given.tracks, given.labels)
+    # What is absent goes into the file as it was said; places are the estimator's alone.
+    absent = {number: track.without(~track.absent) for number, track in labels.items()}
     for start in range(0, video.num_frames, MAX_SEGMENT_FRAMES):
         stop = min(start + MAX_SEGMENT_FRAMES, video.num_frames)
-        found = look(frames, loaded, around, start=start, stop=stop, device=place[0], precision=place[1])
-        yield from instances({}, {track_id: doubted(poses, video.damaged) for track_id, _, poses in found})
+        found = look(frames, loaded, around, labels=labels, start=start, stop=stop, device=place[0], precision=place[1])
+        poses = {number: doubted(track, video.damaged) for number, _, track in found}
+        yield from instances({number: track.between(start, stop) for number, track in absent.items()}, poses)
         progress.update(task, completed=stop)
         if as_json:
             typer.echo(json.dumps({"event": "window", "stop": stop, "progress": round(stop / video.num_frames, 4)}))

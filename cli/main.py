@@ -21,6 +21,7 @@ COMMANDS = {
     "estimate": "cli.estimate:estimate",
     "pretrain": "cli.pretrain:pretrain",
     "sample": "cli.sample:sample",
+    "convert": "cli.convert:convert",
     "demo": "cli.demo:demo",
     "labs": "cli.labs:app",
     "keys": "cli.keys:app",

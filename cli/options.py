@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 from pydantic import ValidationError
 
+from app.names import MAX_NAME, has_control
 from app.settings import Settings
 from models import devices
 from pose.formats.coco import Numbering
@@ -38,7 +39,9 @@ Device = Annotated[str, typer.Option(envvar="POSETWEEN_DEVICE", help="Where netw
 OpenPage = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
 Precision = Annotated[
     str,
-    typer.Option(envvar="POSETWEEN_PRECISION", help="Networks compute in fp32 or bf16; auto: bf16 where it is native."),
+    typer.Option(
+        envvar="POSETWEEN_PRECISION", help="Networks compute in fp32 or bf16; auto: bf16 where that is faster."
+    ),
 ]
 Threads = Annotated[
     int,
@@ -75,8 +78,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print machine-readable lines
 
 
 def _name(text: str) -> str:
-    if not text.strip() or len(text) > 200:
-        raise typer.BadParameter("a name has 1 to 200 characters")
+    if not text.strip() or len(text) > MAX_NAME or has_control(text):
+        raise typer.BadParameter(f"a name has 1 to {MAX_NAME} characters, none of them a control character")
     return text
 
 

@@ -52,6 +52,10 @@ def pretrain(
         Path | None,
         typer.Option(help="Checkpoint to go on from; begins with the stage that trains all but the verifier."),
     ] = None,
+    head: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint to take all but the backbone from, of tiny for lite; trained like the rest."),
+    ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 1,
@@ -78,9 +82,9 @@ def pretrain(
     told = {"seed": seed, "minutes": minutes, "steps": steps, "workers": workers}
     try:
         if resume:
-            recipe, network, origin = _resumed(state, told, begun=bool(begin or preset or pretrained))
+            recipe, network, origin = _resumed(state, told, begun=bool(begin or head or preset or pretrained))
         else:
-            recipe, network, origin = _begun(told, begin, preset, pretrained)
+            recipe, network, origin = _begun(told, begin, head, preset, pretrained)
         output.mkdir(parents=True, exist_ok=True)
         compute = choose(device, precision)
         training = Training(recipe, network, state, compute, origin, _videos(videos))
@@ -124,9 +128,10 @@ def _videos(folder: Path | None) -> list[Path]:
 
 
 def _begun(
-    told: dict[str, Any], begin: Path | None, preset: str | None, pretrained: str | None
+    told: dict[str, Any], begin: Path | None, head: Path | None, preset: str | None, pretrained: str | None
 ) -> tuple[Recipe, StdPose, dict[str, Any]]:
     from models import checkpoints, efficientnet_lite, presets
+    from models.pretraining.inheritance import inherit
     from models.pretraining.training import Recipe
 
     recipe = Recipe(**{name: value for name, value in {"minutes": 120.0, **told}.items() if value is not None})
@@ -134,9 +139,13 @@ def _begun(
         preset = preset or "tiny"
         source = efficientnet_lite.find() if preset == "lite" and pretrained is None else pretrained
         network = presets.build(preset, seed=recipe.seed, pretrained=source)
-        return recipe, network, {"preset": preset, "pretrained": source is not None}
-    if preset or pretrained:
-        raise UsageError("--begin names a whole network; leave out --preset and --pretrained")
+        origin: dict[str, Any] = {"preset": preset, "pretrained": source is not None}
+        if head is not None:
+            inherit(network, checkpoints.load(head))
+            origin["head"] = checkpoints.digest(head)
+        return recipe, network, origin
+    if preset or pretrained or head:
+        raise UsageError("--begin names a whole network; leave out --preset, --pretrained and --head")
     skipped = replace(recipe, features_until=0.0, refiner_until=0.0)
     return skipped, checkpoints.load(begin), {"begun_from": checkpoints.digest(begin)}
 
@@ -151,7 +160,7 @@ def _resumed(state: Path, told: dict[str, Any], *, begun: bool) -> tuple[Recipe,
     kept, config = about.pop("recipe"), checkpoints.from_entries(StdPoseConfig, about.pop("config"))
     kept.pop("half", None)  # of states that older versions wrote
     if begun:
-        raise UsageError("--begin, --preset and --pretrained are for new trainings; this one has begun")
+        raise UsageError("--begin, --head, --preset and --pretrained are for new trainings; this one has begun")
     if told["seed"] not in (None, kept["seed"]):
         raise UsageError(f"this training was begun with --seed {kept['seed']}, which cannot be changed")
     recipe = Recipe(**{**kept, **{name: value for name, value in told.items() if value is not None}})

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from app import logs
+from app.connections import protocol
 from app.main import create_app
 from app.metrics import SHARED_FOLDER
 from app.settings import Settings
@@ -32,13 +33,13 @@ _TURN_SECONDS = 0.0005
 def run(chosen: Settings, app: FastAPI, listener: socket.socket) -> None:
     """Answer on a socket until SIGTERM or SIGINT; of several processes, each makes an application of its own."""
     if chosen.processes == 1:
-        _alone(app, listener)
+        _alone(chosen, app, listener)
     else:
         _together(chosen, listener)
 
 
-def _alone(app: FastAPI, listener: socket.socket) -> None:
-    server = uvicorn.Server(_configure(app))
+def _alone(chosen: Settings, app: FastAPI, listener: socket.socket) -> None:
+    server = uvicorn.Server(_configure(chosen, app))
     # uvicorn raises the signal that stopped it once more when it is done; by default that would kill us before the
     # worker is stopped.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -51,6 +52,7 @@ def _together(chosen: Settings, listener: socket.socket) -> None:
     with tempfile.TemporaryDirectory(prefix=f"posetween-metrics-{os.getpid()}-") as folder:
         os.environ[SHARED_FOLDER] = folder
         config = _configure(
+            chosen,
             partial(_application, chosen),
             factory=True,
             workers=chosen.processes,
@@ -62,10 +64,12 @@ def _together(chosen: Settings, listener: socket.socket) -> None:
             del os.environ[SHARED_FOLDER]
 
 
-def _configure(app: Any, **more: Any) -> uvicorn.Config:
+def _configure(chosen: Settings, app: Any, **more: Any) -> uvicorn.Config:
     # Logs are ours: ``app.logs`` formats them, ``app.request_log`` tells of requests.
     return uvicorn.Config(
         app,
+        http=protocol(chosen.max_connections),  # type: ignore[arg-type]  # it makes what a class would
+        ws="none",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=5,

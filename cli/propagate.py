@@ -37,6 +37,7 @@ from pose.decoder import VideoError
 from pose.doubt import doubted
 from pose.formats.coco import CocoPoses, Instance, Reading, instances, write_coco
 from pose.image_folder import Frames
+from pose.skeleton import Skeleton
 from pose.track import Track, join
 
 if TYPE_CHECKING:
@@ -54,10 +55,17 @@ def propagate(
         bool | None,
         typer.Option(
             "--adapt/--no-adapt",
-            help="Fit stdpose to this video first: better, up to a minute slower.",
+            help="Fit stdpose to this video first: better, up to a minute slower. Where neither is said, poses without "
+            "fitting are written first, and replaced.",
         ),
     ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Other weights for stdpose.", show_default=False)] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(
+            help="Checkpoint of an estimator, see posetween train: what it sees helps stdpose.", show_default=False
+        ),
+    ] = None,
     frame_from: FrameFrom = "field",
     frame_pattern: FramePattern = None,
     frame_offset: FrameOffset = None,
@@ -72,16 +80,25 @@ def propagate(
     check_place(output)
     computing(device, precision, threads)
     try:
-        chosen = resolve(engine, checkpoint, adapt=adapt is not False, device=device, precision=precision)
+        named = "stdpose" if engine == "auto" and detector is not None else engine
+        chosen = resolve(named, checkpoint, adapt=adapt is not False, device=device, precision=precision)
     except PropagationError as error:
         raise UsageError(str(error)) from error
+    if detector is not None and not adaptable(chosen):
+        raise UsageError(f"--detector: the engine {chosen.name} takes none")
     if adapt and not adaptable(chosen):
         raise UsageError(f"--adapt: the engine {chosen.name} cannot be fitted to a video")
     cuts = Cuts()
     with opened(video) as frames:
         reading = Reading(numbering(frame_from, frame_pattern, frame_offset), scale, pseudo)
         poses = read_poses(keyframes, frames, reading=reading)
+        if detector is not None:
+            chosen = _helped(chosen, detector, poses.skeleton)
         try:
+            if adapt is None and adaptable(chosen):
+                with replacing(output) as stream:
+                    _write(stream, frames, video.stem, poses, chosen, cuts, as_json=as_json)
+                _tell_first_stage(output, as_json=as_json)
             if adapt is not False and adaptable(chosen):
                 chosen = _adapted(chosen, frames, poses.labels, cuts, as_json=as_json)
             with replacing(output) as stream:
@@ -94,6 +111,18 @@ def propagate(
     elif cuts.frames:
         places = ", ".join(map(str, cuts.frames))
         typer.echo(f"cut at frame{'s' * (len(cuts.frames) > 1)} {places}: poses are not carried across", err=True)
+
+
+def _helped(engine: Engine, detector: Path, skeleton: Skeleton) -> Engine:
+    from models.engines.estimated import with_estimator  # loads PyTorch, as the engine did
+    from models.errors import CheckpointError
+    from models.estimators.checkpoints import load
+
+    assert adaptable(engine)
+    try:
+        return with_estimator(engine, load(detector), skeleton.keypoints)
+    except CheckpointError as error:
+        raise UsageError(f"--detector: {error}") from error
 
 
 def _adapted(engine: Engine, video: Frames, keyframes: dict[int, Track], cuts: Cuts, *, as_json: bool) -> Engine:
@@ -124,6 +153,13 @@ def _adapted(engine: Engine, video: Frames, keyframes: dict[int, Track], cuts: C
     elif fit["short_of_time"]:
         typer.echo(f"there was time for {fit['steps']} of {fit['planned']} steps of fitting", err=True)
     return fitting.engine
+
+
+def _tell_first_stage(output: Path, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"event": "first_stage", "output": str(output)}))
+    else:
+        typer.echo(f"{output} has poses by stdpose as it is; it is fitted to the video now, for better ones", err=True)
 
 
 def _tell(progress: Progress, task: TaskID, at: Report, *, as_json: bool) -> None:

@@ -8,19 +8,23 @@ import socket
 import sys
 import threading
 import webbrowser
+from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 import typer
 from fastapi import FastAPI
+from sqlalchemy import make_url
 
 from app import logs
 from app.audit import service as audit
 from app.database import connect
+from app.file_cache import FileCache
 from app.keys import service as keys
 from app.keys.service import Caller, Role, ensure_admin_key
 from app.main import create_app
+from app.private_files import close, keep_private, make_folder
 from app.sessions import service as sessions
 from app.settings import Settings
-from app.videos.frame_cache import FrameCache
 from cli import processes as processes_
 from cli.options import (
     BrokerUrl,
@@ -63,6 +67,7 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Serve the API with two workers beside it; makes and upgrades the database first."""
+    keep_private()
     chosen = settings(
         data_dir=data_dir,
         host=host,
@@ -97,6 +102,7 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Serve the API alone; makes and upgrades the database first."""
+    keep_private()
     chosen = settings(
         data_dir=data_dir,
         host=host,
@@ -108,25 +114,39 @@ def serve(
     )
     logs.configure(chosen)
     app, listener = _open(chosen)
-    _announce(chosen, listener, as_json=as_json, shows_key=False)
+    _announce(chosen, listener, as_json=as_json, signs_in=False)
     processes_.run(chosen, app, listener)
 
 
 def prepare(chosen: Settings) -> None:
     """Bring the database up to date, and make the admin key at the first start."""
-    chosen.data_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(chosen.data_dir)
     # Some may be of videos that nobody may see any more.
-    FrameCache(chosen.frames_dir, 0).clear()
+    FileCache(chosen.frames_dir, 0).clear()
     database = connect(chosen.database)
     try:
         upgrade(database)
         with database.session() as session:
+            # Older versions let others read them.
+            for path in _files(chosen):
+                close(path)
             made = ensure_admin_key(session, chosen.admin_key_file)
             if made is not None:
                 operator = Caller(lab_id=made.lab_id, key_id=None, role=Role.ADMIN)
                 audit.record(session, operator, "key.create", id=made.id, name=made.name, role=made.role)
     finally:
         database.dispose()
+
+
+def _files(chosen: Settings) -> list[Path]:
+    """What is opened to nobody else, wherever the data folder is: the embedded database and the local store."""
+    files = []
+    address = make_url(chosen.database)
+    if address.get_backend_name() == "sqlite" and address.database:
+        files += [Path(f"{address.database}{end}") for end in ("", "-wal", "-shm", "-turn")]
+    if chosen.storage.startswith("file:"):
+        files.append(Path(unquote(urlparse(chosen.storage).path)))
+    return files
 
 
 def _open(chosen: Settings) -> tuple[FastAPI, socket.socket]:
@@ -138,21 +158,24 @@ def _open(chosen: Settings) -> tuple[FastAPI, socket.socket]:
         raise UsageError(f"cannot serve on {chosen.host}:{chosen.port}: {error}") from error
 
 
-def _announce(chosen: Settings, listener: socket.socket, *, as_json: bool, shows_key: bool = True) -> str:
-    """Say where the service is; gives the address of the page, which signs a browser in once."""
+def _announce(chosen: Settings, listener: socket.socket, *, as_json: bool, signs_in: bool = True) -> str:
+    """Say where the service is; gives the address of the page, which signs a browser in once.
+
+    What is printed anywhere but on a terminal is kept, and others read it: the key is in a file, which is named.
+    """
     address = f"http://{chosen.host}:{listener.getsockname()[1]}"
     log.info("serving at %s", address)
     key = chosen.admin_key_file.read_text().strip()
-    # What a service on its own prints is kept in logs that others read.
-    page = f"{address}/#token={offer(chosen, key)}" if shows_key and chosen.auth else address
+    page = f"{address}/#token={offer(chosen, key)}" if signs_in and chosen.auth else address
     if as_json:
-        about = {"address": address, "page": page, "key": key, "data_dir": str(chosen.data_dir.absolute())}
-        typer.echo(json.dumps(about))
+        about = {"address": address, "page": page, "key_file": str(chosen.admin_key_file.absolute())}
+        typer.echo(json.dumps({**about, "data_dir": str(chosen.data_dir.absolute())}))
     elif chosen.log_format == "text":
-        shown = f"{key}  (kept in {chosen.admin_key_file})" if shows_key else f"in {chosen.admin_key_file}"
+        seen = signs_in and sys.stdout.isatty()
         typer.echo(f"Posetween serves at {address}")
-        if page != address:
+        if seen and page != address:
             typer.echo(f"  page  {page}  (signs in once, within {SIGN_IN_MINUTES} minutes)")
+        shown = f"{key}  (kept in {chosen.admin_key_file})" if seen else f"in {chosen.admin_key_file}"
         typer.echo(f"  key   {shown}\n  docs  {address}/docs\nCtrl-C stops it.")
     sys.stdout.flush()
     return page

@@ -11,6 +11,7 @@ import typer
 
 from app import blobs
 from app.database import Database, connect
+from app.private_files import keep_private
 from app.runs import packing
 from app.storage import Storage, open_storage
 from cli.options import DatabaseUrl, DataDir, StorageUrl, settings
@@ -21,6 +22,7 @@ app = typer.Typer(help="Look after the stored files.", no_args_is_help=True)
 @app.callback()
 def _storage() -> None:
     """Look after the stored files."""
+    keep_private()
 
 
 @app.command()

@@ -67,18 +67,18 @@ def read_subjects(
         name = video.stem if stems.count(video.stem) == 1 else str(video)
         for number, labelled in poses.tracks.items():
             track = labelled.select(~inside(damaged, labelled.frames))
-            weight = np.where(track.score < 1, pseudo_weight * track.score, 1) * (track.visibility > 0)
+            weight = np.where(track.score < 1, pseudo_weight * track.score, 1) * (track.visibility > 0) + track.absent
             subjects.append(Subject(f"{name}/{number}", name, video, table, track, weight.astype(np.float32)))
     assert skeleton is not None
     return skeleton, subjects
 
 
 def by_hand(subjects: Sequence[Subject]) -> list[Subject]:
-    """What people labelled of subjects; those of whom they labelled nothing are left out."""
+    """What people labelled of subjects, places and absences; those of whom they labelled nothing are left out."""
     kept = []
     for subject in subjects:
-        human = (subject.track.score == 1) & (subject.track.visibility > 0)
+        human = ((subject.track.score == 1) & (subject.track.visibility > 0)) | subject.track.absent
         labelled = replace(subject, weight=human.astype(np.float32)).select(human.any(axis=1))
-        if labelled.labels:
+        if len(labelled.track):
             kept.append(labelled)
     return kept

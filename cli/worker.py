@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app import logs
+from app.private_files import keep_private
 from cli.options import (
     BrokerUrl,
     DatabaseUrl,
@@ -47,6 +48,7 @@ def worker(
 
     One process uses one device: start one for each GPU.
     """
+    keep_private()
     chosen = settings(
         data_dir=data_dir,
         database_url=database_url,

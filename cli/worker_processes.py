@@ -81,12 +81,15 @@ class _Keeper:
 def _start(chosen: Settings, lane: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "cli.main", "worker", "--supervised", "--lane", lane]
     command += ["--data-dir", str(chosen.data_dir)]
-    command += ["--database-url", chosen.database, "--storage-url", chosen.storage]
-    command += ["--broker-url", chosen.broker_url] if chosen.broker_url else []
     command += ["--device", chosen.device, "--precision", chosen.precision, "--threads", str(chosen.threads)]
     if chosen.worker_metrics_port:
         command += ["--metrics-port", str(chosen.worker_metrics_port + LANES.index(lane))]
-    # It counts for itself.
-    environment = {name: value for name, value in os.environ.items() if name != SHARED_FOLDER}
+    # It counts for itself. Addresses may hold passwords, and every user of the machine can read a command line.
+    addresses = {
+        "POSETWEEN_DATABASE_URL": chosen.database,
+        "POSETWEEN_STORAGE_URL": chosen.storage,
+        "POSETWEEN_BROKER_URL": chosen.broker_url,
+    }
+    environment = {name: value for name, value in os.environ.items() if name != SHARED_FOLDER} | addresses
     # A process group of its own: Ctrl-C reaches the worker through us, once. Its standard input closes when we die.
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, env=environment)

@@ -18,10 +18,11 @@ import uvicorn
 from moto.server import ThreadedMotoServer
 from sqlalchemy import select
 
+from app.connections import protocol
 from app.database import connect
 from app.main import PREFIX, create_app
 from app.settings import Settings
-from app.tables import Table
+from app.tables import Table, VideoShare
 from cli.serve import prepare
 from pose.skeleton import Skeleton
 from pose.synthetic import Scene, SceneSpec
@@ -29,7 +30,7 @@ from pose.track import Track
 from pose.video_writer import VideoWriter
 from worker.loop import work
 
-pytest_plugins = ["tests.services"]
+pytest_plugins = ["tests.services", "tests.scheduling"]
 
 # Tests run side by side, one process a core; PyTorch reads this when it is first imported, also in child processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -178,16 +179,20 @@ def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture(scope="session")
 def everything() -> Callable[[Any], dict[str, Any]]:
-    """All that a service keeps: each row of each table, and each file with its size; but not when keys were used."""
+    """All that a service keeps: each row of each table, and each file with its size; but not when keys were used, nor
+    images of frames, which are made ahead at any moment after somebody asked for one, nor how much of videos is done,
+    which is counted then.
+    """
 
     def look(service: Service) -> dict[str, Any]:
         database = connect(service.settings.database)
         with database.session(readonly=True) as session:
-            tables = Table.metadata.sorted_tables
+            tables = [table for table in Table.metadata.sorted_tables if table is not VideoShare.__table__]
             rows = {table.name: sorted(map(repr, session.execute(select(*_lasting(table))))) for table in tables}
         database.dispose()
         folder = service.settings.data_dir
-        kept = [path for name in ("storage", "scratch") for path in (folder / name).rglob("*") if path.is_file()]
+        files = [path for name in ("storage", "scratch") for path in (folder / name).rglob("*") if path.is_file()]
+        kept = [path for path in files if not path.is_relative_to(service.settings.frames_dir)]
         return {**rows, "files": sorted((str(path.relative_to(folder)), path.stat().st_size) for path in kept)}
 
     return look
@@ -195,7 +200,9 @@ def everything() -> Callable[[Any], dict[str, Any]]:
 
 def serve(settings: Settings) -> Iterator[Service]:
     prepare(settings)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(settings), http=protocol(settings.max_connections), port=0, log_level="warning")
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

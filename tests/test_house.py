@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.scheduling import LONG
+
 ROOT = Path(__file__).parents[1]
-ROOMS = ("pose", "models", "app", "worker", "cli")
+ROOMS = ("pose", "formats", "models", "app", "worker", "cli")
 VAGUE = {"utils", "helpers", "common", "base", "manager", "misc"}
 
 
@@ -21,6 +23,11 @@ def test_a_module_fits_on_a_few_screens(room):
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_module_has_a_name_that_says_something(room):
     assert not [path for path in (ROOT / room).rglob("*") if path.stem in VAGUE]
+
+
+def test_the_files_that_come_first_are_there():
+    assert [name for name in LONG if not (ROOT / "tests" / name).exists()] == []
+    assert len({*LONG}) == len(LONG)
 
 
 def test_tests_are_no_package():

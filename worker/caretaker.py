@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from app.database import TROUBLE, Database
-from app.jobs import duties, leases, ledger, segments
+from app.jobs import duties, held, leases, ledger, segments
 from app.jobs.bell import Bell
 from app.settings import Settings
 from worker.helping import HELPED
@@ -78,6 +78,7 @@ class Caretaker:
             leases.shorten(session, self._settings.lease_seconds)
             if gone := ledger.reap(session):
                 log.warning("%d jobs were held by workers that do not answer", gone)
+            held.settle(session)
 
     def _ring(self, bell: Bell) -> None:
         """Ring for what waits in a queue of which no message is left: those messages were lost, or do not suffice."""

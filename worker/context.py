@@ -5,26 +5,36 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app import blobs
 from app.database import TROUBLE, Database
+from app.errors import NoSpace, database_trouble
+from app.incoming import check_disk
 from app.jobs import ledger, segments, states
+from app.jobs import log as lines
 from app.jobs.ledger import Claim, Fenced
+from app.labs import quotas
+from app.labs.quotas import OverQuota
 from app.settings import Settings
-from app.storage import Storage
+from app.storage import Storage, Stored
 from app.tables import Job
 from worker.metrics import WorkerMetrics
 
 log = logging.getLogger(__name__)
 
 _SHOWN_SECONDS = 1.0  # between two small parts of progress that are written
+_AGAIN_SECONDS = 0.2  # between two tries of a transaction
+
+Result = TypeVar("Result")
 
 
 class Cancelled(Exception):
@@ -79,6 +89,8 @@ class Context:
         self._shares = threading.Event()
         self._shown: tuple[int, int, str] | None = None
         self._shown_at = 0.0
+        self._told = ""
+        self._room, self._asked_room_at = 0, -float("inf")
 
     @contextmanager
     def beating(self) -> Iterator[None]:
@@ -104,6 +116,58 @@ class Context:
             self._fence(session)
             yield session
 
+    @contextmanager
+    def keeping(self, stored: Iterable[Stored]) -> Iterator[Session]:
+        """A transaction like ``writing`` whose rows refer to objects that were just put; where it fails they go again.
+
+        Args:
+            stored: The objects.
+
+        Raises:
+            Fenced: The lease was lost; nothing is written.
+            Busy: An object was removed since it was put.
+        """
+        kept = list(stored)
+        try:
+            with self.writing() as session:
+                for one in kept:
+                    blobs.record(session, self.storage, one)
+                yield session
+        except TROUBLE:
+            raise  # who has no time or room for the rows has none to say so either
+        except BaseException:
+            blobs.set_aside(self.database, {one.sha256 for one in kept})
+            raise
+
+    def check_room(self, size: int) -> None:
+        """Refuse to let files of the job grow on, which are not on record yet; asks now and then.
+
+        Args:
+            size: Bytes that they have.
+
+        Raises:
+            NoSpace: Only the reserve of the disk is left.
+            OverQuota: The lab has no room for them.
+        """
+        check_disk(self.settings.scratch_dir)
+        if not self.settings.max_lab_bytes:
+            return
+        if time.monotonic() - self._asked_room_at > _SHOWN_SECONDS:
+            with self.database.session(readonly=True) as session:
+                lab_id = session.get_one(Job, self.held.job_id).lab_id
+                self._room = self.settings.max_lab_bytes - quotas.stored_bytes(session, lab_id)
+            self._asked_room_at = time.monotonic()
+        if size > self._room:
+            raise OverQuota(quotas.over(self.settings.max_lab_bytes))
+
+    def check_quota(self, session: Session) -> None:
+        """Refuse what a transaction has put on record, where the lab has no room for it.
+
+        Raises:
+            OverQuota: It has none.
+        """
+        quotas.check_made(session, self.settings, session.get_one(Job, self.held.job_id).lab_id)
+
     def step(self, progress: float, stage: str, remaining: float | None = None) -> None:
         """Say how far the job is, and hear whether it shall go on. Call it several times a second.
 
@@ -123,8 +187,55 @@ class Context:
         if plainly or (shown != self._shown and now - self._shown_at >= _SHOWN_SECONDS):
             self._shown, self._shown_at = shown, now
             left = None if remaining is None else round(remaining, 1)
-            with self.database.session() as session:
-                ledger.fence(session, self.held, progress=min(progress, 1.0), stage=stage, remaining_seconds=left)
+            try:
+                with self.database.session() as session:
+                    ledger.fence(session, self.held, progress=min(progress, 1.0), stage=stage, remaining_seconds=left)
+                    if (doing := stage.partition(":")[0]) != self._told:  # what follows counts
+                        ledger.tell(session, self.held, lines.STAGE, doing)
+            except TROUBLE:
+                self._shown = None
+                log.warning("no progress is told this time", exc_info=True)
+            else:
+                self._told = doing
+
+    def warn(self, text: str) -> None:
+        """Write a warning into the job's log; where the database does not answer it goes without.
+
+        Args:
+            text: For people.
+
+        Raises:
+            Fenced: The lease was lost.
+        """
+        with suppress(*TROUBLE), self.writing() as session:
+            lines.add(session, [self.held.job_id], lines.WARNING, text, self.held.owner)
+
+    def spared(self, sentence: str) -> None:
+        """Count that memory ran out and less is done at a time, and warn of it."""
+        self.metrics.spared.inc()
+        self.warn(sentence)
+
+    def insist(self, act: Callable[[], Result]) -> Result:
+        """Do a transaction, and do it again while the database has no time for it, for as long as a lease is.
+
+        Args:
+            act: The transaction, which can be done again: also where it was committed and nobody heard of that.
+
+        Raises:
+            Cancelled: Somebody asked for an end.
+            Stopping: The worker shuts down.
+            Fenced: The lease was lost.
+        """
+        until = time.monotonic() + self.settings.lease_seconds
+        while True:
+            try:
+                return act()
+            except TROUBLE as error:
+                if time.monotonic() > until or isinstance(database_trouble(error), NoSpace):
+                    raise
+                log.warning("the database does not answer; once more", exc_info=True)
+            self.listen()
+            time.sleep(_AGAIN_SECONDS)
 
     def listen(self) -> None:
         """Hear whether the job shall go on; costs nothing.

@@ -12,14 +12,15 @@ from obstore.exceptions import BaseError
 
 from app.database import TROUBLE, Database
 from app.errors import ServiceError
+from app.file_cache import FileCache
 from app.jobs import duties
 from app.settings import Settings
 from app.storage import Storage
 from app.trash.erasure import Eraser
 from app.trash.leftovers import SECONDS, Leftovers
-from app.videos.frame_cache import FrameCache
 from worker import training_folder
 from worker.context import Stopping
+from worker.features import features
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,8 @@ class Erasing:
         self._database = database
         self._trainings = settings.scratch_dir / "trainings"
         self._eraser = Eraser(database, storage, self._listen)
-        self._leftovers = Leftovers(database, storage, FrameCache(settings.frames_dir, settings.frame_cache_bytes))
+        frames = FileCache(settings.frames_dir, settings.frame_cache_bytes)
+        self._leftovers = Leftovers(database, storage, frames, features(settings))
         self._cleared_at = -float("inf")
         self._ended = threading.Event()
         self._thread = threading.Thread(target=partial(copy_context().run, self._run), name="erasing", daemon=True)

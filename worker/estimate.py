@@ -13,13 +13,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.jobs import lanes
+from app.jobs.params import EstimateParams, EstimateResult
 from app.labels import windows
 from app.projects import service as projects
+from app.runs.keyframes import keyframes_of
 from app.runs.staleness import Grounds
 from app.tables import Checkpoint, Job, Run, Video
 from models.engines.engine import FrameSource
 from pose.formats import npy
-from pose.segments import Segment, plan
+from pose.segments import Segment, plan, relevant
 from pose.skeleton import Skeleton
 from pose.track import Track, join
 from worker.context import Context, HelperContext, JobFailed
@@ -33,6 +35,7 @@ _VERSION = 1  # of what is computed from the same frames, weights and poses
 _WINDOW = 1024
 _POSES = 10_000
 _BATCH = 16
+_SUBJECT = 1  # the one that is looked for on whole frames, see ``models.estimate``
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +77,7 @@ class Estimation:
 
     def result(self) -> dict[str, Any]:
         """What the job's row says."""
-        return {"run_id": self.run.id, "checkpoint_id": self.checkpoint.id}
+        return EstimateResult(run_id=self.run.id, checkpoint_id=self.checkpoint.id).to_row()
 
 
 def estimate(context: Context) -> None:
@@ -100,12 +103,14 @@ def _work(context: Context) -> Estimation:
         job = session.get_one(Job, context.held.job_id)
         run = session.scalars(select(Run).where(Run.job_id == job.id)).one()
         video = session.get_one(Video, run.video_id)
-        checkpoint = session.get_one(Checkpoint, job.params["checkpoint_id"])
+        params = EstimateParams.of(job.params)
+        checkpoint = session.get_one(Checkpoint, params.checkpoint_id)
         skeleton = projects.skeleton(session, video.project_id, run.skeleton_version)
         size = skeleton.size
-        tracks = {number: Track.empty(size) for number in job.params["tracks"]}
-        if not job.params["whole_frame"]:
-            tracks |= _poses(session, context, job, run, video, size)
+        tracks = {number: Track.empty(size) for number in params.tracks}
+        labels = keyframes_of(session, job, run, video, step=context.listen)
+        if not params.whole_frame:
+            tracks |= _poses(session, context, params, run, video, size)
     bare = [number for number, track in tracks.items() if not len(track)]
     if bare and len(tracks) > 1:
         raise JobFailed(f"track {bare[0]} has no pose to look around; label one of its frames, or ask for it alone")
@@ -115,23 +120,27 @@ def _work(context: Context) -> Estimation:
     made_by = f"estimate {version} {checkpoint.weights_sha256} {video.proxy_sha256}"
     if skeleton.retired:
         made_by += f" {size} {skeleton.points.tolist()}"
-    pieces = [
-        Piece(number, segment, given := _near(track, segment), _digest(made_by, segment, given))
-        for number, track in tracks.items()
-        for segment in plan(Track.empty(size), job.params["start"], job.params["stop"])
-    ]
+    pieces = []
+    for number, track in tracks.items():
+        context.listen()
+        pieces += [
+            piece_of(made_by, number, segment, track, labels[number])
+            for segment in plan(Track.empty(size), params.start, params.stop)
+        ]
     pieces.sort(key=lambda piece: (piece.segment, piece.track))
     by_place = {(piece.track, piece.segment.start): piece for piece in pieces}
     device, made = compute.device_name, compute.pedigree()
     return Estimation(run, video, checkpoint, skeleton, by_place, bool(bare), device, made)
 
 
-def _poses(session: Session, context: Context, job: Job, run: Run, video: Video, size: int) -> dict[int, Track]:
+def _poses(
+    session: Session, context: Context, params: EstimateParams, run: Run, video: Video, size: int
+) -> dict[int, Track]:
     """What was known of the tracks when the estimate was asked for, wherever a point is."""
     assert video.num_frames is not None
-    parts: dict[int, list[Track]] = {number: [] for number in job.params["tracks"]}
-    what: windows.Choice = {"layer": "merged", "revision": run.label_revision, "runs": job.params["runs"]}
-    grounds = Grounds(video, size, run.label_revision)
+    parts: dict[int, list[Track]] = {number: [] for number in params.tracks}
+    what: windows.Choice = {"layer": "merged", "revision": run.label_revision, "runs": params.runs}
+    grounds = Grounds(video, size, run.label_revision, context.listen)
     start = 0
     while start < video.num_frames:
         context.listen()
@@ -155,10 +164,23 @@ def _near(track: Track, segment: Segment) -> Track:
     return track.select(np.arange(max(first, 0), min(last + 1, len(track))))
 
 
-def _digest(made_by: str, segment: Segment, given: Track) -> str:
-    digest = hashlib.sha256(f"{made_by} {segment}".encode())
+def piece_of(made_by: str, number: int, segment: Segment, track: Track, labels: Track) -> Piece:
+    """A segment with all it depends on.
+
+    Args:
+        made_by: What computes it from which video.
+        number: The track's.
+        segment: Its frames.
+        track: The poses known of it.
+        labels: People's of it, of which those count that say of points that they are absent.
+    """
+    given, said = _near(track, segment), relevant(labels, segment)
+    absent = said if said.absent.any() else None
+    digest = hashlib.sha256(f"{made_by} {segment.canonical}".encode())
     digest.update(npy.encode(given))
-    return digest.hexdigest()
+    if absent is not None:
+        digest.update(npy.encode(absent) + absent.absent.tobytes())
+    return Piece(number, segment, given, digest.hexdigest(), absent)
 
 
 def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compute:
@@ -166,11 +188,13 @@ def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compu
     from models.estimate import estimate as look
 
     loaded = load(context.storage, work.checkpoint, context.listen)
-    batches = SparingBatches(_BATCH, context.metrics.spared)
+    batches = SparingBatches(_BATCH, context.spared)
 
     def compute(piece: Piece) -> Track:
         start, stop = piece.segment.start, piece.segment.stop
         around = None if work.whole_frame else {piece.track: piece.given}
+        absent = {} if piece.absent is None else {_SUBJECT if work.whole_frame else piece.track: piece.absent}
+        labels = {number: track.pick(work.skeleton.points) for number, track in absent.items()}
 
         def once(batch: int) -> Track:
             wish = context.settings
@@ -178,6 +202,7 @@ def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compu
                 frames,
                 loaded,
                 around,
+                labels=labels,
                 start=start,
                 stop=stop,
                 batch=batch,

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from models.training.subjects import Subject
 
 
+_SUBJECT = 1  # that is looked for on whole frames where nothing tells where it is, see ``models.estimate``
+
+
 def examine(
     loaded: Loaded,
     subjects: Sequence[Subject],
@@ -29,7 +32,7 @@ def examine(
     precision: str = "auto",
     step: Callable[[], None] = go_on,
 ) -> list[Judged]:
-    """Find poses on the labelled frames of subjects.
+    """Find poses on the labelled frames of subjects; where one is absent, in the box in which it would be expected.
 
     Args:
         loaded: The estimator. Keypoints of the subjects that it does not know are missing from what it finds.
@@ -51,13 +54,14 @@ def examine(
 
     judged = []
     for subject in subjects:
-        truth = subject.track
+        truth, around = subject.track, subject.whereabouts
+        where = {_SUBJECT: around} if len(around) else None
         found = [blank(truth.frames[:0], truth.num_keypoints)]
         with Video(subject.path, subject.table) as video:
             frames = RecentFrames(video)
             for start, stop in _stretches(truth.frames):
                 looking = estimate(
-                    frames, loaded, {1: truth}, start=start, stop=stop, device=device, precision=precision, step=step
+                    frames, loaded, where, start=start, stop=stop, device=device, precision=precision, step=step
                 )
                 for _, _, poses in looking:
                     found.append(_placed(poses, truth.num_keypoints, places))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from app import blobs
 from app.exports.build import build
 from app.jobs import ledger
+from app.jobs.params import ExportResult
 from app.tables import Export
 from worker.context import Context
 
@@ -16,17 +16,22 @@ def export(context: Context) -> None:
     with context.database.session(readonly=True) as session:
         row = session.scalars(select(Export).where(Export.job_id == context.held.job_id)).one()
     with context.storage.scratch_file() as target:
-        manifest = build(
-            context.database,
-            context.storage,
-            row,
-            target,
-            report=lambda done, total: context.step(0.98 * done / total, "writing"),
-        )
+
+        def report(done: int, total: int) -> None:
+            context.step(0.98 * done / total, "writing")
+            context.check_room(target.stat().st_size if target.exists() else 0)
+
+        manifest = build(context.database, context.storage, row, target, report)
+        context.check_room(target.stat().st_size)
         stored = context.storage.adopt(target, step=context.listen)
-    with context.writing() as session:
-        blobs.record(session, context.storage, stored)
-        kept = session.get_one(Export, row.id)
-        kept.sha256 = stored.sha256
-        kept.manifest = {**manifest, "sha256": stored.sha256, "size": stored.size}
-        ledger.succeed(session, context.held, {"export_id": row.id})
+
+    def keep() -> None:
+        with context.keeping([stored]) as session:
+            kept = session.get_one(Export, row.id)
+            kept.sha256 = stored.sha256
+            kept.manifest = {**manifest, "sha256": stored.sha256, "size": stored.size}
+            session.flush()
+            context.check_quota(session)
+            ledger.succeed(session, context.held, ExportResult(export_id=row.id).to_row())
+
+    context.insist(keep)

@@ -16,8 +16,7 @@ import numpy as np
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from app import blobs
-from app.jobs import bell, ledger, segments
+from app.jobs import bell, held, ledger, segments
 from app.jobs.segments import Taken
 from app.runs import packing
 from app.settings import QUICK
@@ -65,7 +64,7 @@ def fill(
         TakesLong: This worker does what is quick, and the job is not.
     """
     context.stint.on(work.device)
-    _write_down(context, work, shared=shared)
+    context.insist(lambda: _write_down(context, work, shared=shared))
     _check_lane(context, queue)
     progress = Progress(context, len(work.pieces), stage)
     progress.step()
@@ -75,9 +74,14 @@ def fill(
             if not _some(context, work, compute, progress.step):
                 progress.step()
                 time.sleep(_WAIT_SECONDS)
+    context.insist(lambda: _end(context, work))
+
+
+def _end(context: Context, work: Work) -> None:
     with context.writing() as session:
         work.learn(session.scalar(select(Job.result).where(Job.id == context.held.job_id)))
         ledger.succeed(session, context.held, work.result())
+        held.release(session, context.held.job_id)
         packing.queue(session, context.settings, work.run)
 
 
@@ -204,10 +208,7 @@ def _some(
     context: Context, work: Work, compute: Compute, step: Callable[[], None], *, most_attempts: int | None = None
 ) -> int:
     """Take a few segments and compute them; tells how many there were."""
-    lease = context.settings.lease_seconds
-    with context.database.session() as session:
-        job_id, owner = context.held.job_id, context.held.owner
-        batch = segments.take(session, job_id, owner, lease, _batch(work), most_attempts=most_attempts)
+    batch = _take(context, _batch(work), most_attempts)
     for taken in batch:
         piece = work.pieces.get((taken.track, taken.start))
         if piece is None or piece.input_sha256 != taken.input_sha256:
@@ -219,6 +220,21 @@ def _some(
     return len(batch)
 
 
+def _take(context: Context, count: int, most_attempts: int | None) -> list[Taken]:
+    job_id, owner, lease = context.held.job_id, context.held.owner, context.settings.lease_seconds
+    tried = False
+
+    def take() -> list[Taken]:
+        nonlocal tried
+        with context.database.session() as session:
+            if tried:
+                segments.give_back(session, job_id, owner)  # what was taken, and nobody heard of it
+            tried = True
+            return segments.take(session, job_id, owner, lease, count, most_attempts=most_attempts)
+
+    return context.insist(take)
+
+
 def _batch(work: Work) -> int:
     """How many segments a worker takes at a time."""
     frames = sum(len(piece.segment) for piece in work.pieces.values())
@@ -227,11 +243,14 @@ def _batch(work: Work) -> int:
 
 def _record(context: Context, work: Work, taken: Taken, poses: Track) -> None:
     stored = context.storage.put(npy.encode(poses))
-    with context.writing() as session:
-        work.learn(session.scalar(select(Job.result).where(Job.id == taken.job_id)))
-        session.execute(update(Job).where(Job.id == taken.job_id).values(result=work.result()))
-        blobs.record(session, context.storage, stored)
-        segments.record(session, taken, stored.sha256)
+
+    def record() -> None:
+        with context.keeping([stored]) as session:
+            work.learn(session.scalar(select(Job.result).where(Job.id == taken.job_id)))
+            session.execute(update(Job).where(Job.id == taken.job_id).values(result=work.result()))
+            segments.record(session, taken, stored.sha256)
+
+    context.insist(record)
 
 
 def _attempts(context: Context) -> int:
@@ -271,17 +290,13 @@ class _Watched:
 
 def _known(session: Session, run: Run, digests: Sequence[str]) -> dict[str, str | None]:
     """What segments of the video were computed from these inputs before, in this run or another."""
-    known: dict[str, str | None] = {}
     # Of a video that was corrected often there are many more than are wanted.
-    for first in range(0, len(digests), _ASKED_AT_ONCE):
-        computed = (
-            select(JobSegment.input_sha256, JobSegment.sha256)
-            .join(Job, Job.id == JobSegment.job_id)
-            .where(Job.video_id == run.video_id, JobSegment.sha256.is_not(None))
-            .where(JobSegment.input_sha256.in_(digests[first : first + _ASKED_AT_ONCE]))
-        )
-        known |= dict(session.execute(computed).all())
-    return known
+    computed = (
+        select(JobSegment.input_sha256, JobSegment.sha256)
+        .join(Job, Job.id == JobSegment.job_id)
+        .where(Job.video_id == run.video_id, JobSegment.sha256.is_not(None), JobSegment.input_sha256.in_(digests))
+    )
+    return {digest: sha256 for digest, sha256 in session.execute(computed)}  # noqa: C416
 
 
 def _computed_before(session: Session, work: Work) -> dict[str, Any] | None:
@@ -300,15 +315,39 @@ def _computed_before(session: Session, work: Work) -> dict[str, Any] | None:
 def _write_down(context: Context, work: Work, *, shared: bool) -> None:
     """Put the segments on the ledger, those that were computed before as done, and let others help with the rest."""
     job_id, run = context.held.job_id, work.run
-    with context.writing() as session:
-        session.execute(update(Run).where(Run.id == run.id).values(engine=work.name, checkpoint_sha256=work.weights))
-        wanted = {key: piece.input_sha256 for key, piece in work.pieces.items()}
+    wanted = {key: piece.input_sha256 for key, piece in work.pieces.items()}
+    with context.database.session(readonly=True) as session:
         mine = select(JobSegment.track_number, JobSegment.start, JobSegment.input_sha256)
         held = session.execute(mine.where(JobSegment.job_id == job_id)).all()
-        if {(track, start): digest for track, start, digest in held} != wanted:
-            known = _known(session, run, [*wanted.values()])
-            # What an engine of another version began is begun anew.
-            session.execute(delete(JobSegment).where(JobSegment.job_id == job_id))
+    if {(track, start): digest for track, start, digest in held} != wanted:
+        _begin(context, work)
+    with context.writing() as session:
+        session.execute(update(Run).where(Run.id == run.id).values(engine=work.name, checkpoint_sha256=work.weights))
+        unfinished = segments.unfinished(session, job_id)
+        computed = work.computed if unfinished else _computed_before(session, work)
+        if computed is not None:
+            session.execute(update(Run).where(Run.id == run.id).values(computed=computed))
+        if shared and unfinished > _batch(work):
+            segments.share(session, job_id)
+            bell.note(session, session.scalars(select(Job.queue).where(Job.id == job_id)).one(), job_id)
+
+
+def _begin(context: Context, work: Work) -> None:
+    """Write all segments, some at a time: there can be a hundred thousand, and others write as well.
+
+    Nobody takes one before the job is shared. What an engine of another version began, or an attempt that was ended
+    here, is begun anew.
+    """
+    job_id, pieces = context.held.job_id, [*work.pieces.values()]
+    with context.writing() as session:
+        session.execute(update(Job).where(Job.id == job_id).values(shared=False))
+        session.execute(delete(JobSegment).where(JobSegment.job_id == job_id))
+    for first in range(0, len(pieces), _ASKED_AT_ONCE):
+        context.listen()
+        some = pieces[first : first + _ASKED_AT_ONCE]
+        with context.database.session(readonly=True) as session:
+            known = _known(session, work.run, [piece.input_sha256 for piece in some])
+        with context.writing() as session:
             session.execute(
                 insert(JobSegment),
                 [
@@ -320,13 +359,6 @@ def _write_down(context: Context, work: Work, *, shared: bool) -> None:
                         "input_sha256": piece.input_sha256,
                         "sha256": known.get(piece.input_sha256),
                     }
-                    for piece in work.pieces.values()
+                    for piece in some
                 ],
             )
-        unfinished = segments.unfinished(session, job_id)
-        computed = work.computed if unfinished else _computed_before(session, work)
-        if computed is not None:
-            session.execute(update(Run).where(Run.id == run.id).values(computed=computed))
-        if shared and unfinished > _batch(work):
-            segments.share(session, job_id)
-            bell.note(session, session.scalars(select(Job.queue).where(Job.id == job_id)).one(), job_id)

@@ -13,6 +13,7 @@ from types import TracebackType
 
 from app.database import connect
 from app.jobs import ledger, segments
+from app.jobs import log as lines
 from app.jobs.bell import Bell
 from app.jobs.ledger import Claim, Fenced
 from app.logs import about
@@ -117,6 +118,8 @@ class Hands:
         with about(job_id=job.id, job_kind=job.kind, attempt=job.attempt):
             log.info("helping begins")
             try:
+                with context.writing() as session:
+                    lines.add(session, [job.id], lines.HELPED, owner=self.owner)
                 with context.beating():
                     if not HELPED[job.kind](context, self._nobody_waits):
                         self._beyond_us.add(job.id)

@@ -1,25 +1,28 @@
-"""Ingest: find out what a video is, and make its frame table and proxy, in a child process with limits."""
+"""Ingest: find out what a video is, and make its frame table and proxy, in a confined child process."""
 
 from __future__ import annotations
 
 import json
 import selectors
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app import blobs
 from app.errors import NoSpace
 from app.jobs import ledger
+from app.jobs.log import WARNING
+from app.sandbox import child
+from app.sandbox.confinement import Confinement
+from app.settings import Settings
 from app.storage import Stored
 from app.tables import Job, Video
 from pose.frame_table import FrameTable
 from worker.context import Context
+from worker.ingest_files import PROXY, TABLES
 
 _POLL_SECONDS = 0.2
 
@@ -29,18 +32,23 @@ def ingest(context: Context) -> None:
     with context.database.session(readonly=True) as session:
         job = session.get_one(Job, context.held.job_id)
         video = session.get_one(Video, job.video_id)
-    with context.storage.scratch_file() as proxy, context.storage.scratch_file() as tables:
-        outcome = _decode(context, context.storage.file(video.sha256, context.listen), proxy, tables)
+    with context.storage.scratch_folder() as folder:
+        outcome = _decode(context, context.storage.file(video.sha256, context.listen), folder)
         if "rejected" in outcome:
             _finish(context, video.id, {"status": "rejected", "reason": outcome["rejected"]}, [])
             return
         if "no_space" in outcome:
             raise NoSpace("the disk of the worker is full; upload the video again when there is room")
+        if "too_large" in outcome:
+            most = context.settings.max_upload_bytes
+            reason = f"the copy of this video for labelling would have more than {most} bytes"
+            _finish(context, video.id, {"status": "rejected", "reason": reason}, [])
+            return
         context.step(0.99, "storing")
-        found = json.loads(tables.read_text())
+        found = json.loads((folder / TABLES).read_text())
         source_table, proxy_table = found["source"], found["proxy"]
         kept = [context.storage.put(bytes.fromhex(table)) for table in (source_table, proxy_table)]
-        kept.append(context.storage.adopt(proxy, step=context.listen))
+        kept.append(context.storage.adopt(folder / PROXY, step=context.listen))
     table = FrameTable.from_bytes(bytes.fromhex(source_table))
     facts = {
         "status": "degraded" if table.reason else "ready",
@@ -60,71 +68,91 @@ def ingest(context: Context) -> None:
     _finish(context, video.id, facts, kept)
 
 
+def start(settings: Settings, source: Path, folder: Path) -> subprocess.Popen[str]:
+    """Start the child that decodes a video.
+
+    Args:
+        settings: What it may take.
+        source: The video.
+        folder: Where it leaves what it makes; what a file that takes the decoder over may write is what becomes of it.
+    """
+    read, made = str(source.absolute()), str(folder.absolute())
+    confinement = Confinement(
+        settings.ingest_memory_bytes,
+        settings.ingest_seconds * 4,
+        file_bytes=settings.max_upload_bytes,
+        readable=(read,),
+        writable=(made,),
+    )
+    task = {"source": read, "folder": made, "limits": asdict(settings.limits), "encoder": settings.proxy_encoder}
+    return child.start("worker.ingest_child", task, confinement)
+
+
 def _finish(context: Context, video_id: int, facts: dict[str, Any], kept: list[Stored]) -> None:
-    with context.writing() as session:
-        for stored in kept:
-            blobs.record(session, context.storage, stored)
-        video = session.get_one(Video, video_id)
-        for name, value in facts.items():
-            setattr(video, name, value)
-        ledger.succeed(session, context.held, {"video_id": video_id, "status": facts["status"]})
+    def write() -> None:
+        with context.keeping(kept) as session:
+            video = session.get_one(Video, video_id)
+            for name, value in facts.items():
+                setattr(video, name, value)
+            session.flush()
+            if kept:
+                context.check_quota(session)
+            if facts["reason"]:
+                ledger.tell(session, context.held, WARNING, f"{facts['status']}: {facts['reason']}")
+            ledger.succeed(session, context.held, {"video_id": video_id, "status": facts["status"]})
+
+    context.insist(write)
 
 
-def _decode(context: Context, source: Path, proxy: Path, tables: Path) -> dict[str, Any]:
+def _decode(context: Context, source: Path, folder: Path) -> dict[str, Any]:
     """Run the child to its end and give its last word."""
     settings = context.settings
-    task = {
-        "source": str(source),
-        "proxy": str(proxy),
-        "tables": str(tables),
-        "limits": asdict(settings.limits),
-        "memory_bytes": settings.ingest_memory_bytes,
-        "cpu_seconds": settings.ingest_seconds * 4,
-    }
     deadline = time.monotonic() + settings.ingest_seconds
     word: dict[str, Any] = {}
-    with _child(task) as child:
-        for line in _lines(child):
+    frames, share = 0, 0.0  # its last word says nothing of them
+    with _ended(start(settings, source, folder)) as process:
+        for line in _lines(process):
             if line:
                 word = json.loads(line)
             if time.monotonic() > deadline:
                 return {"rejected": f"reading this video took longer than {settings.ingest_seconds:.0f} seconds"}
-            frames, share = word.get("frames", 0), word.get("share", 0.0)
+            frames, share = word.get("frames", frames), word.get("share", share)
+            context.check_room(_size(folder))
             context.step(0.98 * share, f"reading frames: {frames}" if frames else "opening")
-        if child.wait() == 0:
+        if process.wait() == 0:
             return word
     return {"rejected": "reading this video crashed the decoder or took more memory or time than a video may"}
 
 
 @contextmanager
-def _child(task: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "worker.ingest_child", json.dumps(task)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def _ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
     try:
-        yield child
+        yield process
     finally:
-        child.kill()
-        child.wait()
-        # What a killed child cannot clear away itself.
-        Path(f"{task['proxy']}.part").unlink(missing_ok=True)
-        assert child.stdout is not None
-        child.stdout.close()
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
-def _lines(child: subprocess.Popen[str]) -> Iterator[str | None]:
+def _size(folder: Path) -> int:
+    size = 0
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # it was given its name
+            size += path.stat().st_size
+    return size
+
+
+def _lines(process: subprocess.Popen[str]) -> Iterator[str | None]:
     """The child's lines as they come, and None whenever a while has passed without one."""
-    assert child.stdout is not None
+    assert process.stdout is not None
     with selectors.DefaultSelector() as selector:
-        selector.register(child.stdout, selectors.EVENT_READ)
+        selector.register(process.stdout, selectors.EVENT_READ)
         while True:
             if not selector.select(_POLL_SECONDS):
                 yield None
                 continue
-            line = child.stdout.readline()
+            line = process.stdout.readline()
             if not line:
                 return
             yield line

@@ -1,7 +1,7 @@
-"""The child process of ingest: decodes an upload under limits, so that no file can take the worker down.
+"""The child process of ingest: decodes an upload, confined, so that no file can take anything else over or down.
 
 It prints a JSON line now and then to say how far it is, and one at the end: ``{}``, ``{"rejected": sentence}`` or,
-where the disk is full, ``{"no_space": true}``.
+where the disk is full, ``{"no_space": true}``, or where a file grew beyond what it may, ``{"too_large": true}``.
 """
 
 from __future__ import annotations
@@ -17,18 +17,16 @@ from typing import Any
 
 import av
 
-from app.videos.sandbox import confine
 from pose.decoder import Limits, VideoError
 from pose.image_archive import open_source
 from pose.proxy import write_proxy
+from worker.ingest_files import PROXY, TABLES
 
 _REPORT_SECONDS = 0.25
 
 
-def main() -> None:
-    """Do the task given as JSON in the first argument."""
-    task = json.loads(sys.argv[1])
-    confine(task["memory_bytes"], task["cpu_seconds"])
+def main(task: dict[str, Any]) -> None:
+    """Do a task."""
     try:
         _work(task)
     except VideoError as error:
@@ -36,9 +34,12 @@ def main() -> None:
     except MemoryError:
         _say({"rejected": "reading this video took more memory than a video may"})
     except (OSError, av.FFmpegError) as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno == errno.EFBIG:
+            _say({"too_large": True})
+        elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _say({"no_space": True})
+        else:
             raise
-        _say({"no_space": True})
     else:
         _say({})
 
@@ -48,7 +49,8 @@ def _work(task: dict[str, Any]) -> None:
     source = Path(task["source"])
     with closing(open_source(source, limits)) as frames_of:
         expected, stream = frames_of.claimed_frames, asdict(frames_of.choice)
-    frames = write_proxy(source, task["proxy"], limits=limits)
+    folder = Path(task["folder"])
+    frames = write_proxy(source, folder / PROXY, limits=limits, encoder=task["encoder"])
     reported = time.monotonic()
     while True:
         try:
@@ -60,13 +62,9 @@ def _work(task: dict[str, Any]) -> None:
             reported = time.monotonic()
             _say({"frames": done, "share": min(1.0, done / expected) if expected else 0.0})
     tables = {"source": source_table.to_bytes().hex(), "proxy": proxy_table.to_bytes().hex(), "stream": stream}
-    Path(task["tables"]).write_text(json.dumps(tables))
+    (folder / TABLES).write_text(json.dumps(tables))
 
 
 def _say(word: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(word) + "\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

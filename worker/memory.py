@@ -6,8 +6,6 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from prometheus_client import Counter
-
 from models.cuts import Cuts
 from models.engines.engine import Engine, FrameSource
 from models.memory import ran_out
@@ -30,12 +28,12 @@ class Sparing:
 
     Args:
         engine: The engine.
-        spared: Counts how often memory ran out.
+        told: Hears each time that memory ran out, in a sentence.
     """
 
-    def __init__(self, engine: Engine, spared: Counter | None = None) -> None:
+    def __init__(self, engine: Engine, told: Callable[[str], None] | None = None) -> None:
         self._engine = engine
-        self._spared = spared
+        self._told = told
 
     def propagate(self, video: FrameSource, keyframes: Track, segment: Segment, cuts: Cuts) -> Track:
         """See ``models.propagate.propagate_segment``.
@@ -53,7 +51,7 @@ class Sparing:
             # Out here the frames that the exception held are free.
             if not (adaptable(self._engine) and self._engine.spare()):
                 raise _too_little(segment, reason)
-            _note(self._spared, reason)
+            _note(self._told, reason)
 
 
 class SparingBatches:
@@ -61,12 +59,12 @@ class SparingBatches:
 
     Args:
         size: To begin with.
-        spared: Counts how often memory ran out.
+        told: Hears each time that memory ran out, in a sentence.
     """
 
-    def __init__(self, size: int, spared: Counter | None = None) -> None:
+    def __init__(self, size: int, told: Callable[[str], None] | None = None) -> None:
         self._size = size
-        self._spared = spared
+        self._told = told
 
     def run(self, compute: Callable[[int], Result], segment: Segment) -> Result:
         """Compute something in batches of as many as memory has room for.
@@ -88,7 +86,7 @@ class SparingBatches:
             if self._size == 1:
                 raise _too_little(segment, reason)
             self._size //= 2
-            _note(self._spared, reason)
+            _note(self._told, reason)
 
 
 def _reason(error: Exception) -> str:
@@ -102,7 +100,8 @@ def _too_little(segment: Segment, reason: str) -> TooLittleMemory:
     )
 
 
-def _note(spared: Counter | None, reason: str) -> None:
-    if spared is not None:
-        spared.inc()
-    log.warning("out of memory (%s): going on in smaller steps", reason)
+def _note(told: Callable[[str], None] | None, reason: str) -> None:
+    sentence = f"out of memory ({reason}): going on in smaller steps"
+    log.warning("%s", sentence)
+    if told is not None:
+        told(sentence)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from app import blobs
+from functools import partial
+
 from app.database import insert_missing
 from app.jobs import ledger
+from app.jobs.params import PackingParams, RunResult
 from app.runs import packing
 from app.runs.packing import Wanted
+from app.storage import Stored
 from app.tables import Run, RunSlab
 from pose.formats import npy, slab
 from pose.formats.slab import Slab
@@ -15,7 +18,7 @@ from worker.context import Context
 
 def pack(context: Context) -> None:
     """Run a packing job; slabs that are there already, of this run or another, are not made again."""
-    run_id = context.held.params["run_id"]
+    run_id = PackingParams.of(context.held.params).run_id
     with context.database.session(readonly=True) as session:
         run = session.get_one(Run, run_id)
         extent = packing.extents(session, [run_id])[run_id]
@@ -27,19 +30,27 @@ def pack(context: Context) -> None:
             known = packing.known(session, run, wanted)
         for one in wanted:
             stored = known.get(one.input_sha256) or context.storage.put(_packed(context, one))
-            with context.writing() as session:
-                blobs.record(session, context.storage, stored)
-                insert_missing(
-                    session,
-                    RunSlab,
-                    run_id=run_id,
-                    chunk=one.chunk,
-                    block=one.block,
-                    input_sha256=one.input_sha256,
-                    sha256=stored.sha256,
-                )
+            context.insist(partial(_keep, context, run_id, one, stored))
+    context.insist(partial(_end, context, run_id))
+
+
+def _keep(context: Context, run_id: int, wanted: Wanted, stored: Stored) -> None:
+    with context.keeping([stored]) as session:
+        insert_missing(
+            session,
+            RunSlab,
+            run_id=run_id,
+            chunk=wanted.chunk,
+            block=wanted.block,
+            input_sha256=wanted.input_sha256,
+            sha256=stored.sha256,
+        )
+        context.check_quota(session)
+
+
+def _end(context: Context, run_id: int) -> None:
     with context.writing() as session:
-        ledger.succeed(session, context.held, {"run_id": run_id})
+        ledger.succeed(session, context.held, RunResult(run_id=run_id).to_row())
 
 
 def _packed(context: Context, wanted: Wanted) -> bytes:

@@ -14,10 +14,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.jobs import states
+from app.projects import service as projects
 from app.runs.keyframes import keyframes_of
 from app.runs.service import PROPAGATE
 from app.settings import Settings
-from app.tables import Job, Run, Video
+from app.tables import Checkpoint, Job, Run, Video
 from models import cuts as shots
 from models.cuts import Cuts
 from models.engines.engine import Engine
@@ -26,11 +27,13 @@ from pose.formats import npy
 from pose.segments import Segment, plan, relevant
 from pose.track import Track
 from worker.context import Context, JobFailed
-from worker.networks import compute_of
+from worker.features import features
+from worker.networks import compute_of, load
 from worker.work import Piece
 
 if TYPE_CHECKING:
     from models.adaptation.fitting import AdaptRecipe
+    from models.engines.stdpose import StdPoseEngine
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,10 +92,19 @@ def propagation_of(context: Context) -> Propagation:
         job = session.get_one(Job, context.held.job_id)
         run = session.scalars(select(Run).where(Run.job_id == job.id)).one()
         video = session.get_one(Video, run.video_id)
-        labels = keyframes_of(session, job, run, video)
+        labels = keyframes_of(session, job, run, video, step=context.listen)
         cuts = _known_cuts(session, job, video)
+        checkpoint = session.get(Checkpoint, number) if (number := job.params.get("checkpoint_id")) else None
+        keypoints = projects.skeleton(session, video.project_id, run.skeleton_version).keypoints
     wanted_fit = bool(job.params.get("adapt"))
-    engine = _engine(job.params["engine"], adapt=wanted_fit, settings=context.settings)
+    fitted_later = wanted_fit or "stage" in job.params
+    engine = _engine(job.params["engine"], adapt=fitted_later, settings=context.settings)
+    if adaptable(engine):
+        engine.lay_on(features(context.settings) if context.settings.feature_cache_bytes else None)
+    if number and adaptable(engine):
+        if checkpoint is None:
+            raise JobFailed(f"checkpoint {number}, whose poses were to help, was erased")
+        engine = _helped(context, engine, checkpoint, keypoints)
     adapts = wanted_fit and adaptable(engine)
     version = _version(engine, labels, context.settings) if adapts else engine.version
     pieces = _pieces(f"{engine.name} {version}", labels, job, video, context.listen)
@@ -113,6 +125,16 @@ def _engine(name: str, *, adapt: bool, settings: Settings) -> Engine:
         return resolve(name, adapt=adapt, device=settings.device, precision=settings.precision)
     except PropagationError as error:
         raise JobFailed(str(error)) from error
+
+
+def _helped(context: Context, engine: StdPoseEngine, checkpoint: Checkpoint, keypoints: tuple[str, ...]) -> Engine:
+    from models.engines.estimated import with_estimator
+    from models.errors import CheckpointError
+
+    try:
+        return with_estimator(engine, load(context.storage, checkpoint, context.listen), keypoints, context.listen)
+    except CheckpointError as error:
+        raise JobFailed(f"checkpoint {checkpoint.id}: {error}") from error
 
 
 def recipe_of(settings: Settings) -> AdaptRecipe:
@@ -149,13 +171,13 @@ def _pieces(made_by: str, labels: dict[int, Track], job: Job, video: Video, step
         for segment in plan(keyframes, job.params["start"], job.params["stop"]):
             step()
             near = relevant(keyframes, segment)
-            pieces.append(Piece(number, segment, near, _digest(made_by, video, segment, near)))
+            pieces.append(Piece(number, segment, near, digest_of(made_by, video, segment, near)))
     return sorted(pieces, key=lambda piece: (piece.segment, piece.track))
 
 
-def _digest(made_by: str, video: Video, segment: Segment, keyframes: Track) -> str:
+def digest_of(made_by: str, video: Video, segment: Segment, keyframes: Track) -> str:
     """What a segment's poses depend on, as a digest: equal digests mean equal poses."""
-    digest = hashlib.sha256(f"{made_by} cuts {shots.VERSION} {video.proxy_sha256} {segment}".encode())
+    digest = hashlib.sha256(f"{made_by} cuts {shots.VERSION} {video.proxy_sha256} {segment.canonical}".encode())
     digest.update(npy.encode(keyframes))
     if keyframes.absent.any():
         digest.update(keyframes.absent.tobytes())

@@ -15,6 +15,7 @@ from app.checkpoints import service as checkpoints
 from app.checkpoints.lineage import Seen
 from app.checkpoints.schemas import FILES, Verdict
 from app.jobs import ledger
+from app.jobs.params import Pedigree, TrainingParams, TrainingResult
 from app.projects import service as projects
 from app.storage import Stored
 from app.tables import Checkpoint, Project
@@ -54,7 +55,11 @@ class Candidate:
     exam: list[Subject]
     videos: dict[str, int]
     epochs: list[dict[str, Any]]
-    pedigree: dict[str, Any]
+    pedigree: Pedigree
+
+
+class _Overtaken(Exception):
+    """Another checkpoint was promoted since the two were compared."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ def _learnt(context: Context, loaded: Loaded, candidate: Candidate) -> list[Lear
 
     if not any(((subject.weight > 0) & (subject.weight < 1)).any() for subject in candidate.learnt):
         return []
-    subjects = sampled(candidate.learnt, _LOOKED_AT, candidate.pedigree["seed"])
+    subjects = sampled(candidate.learnt, _LOOKED_AT, candidate.pedigree.seed)
     judged = examine(loaded, subjects, step=context.listen, **_place(context))
     return [Learnt(one, subject.weight) for one, subject in zip(judged, subjects, strict=True)]
 
@@ -125,9 +130,11 @@ def _verdict(
     from models.evaluation.promotion import gate
 
     with context.database.session(readonly=True) as session:
-        rival = checkpoints.current(session, candidate.pedigree["project_id"])
+        rival = checkpoints.current(session, candidate.pedigree.project_id)
         seen = Seen(session, rival)
     unseen = [~seen.cover(candidate.videos[one.video], one.truth.frames) for one in judged]
+    # Where a subject is absent nothing can be compared.
+    unseen = [rows & (one.truth.visibility > 0).any(axis=1) for rows, one in zip(unseen, judged, strict=True)]
     places = [place for place, rows in enumerate(unseen) if rows.any()]
     against = rival.id if rival is not None else None
     if not places:
@@ -142,7 +149,7 @@ def _verdict(
             known = _places(context, candidate, rival)
             theirs = examine(loaded, subjects, places=known, step=context.listen, **_place(context))
         ours = [_select(judged[place], unseen[place]) for place in places]
-        seed, names = candidate.pedigree["seed"], candidate.skeleton.keypoints
+        seed, names = candidate.pedigree.seed, candidate.skeleton.keypoints
         said = gate(ours, theirs, seed=seed, keypoints=names, learnt=learnt)
     except (JobFailed, Missing, ValueError) as error:
         sentence = f"Not promoted: it could not be compared. {error}"
@@ -155,7 +162,7 @@ def _places(context: Context, candidate: Candidate, rival: Checkpoint) -> np.nda
 
     Keypoints are renamed in place, and retired ones keep theirs: the same place is the same keypoint.
     """
-    project, version = candidate.pedigree["project_id"], candidate.pedigree["skeleton_version"]
+    project, version = candidate.pedigree.project_id, candidate.pedigree.skeleton_version
     with context.database.session(readonly=True) as session:
         ours = projects.skeleton(session, project, version).points
         theirs = projects.skeleton(session, project, rival.skeleton_version).points
@@ -187,41 +194,56 @@ def _kept(
     verdict: Verdict,
 ) -> bool:
     """Write the checkpoint down and end the job; not where another one was promoted since the two were compared."""
+    try:
+        context.insist(lambda: _keep(context, candidate, weights, files, metrics, verdict))
+    except _Overtaken:
+        return False
+    return True
+
+
+def _keep(
+    context: Context,
+    candidate: Candidate,
+    weights: Stored,
+    files: dict[str, Stored],
+    metrics: dict[str, Any],
+    verdict: Verdict,
+) -> None:
     pedigree = candidate.pedigree
-    with context.writing() as session:
-        checkpoints.lock(session, pedigree["project_id"])
-        rival = checkpoints.current(session, pedigree["project_id"])
+    with context.keeping([weights, *files.values()]) as session:
+        checkpoints.lock(session, pedigree.project_id)
+        rival = checkpoints.current(session, pedigree.project_id)
         if (rival.id if rival is not None else None) != verdict.against:
-            return False
-        parent = pedigree["parent"]
+            raise _Overtaken
+        parent = pedigree.parent
         checkpoint = checkpoints.add(
             session,
             context.storage,
             weights,
             files,
             verdict,
-            project_id=pedigree["project_id"],
+            project_id=pedigree.project_id,
             job_id=context.held.job_id,
-            parent_id=parent["id"] if parent is not None else None,
-            estimator=pedigree["config"]["estimator"],
-            preset=pedigree["config"]["preset"],
-            skeleton_version=pedigree["skeleton_version"],
+            parent_id=parent.id if parent is not None else None,
+            estimator=pedigree.config.estimator,
+            preset=pedigree.config.preset,
+            skeleton_version=pedigree.skeleton_version,
             metrics=metrics,
             epochs=candidate.epochs,
-            pedigree=pedigree,
+            pedigree=pedigree.to_row(),
         )
         if verdict.promoted:
             checkpoints.promote(session, checkpoint)
             project = session.get_one(Project, checkpoint.project_id)
-            starter = _Starter(project.lab_id, **context.held.params["by"])
+            by = TrainingParams.of(context.held.params).by
+            starter = _Starter(project.lab_id, by.key_id, by.session_id)
             audit.record(
                 session, starter, "checkpoint.promote", project=project, checkpoint_id=checkpoint.id, gate=True
             )
-        result = {
-            "checkpoint_id": checkpoint.id,
-            "labels": pedigree["labels"],
-            "epochs": checkpoint.epochs,
-            "verdict": checkpoint.verdict,
-        }
-        ledger.succeed(session, context.held, result)
-    return True
+        result = TrainingResult(
+            labels=pedigree.labels,
+            epochs=checkpoint.epochs,
+            checkpoint_id=checkpoint.id,
+            verdict=checkpoint.verdict,
+        )
+        ledger.succeed(session, context.held, result.to_row())

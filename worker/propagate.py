@@ -44,7 +44,7 @@ def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:
 
 
 def _computing(context: Context, work: Propagation, engine: Engine, frames: FrameSource) -> Compute:
-    sparing = Sparing(engine, context.metrics.spared)
+    sparing = Sparing(engine, context.spared)
     return lambda piece: sparing.propagate(frames, piece.given, piece.segment, work.cuts)
 
 

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from sqlalchemy.orm import Session
 
 from app.database import TROUBLE, Database
-from app.errors import Busy, NoSpace, Unreachable
+from app.errors import Busy, DamagedObject, MissingObject, NoSpace, Unreachable, database_trouble
 from app.estimates.service import ESTIMATE
 from app.exports.service import EXPORT
 from app.jobs import ledger, states
 from app.jobs.ledger import Claim, Fenced
+from app.jobs.log import plain
+from app.labs.quotas import OverQuota
 from app.logs import about
 from app.runs.packing import PACK
 from app.runs.service import PROPAGATE
@@ -36,6 +38,7 @@ from worker.train import train
 log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 5.0  # before the second attempt; four times as long before the third
+_AGAIN_SECONDS = 0.2  # between two tries to write down an end
 _LONGEST_SENTENCE = 200
 
 KINDS: dict[str, Callable[[Context], None]] = {
@@ -79,12 +82,16 @@ def run_job(
 
 def _do(context: Context) -> tuple[str, str | None]:
     """Do a job; gives the outcome, and the reason where something went wrong."""
+    with context.beating():  # also while its end is written down
+        return _settle(context)
+
+
+def _settle(context: Context) -> tuple[str, str | None]:
     try:
         with context.database.session(readonly=True) as session:
             if is_work_for_nobody(session, context.held.job_id):
                 raise Cancelled
-        with context.beating():
-            KINDS[context.held.kind](context)
+        KINDS[context.held.kind](context)
     except Fenced:
         return LOST, "the lease ran out, or the job has ended"
     except Cancelled:
@@ -94,20 +101,29 @@ def _do(context: Context) -> tuple[str, str | None]:
     except TakesLong as word:
         queue = word.queue
         return _end(context, lambda session, held: ledger.pass_on(session, held, queue), PASSED_ON), None
-    except JobFailed as error:
+    except (JobFailed, OverQuota) as error:
         reason = str(error)
         return _end(context, lambda session, held: ledger.fail(session, held, reason), states.FAILED), reason
-    except (NoSpace, Unreachable, Busy, Missing, TooLittleMemory) as error:
+    except (NoSpace, Unreachable, Busy, Missing, MissingObject, DamagedObject, TooLittleMemory) as error:
         return _give_up(context, str(error))
-    except TROUBLE:
+    except TROUBLE as error:
         log.warning("the database does not answer", exc_info=True)
-        return _give_up(context, "the database did not answer the worker")
+        trouble = database_trouble(error)
+        full = isinstance(trouble, NoSpace)
+        return _give_up(context, str(trouble) if full else "the database did not answer the worker")
     except Exception as error:
         log.exception("job broke")
-        said = (str(error).splitlines() or [""])[0][:_LONGEST_SENTENCE]
-        name = type(error).__name__
-        return _give_up(context, f"the worker ran into an error of its own ({name}: {said}); its log says more")
+        return _give_up(context, f"the worker ran into an error of its own ({_said(error)}); its log says more")
     return states.SUCCEEDED, None
+
+
+def _said(error: Exception) -> str:
+    """An error in a few words. Where files of the server are is not for those who read of a job."""
+    text = str(error)
+    if isinstance(error, OSError):
+        text = error.strerror or ""
+    line = plain((text.splitlines() or [""])[0]) or ""
+    return f"{type(error).__name__}: {line[:_LONGEST_SENTENCE]}"
 
 
 def _give_up(context: Context, reason: str) -> tuple[str, str]:
@@ -118,10 +134,22 @@ def _give_up(context: Context, reason: str) -> tuple[str, str]:
 
 
 def _end(context: Context, write: Callable[[Session, Claim], str | None], outcome: str | None = None) -> str:
-    """Write down how a job ended; gives the outcome, which is the state that ``write`` gives where none is named."""
-    try:
-        with context.database.session() as session:
-            state = write(session, context.held)
-    except Fenced:
-        return LOST
-    return outcome or str(state)
+    """Write down how a job ended; gives the outcome, which is the state that ``write`` gives where none is named.
+
+    While the database has no time for that it is tried again, for as long as a lease is: else the lease would run out,
+    and cost an attempt.
+    """
+    until = time.monotonic() + context.settings.lease_seconds
+    while True:
+        try:
+            with context.database.session() as session:
+                state = write(session, context.held)
+        except Fenced:
+            return LOST
+        except TROUBLE:
+            if time.monotonic() > until:
+                raise
+            log.warning("the database does not hear of the end of a job; once more", exc_info=True)
+            time.sleep(_AGAIN_SECONDS)
+        else:
+            return outcome or str(state)

@@ -41,6 +41,7 @@ def subjects_of(context: Context, labelled: Sequence[Labelled], folder: Path) ->
             table=files[one.video.id][1],
             track=one.poses,
             weight=one.weight,
+            around=one.around,
         )
         for one in labelled
     ]
@@ -51,7 +52,7 @@ def _fetched(context: Context, video: Video, folder: Path) -> tuple[Path, FrameT
     assert video.proxy_table_sha256 is not None
     try:
         table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
-        path = context.storage.file(video.proxy_sha256, context.listen)
+        path = context.storage.file(video.proxy_sha256, context.listen, within=0)
         return _held(path, folder / f"{video.proxy_sha256}.mp4"), table
     except FileNotFoundError as error:
         raise Missing(f"the file of video {video.id} is missing from the storage") from error

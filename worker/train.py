@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 from sqlalchemy import select, update
 
 from app.checkpoints.lineage import Seen
 from app.finite import finite
+from app.jobs.params import LearntVideo, Parent, Pedigree, TrainingParams, TrainingResult
 from app.tables import Checkpoint, Job, Video
 from app.trainings import label_set
 from app.trainings.label_set import LabelSet
@@ -60,7 +62,7 @@ class _Task:
     exam: list[Subject]
     videos: dict[str, int]
     base: Path | None
-    pedigree: dict[str, Any]
+    pedigree: Pedigree
 
 
 def train(context: Context) -> None:
@@ -77,18 +79,19 @@ def train(context: Context) -> None:
 
 
 def _task(context: Context, folder: Path) -> _Task:
-    params = context.held.params
+    params = TrainingParams.of(context.held.params)
     with context.database.session(readonly=True) as session:
         project_id = session.get_one(Job, context.held.job_id).project_id
-        number = params["base_checkpoint_id"]
+        number = params.base_checkpoint_id
         base = session.get_one(Checkpoint, number) if number is not None else None
         seen = Seen(session, base)
-        videos = {part["id"]: session.get_one(Video, part["id"]) for part in params["snapshot"]["videos"]}
+        videos = {part.id: session.get_one(Video, part.id) for part in params.snapshot.videos}
     labels = label_set.read(context.database, context.storage, project_id, params, context.listen)
     learnt = subjects_of(context, labels.learnt, folder)
-    training, validation = _parted(learnt, params["config"]["seed"])
+    training, validation = _parted(learnt, params.config.seed)
     exam = []
     for one, subject in zip(labels.held_out, subjects_of(context, labels.held_out, folder), strict=True):
+        context.listen()
         unseen = ~seen.cover(one.video.id, one.poses.frames)
         if unseen.any():
             exam.append(subject.select(unseen))
@@ -112,27 +115,29 @@ def _parted(subjects: list[Subject], seed: int) -> tuple[list[Subject], list[Sub
 
 
 def _pedigree(
-    params: Mapping[str, Any],
+    params: TrainingParams,
     project_id: int,
     base: Checkpoint | None,
     videos: Mapping[int, Video],
     labels: LabelSet,
-) -> dict[str, Any]:
-    snapshot = params["snapshot"]
-    return {
-        "project_id": project_id,
-        "skeleton_version": snapshot["skeleton_version"],
-        "videos": [{**part, "sha256": videos[part["id"]].sha256} for part in snapshot["videos"]],
-        "include": params["include"],
-        "pseudo_weight": params["pseudo_weight"],
-        "held_out": params["held_out"],
-        "labels": labels.counts,
-        "runs_left_out": labels.runs_left_out,
-        "config": params["config"],
-        "seed": params["config"]["seed"],
-        "parent": None if base is None else {"id": base.id, "sha256": base.weights_sha256},
-        "code_version": VERSION,
-    }
+) -> Pedigree:
+    return Pedigree(
+        project_id=project_id,
+        skeleton_version=params.snapshot.skeleton_version,
+        videos=[
+            LearntVideo(**msgspec.structs.asdict(part), sha256=videos[part.id].sha256)
+            for part in params.snapshot.videos
+        ],
+        include=params.include,
+        pseudo_weight=params.pseudo_weight,
+        held_out=params.held_out,
+        labels=labels.counts,
+        runs_left_out=labels.runs_left_out,
+        config=params.config,
+        seed=params.config.seed,
+        parent=None if base is None else Parent(id=base.id, sha256=base.weights_sha256),
+        code_version=VERSION,
+    )
 
 
 def _learn(context: Context, task: _Task, folder: Path) -> list[dict[str, Any]]:
@@ -141,23 +146,27 @@ def _learn(context: Context, task: _Task, folder: Path) -> list[dict[str, Any]]:
     from models.training.train import train as learn
 
     with context.database.session(readonly=True) as session:
-        result = session.scalars(select(Job.result).where(Job.id == context.held.job_id)).one() or {}
-    told = {"pretrained": "shipped", **context.held.params["config"]}  # unnamed in jobs of older versions
-    pretrained = backbone_of(context.settings, told["pretrained"])
-    told |= {"pretrained": pretrained, "device": context.settings.device, "precision": context.settings.precision}
-    config = TrainConfig(**told)
+        row = session.scalars(select(Job.result).where(Job.id == context.held.job_id)).one()
+    wanted = task.pedigree.config
+    config = TrainConfig(
+        **{
+            **msgspec.structs.asdict(wanted),
+            "pretrained": backbone_of(context.settings, wanted.pretrained),
+            "device": context.settings.device,
+            "precision": context.settings.precision,
+        }
+    )
     # Where the state of an earlier attempt is on another machine, this one begins anew.
     resumed = (folder / "state.safetensors").exists()
-    curve = {row["index"]: row for row in result.get("epochs", [])} if resumed else {}
-    result |= {"labels": task.pedigree["labels"]}
-    recipe = {"pedigree": task.pedigree}
+    curve = {one["index"]: one for one in TrainingResult.of(row).epochs} if resumed and row else {}
+    recipe = {"pedigree": task.pedigree.to_row()}
     try:
         run = learn(config, task.skeleton, task.training, task.validation, folder, task.base, recipe, context.listen)
         with closing(cast("Generator[Epoch, None, None]", run)) as epochs:
             context.step(_READ, "training")
             for epoch in epochs:
                 curve[epoch.index] = _row(epoch)
-                _show(context, {**result, "epochs": list(curve.values())})
+                _show(context, TrainingResult(labels=task.pedigree.labels, epochs=list(curve.values())))
                 context.step(_READ + (_LEARNT - _READ) * epoch.progress, "training")
     except TrainingError as error:
         raise JobFailed(str(error)) from error
@@ -172,6 +181,6 @@ def _row(epoch: Epoch) -> dict[str, Any]:
     return made
 
 
-def _show(context: Context, result: dict[str, Any]) -> None:
+def _show(context: Context, result: TrainingResult) -> None:
     with context.writing() as session:
-        session.execute(update(Job).where(Job.id == context.held.job_id).values(result=result))
+        session.execute(update(Job).where(Job.id == context.held.job_id).values(result=result.to_row()))

@@ -20,12 +20,14 @@ class Piece:
         segment: Its frames.
         given: The poses that it is computed from.
         input_sha256: Digest of all it depends on: equal digests mean equal poses.
+        absent: Labels by which points are absent, where they are not among ``given``.
     """
 
     track: int
     segment: Segment
     given: Track
     input_sha256: str
+    absent: Track | None = None
 
 
 #: Poses on every frame of a piece.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -39,4 +40,4 @@ def list_acts(
     ):
         if value is not None:
             query = query.where(column == value)
-    return page.of(session, query, AuditEntry.id, lambda entry: service.show(session, entry), newest_first=True)
+    return page.of(session, query, AuditEntry.id, partial(service.show_all, session), newest_first=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Response
-from fastapi.responses import RedirectResponse
+from fastapi import APIRouter, Depends, Response
 from sqlalchemy import select
 
 from app.audit import service as audit
+from app.audit.downloads import DownloadDep, elsewhere
 from app.checkpoints import service
 from app.checkpoints.schemas import FILES, CheckpointOut, FileName
-from app.content import Content
+from app.content import DOWNLOADED, Content
 from app.dependencies import CallerDep, CheckpointDep, ProjectDep, SessionDep, StorageDep, require
 from app.errors import problem_responses
 from app.keys.service import Role
@@ -23,7 +24,7 @@ router = APIRouter(tags=["checkpoints"])
 
 _FOR_EVER = "private, max-age=31536000, immutable"
 _MOVED: dict[int | str, dict[str, Any]] = {
-    307: {"description": "Storage is S3: a presigned address there, for an hour"}
+    307: {"description": "Storage is S3: a presigned address there, for five minutes"}
 }
 _WEIGHTS = "application/octet-stream"
 
@@ -32,7 +33,7 @@ _WEIGHTS = "application/octet-stream"
 def list_checkpoints(project: ProjectDep, session: SessionDep, page: PageDep) -> Page[CheckpointOut]:
     """The project's checkpoints."""
     query = select(Checkpoint).where(Checkpoint.project_id == project.id)
-    return page.of(session, query, Checkpoint.id, lambda row: service.show(session, row))
+    return page.of(session, query, Checkpoint.id, partial(service.show_all, session))
 
 
 @router.get("/checkpoints/{checkpoint_id}")
@@ -50,8 +51,19 @@ def promote_checkpoint(checkpoint: CheckpointDep, session: SessionDep, caller: C
     return service.show(session, checkpoint)
 
 
+async def _note_weights(checkpoint: CheckpointDep, download: DownloadDep, session: SessionDep) -> None:
+    project = session.get_one(Project, checkpoint.project_id)
+    await download.note("checkpoint.download", project=project, checkpoint_id=checkpoint.id)
+
+
+async def _note_file(checkpoint: CheckpointDep, name: FileName, download: DownloadDep, session: SessionDep) -> None:
+    project = session.get_one(Project, checkpoint.project_id)
+    await download.note("checkpoint.download", project=project, checkpoint_id=checkpoint.id, file=name)
+
+
 @router.get(
     "/checkpoints/{checkpoint_id}/content",
+    dependencies=[Depends(_note_weights)],
     response_class=Content,
     responses={
         200: {"content": {_WEIGHTS: {}}},
@@ -68,6 +80,7 @@ def get_checkpoint_content(checkpoint: CheckpointDep, storage: StorageDep) -> Re
 
 @router.get(
     "/checkpoints/{checkpoint_id}/files/{name}",
+    dependencies=[Depends(_note_file)],
     response_class=Content,
     responses={
         200: {"content": {media.partition(";")[0]: {} for media in FILES.values()}},
@@ -84,8 +97,7 @@ def get_checkpoint_file(
 
 
 def _stored(storage: Storage, sha256: str, media: str, filename: str) -> Response:
-    address = storage.address(sha256)
-    if address is not None:
-        return RedirectResponse(address, 307, headers={"Cache-Control": "private, max-age=1800"})
+    if (moved := elsewhere(storage, sha256)) is not None:
+        return moved
     headers = {"ETag": f'"{sha256}"', "Cache-Control": _FOR_EVER}
-    return Content(storage.file(sha256), media_type=media, filename=filename, headers=headers)
+    return Content(storage.file(sha256, within=DOWNLOADED), media_type=media, filename=filename, headers=headers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -114,12 +114,27 @@ def file(session: Session, checkpoint: Checkpoint, name: str) -> str:
 
 def show(session: Session, checkpoint: Checkpoint) -> CheckpointOut:
     """A checkpoint as the API shows it."""
-    names = select(CheckpointFile.name).where(CheckpointFile.checkpoint_id == checkpoint.id)
-    made = {
-        "sha256": checkpoint.weights_sha256,
-        "size": session.get_one(Blob, checkpoint.weights_sha256).size,
-        "files": sorted(session.scalars(names)),
-        "rests_on_deleted": dependants.deleted_under(session, checkpoint),
-    }
-    fields = {name: getattr(checkpoint, name) for name in CheckpointOut.model_fields if name not in made}
-    return CheckpointOut.model_validate({**fields, **made})
+    (shown,) = show_all(session, [checkpoint])
+    return shown
+
+
+def show_all(session: Session, checkpoints: Sequence[Checkpoint]) -> list[CheckpointOut]:
+    """Checkpoints as the API shows them, with one question for each kind of thing that is known of all."""
+    weights = select(Blob.sha256, Blob.size).where(Blob.sha256.in_([one.weights_sha256 for one in checkpoints]))
+    sizes: dict[str, int] = {sha256: size for sha256, size in session.execute(weights)}  # noqa: C416
+    files: dict[int, list[str]] = {one.id: [] for one in checkpoints}
+    names = select(CheckpointFile.checkpoint_id, CheckpointFile.name).where(CheckpointFile.checkpoint_id.in_(files))
+    for number, name in session.execute(names):
+        files[number].append(name)
+    deleted = dependants.deleted_under(session, checkpoints)
+    shown = []
+    for one in checkpoints:
+        made = {
+            "sha256": one.weights_sha256,
+            "size": sizes[one.weights_sha256],
+            "files": sorted(files[one.id]),
+            "rests_on_deleted": deleted.get(one.id),
+        }
+        fields = {name: getattr(one, name) for name in CheckpointOut.model_fields if name not in made}
+        shown.append(CheckpointOut.model_validate({**fields, **made}))
+    return shown

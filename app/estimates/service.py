@@ -10,7 +10,9 @@ from app.checkpoints import service as checkpoints
 from app.errors import Conflict, invalid
 from app.estimates.schemas import EstimateIn
 from app.jobs import lanes
+from app.jobs.params import EstimateParams
 from app.labels import history
+from app.labels.revision import check_revision
 from app.projects import service as projects
 from app.runs import filling, packing, poses
 from app.settings import Settings
@@ -33,38 +35,54 @@ class Started:
     track: TrackRow | None
 
 
-def start(session: Session, settings: Settings, video: Video, wanted: EstimateIn) -> Started:
+@dataclass(frozen=True)
+class Posed:
+    """The tracks that have a label with a place at a revision."""
+
+    revision: int
+    tracks: set[int]
+
+
+def read(session: Session, video: Video) -> Posed:
+    """See which tracks people posed."""
+    labels = history.read(session, video.id, projects.skeleton(session, video.project_id).size)
+    return Posed(video.revision, {int(number) for number in labels.tracks[(labels.keypoints[..., 2] > 0).any(axis=1)]})
+
+
+def start(session: Session, settings: Settings, video: Video, wanted: EstimateIn, posed: Posed) -> Started:
     """Queue an estimate of a video.
 
     Raises:
+        Moved: It has other labels than were read.
         Conflict: The video cannot be read (yet), the project has no promoted checkpoint, or the checkpoint is of
             another skeleton.
         Invalid: A field is wrong, or there are several tracks of which one has no pose to look around.
         TooMany: The lab has as many jobs waiting as it may.
     """
+    check_revision(session, video, posed.revision)
     stop = filling.check_frames(video, wanted.start, wanted.stop)
     project = session.get_one(Project, video.project_id)
     checkpoint = _checkpoint(session, project, wanted.checkpoint_id)
     version = checkpoints.usable(session, checkpoint, project)
     runs = poses.visible_runs(session, video.id, ended=True)
-    numbers, posed, made = _subjects(session, settings, video, runs, wanted)
-    params = {
-        "checkpoint_id": checkpoint.id,
-        "tracks": numbers,
-        "start": wanted.start,
-        "stop": stop,
-        "runs": runs,
-        "whole_frame": not posed,
-    }
+    numbers, around, made = _subjects(session, settings, video, runs, wanted, posed.tracks)
+    params = EstimateParams(
+        checkpoint_id=checkpoint.id,
+        tracks=numbers,
+        start=wanted.start,
+        stop=stop,
+        runs=runs,
+        whole_frame=not around,
+    )
     run = Run(
         video_id=video.id,
         engine=f"estimator {checkpoint.estimator}",
         checkpoint_sha256=checkpoint.weights_sha256,
-        label_revision=video.revision,
+        label_revision=posed.revision,
         skeleton_version=version,
     )
-    of = lanes.of_estimate
-    job = filling.queue(session, settings, project, ESTIMATE, params, run, of, checkpoint_id=checkpoint.id)
+    of, about = lanes.of_estimate, {"checkpoint_id": checkpoint.id}
+    job = filling.queue(session, settings, project, ESTIMATE, params.to_row(), run, of, **about)
     return Started(job, made)
 
 
@@ -81,16 +99,14 @@ def _checkpoint(session: Session, project: Project, number: int | None) -> Check
 
 
 def _subjects(
-    session: Session, settings: Settings, video: Video, runs: list[int], wanted: EstimateIn
+    session: Session, settings: Settings, video: Video, runs: list[int], wanted: EstimateIn, labelled: set[int]
 ) -> tuple[list[int], bool, TrackRow | None]:
     """The tracks, whether they have poses to look around, and a track that was made for lack of any."""
     known = [track.number for track in tracks.of_video(session, video)]
     for index, number in enumerate(wanted.tracks or []):
         if number not in known:
             raise invalid(f"/tracks/{index}", f"the video has no track {number}")
-    labels = history.read(session, video.id, projects.skeleton(session, video.project_id).size)
-    posed = {int(number) for number in labels.tracks[(labels.keypoints[..., 2] > 0).any(axis=1)]}
-    posed |= {number for extent in packing.extents(session, runs).values() for number in extent.tracks}
+    posed = labelled | {number for extent in packing.extents(session, runs).values() for number in extent.tracks}
     asked = sorted({*wanted.tracks}) if wanted.tracks else sorted(posed) or known
     if len(asked) == 1 and asked[0] not in posed:
         return asked, False, None

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+import asyncio
+from functools import partial
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from app import snapshots
 from app.audit import service as audit
-from app.content import Content
-from app.dependencies import CallerDep, ExportDep, ProjectDep, SessionDep, SettingsDep, StorageDep, require
+from app.audit.downloads import DownloadDep
+from app.content import DOWNLOADED, Content
+from app.dependencies import (
+    CallerDep,
+    ExportDep,
+    Id,
+    ProjectDep,
+    ReadingDep,
+    SessionDep,
+    SettingsDep,
+    StorageDep,
+    find_project,
+    require,
+)
 from app.errors import Conflict, problem_responses
+from app.exports import preview as previews
 from app.exports import service
-from app.exports.schemas import ExportIn, ExportOut
+from app.exports.schemas import ExportIn, ExportOut, ExportPreview
 from app.idempotency import OnceDep
 from app.jobs.schemas import JobOut
 from app.keys.service import Role
 from app.pagination import Page, PageDep
-from app.tables import Export
+from app.tables import Export, Project
 from app.trash import visible
+from app.videos.frames import Frames
 
 router = APIRouter(tags=["exports"])
 
@@ -27,6 +47,7 @@ router = APIRouter(tags=["exports"])
     status_code=202,
     response_model=JobOut,
     dependencies=[require(Role.ANNOTATOR)],
+    responses=problem_responses(507),
 )
 def export(
     body: ExportIn,
@@ -46,11 +67,44 @@ def export(
     return once(make, status=202)
 
 
+@router.post(
+    "/projects/{project_id}/exports/preview",
+    dependencies=[require(Role.ANNOTATOR)],
+    responses=problem_responses(410, 503),
+)
+async def preview_export(
+    body: ExportIn, project_id: Id, request: Request, caller: CallerDep, reading: ReadingDep
+) -> ExportPreview:
+    """Tell what an export would hold, and about how large it would be, without making it."""
+
+    def take(session: Session) -> tuple[Export, int, int]:
+        project = find_project(project_id, session, caller)
+        videos = snapshots.videos_of(session, project, body.videos)
+        snapshot = snapshots.take(session, project, videos)
+        wanted = Export(project_id=project.id, spec=body.model_dump(mode="json"), snapshot=snapshot)
+        return wanted, *previews.most_poses(session, videos)
+
+    wanted, poses, tracks = await reading(take, caller.lab_id)
+    state = request.app.state
+    async with state.turns.large.of(caller.lab_id):
+        counting = partial(previews.preview, state.database, state.storage, wanted, poses, tracks)
+        counted, images = await run_in_threadpool(counting)
+    if not body.images:
+        return counted
+    sizes = [len(await _made(state.frames, image, caller.lab_id)) for image in images]
+    return previews.with_images(counted, images, sizes)
+
+
+async def _made(frames: Frames, image: previews.Image, lab_id: int) -> bytes:
+    found = await run_in_threadpool(frames.get, image.view, image.frame, lab_id)
+    return found if isinstance(found, bytes) else await asyncio.wrap_future(found)
+
+
 @router.get("/projects/{project_id}/exports")
 def list_exports(project: ProjectDep, session: SessionDep, page: PageDep) -> Page[ExportOut]:
     """The project's exports."""
     query = select(Export).where(Export.project_id == project.id, visible.EXPORT)
-    return page.of(session, query, Export.id, lambda row: service.show(session, row))
+    return page.of(session, query, Export.id, partial(service.show_all, session))
 
 
 @router.get("/exports/{export_id}")
@@ -59,8 +113,15 @@ def get_export(export: ExportDep, session: SessionDep) -> ExportOut:
     return service.show(session, export)
 
 
+async def _note(export: ExportDep, download: DownloadDep, session: SessionDep) -> None:
+    if export.sha256 is not None:
+        project = session.get_one(Project, export.project_id)
+        await download.note("export.download", project=project, export_id=export.id)
+
+
 @router.get(
     "/exports/{export_id}/content",
+    dependencies=[Depends(_note)],
     response_class=Content,
     responses={200: {"content": {"application/json": {}, "application/zip": {}}}, **problem_responses(409)},
 )
@@ -70,7 +131,7 @@ def get_export_content(export: ExportDep, storage: StorageDep) -> Content:
         raise Conflict("the export is not done; follow its job")
     media = "application/zip" if export.spec["images"] else "application/json"
     return Content(
-        storage.file(export.sha256),
+        storage.file(export.sha256, within=DOWNLOADED),
         media_type=media,
         filename=export.manifest["file_name"],
         headers={"ETag": f'"{export.sha256}"'},

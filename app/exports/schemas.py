@@ -35,6 +35,26 @@ class ExportIn(BaseModel):
     images: bool = False
 
 
+class ExportPreview(BaseModel):
+    """What an export would hold, as its manifest would count it: nothing is written.
+
+    ``size`` is that of its file in bytes. Where ``exact`` is false there is so much that only some of the frames were
+    looked at, evenly spread: numbers of poses and frames, and the size, are then estimates. With ``images`` the size
+    is an estimate always.
+    """
+
+    exact: bool
+    videos: int
+    images: int
+    annotations: int
+    categories: int
+    left_out: int
+    stale_left_out: int
+    rejected_left_out: int
+    size: int
+    warnings: list[str]
+
+
 class ExportOut(BaseModel):
     """An export: what was asked for, the labels and runs it was made from, and once done its file."""
 

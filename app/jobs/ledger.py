@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.database import after_commit, clock
 from app.jobs import bell, turns
+from app.jobs import log as lines
 from app.jobs.states import CANCELLED, FAILED, FINISHED, QUEUED, RUNNING, SUCCEEDED
 from app.settings import CPU, QUEUES
 from app.tables import Job, Project
@@ -24,7 +25,11 @@ from app.tables import Job, Project
 log = logging.getLogger(__name__)
 
 _RUNG_AGAIN = 100  # jobs of a queue at a time
+_AFTER = {QUEUED: lines.RETRIED, FAILED: lines.FAILED, CANCELLED: lines.CANCELLED}
 _BACK = {"state": QUEUED, "stage": "queued", "remaining_seconds": None, "owner": None, "lease_until": None}
+
+#: The queue of jobs that wait for something else than a worker, see ``app.jobs.held``.
+HELD = "held"
 
 #: No job that broke waits longer than this, in seconds, before it is tried again.
 LONGEST_PAUSE = 60.0
@@ -70,7 +75,7 @@ def enqueue(
         kind: What is to be done.
         params: What the worker needs to know.
         max_attempts: How often it is tried before it fails.
-        queue: Who does it.
+        queue: Who does it; ``HELD`` for nobody yet.
         video_id: What it is about.
         priority: More urgent jobs go first, whosever they are.
         work: How much it is, in whatever all jobs of the queue are counted in.
@@ -89,7 +94,9 @@ def enqueue(
     )
     session.add(job)
     session.flush()
-    bell.note(session, queue, job.id)
+    lines.add(session, [job.id], lines.QUEUED)
+    if queue != HELD:
+        bell.note(session, queue, job.id)
     fields = {"job_id": job.id, "job_kind": kind, "queue": queue}
     after_commit(session, lambda: log.info("job is queued", extra=fields))
     return job
@@ -110,6 +117,7 @@ def claim(
             # Others may be taking all of the most urgent ones at this very moment.
             row = _take(session, waiting, owner, lease_seconds)
         if row is not None:
+            lines.add(session, [row.id], lines.BEGUN, owner=owner)
             waited = max(0.0, (datetime.now(UTC) - row.created_at).total_seconds()) if row.attempt == 1 else None
             return Claim(row.id, row.kind, owner, row.attempt, row.params, waited, queue)
     return None
@@ -188,6 +196,11 @@ def fence(session: Session, held: Claim, **values: Any) -> None:
     _update(session, held, version=Job.version + 1, **values)
 
 
+def tell(session: Session, held: Claim, what: str, text: str | None = None) -> None:
+    """Write a line into the job's log, in a transaction that has gone through ``fence``."""
+    lines.add(session, [held.job_id], what, text, held.owner)
+
+
 def succeed(session: Session, held: Claim, result: dict[str, Any]) -> None:
     """End a job that is done.
 
@@ -195,6 +208,7 @@ def succeed(session: Session, held: Claim, result: dict[str, Any]) -> None:
         Fenced: The job is no longer this worker's.
     """
     fence(session, held, state=SUCCEEDED, progress=1.0, stage="done", result=result, **_ended())
+    tell(session, held, lines.SUCCEEDED)
 
 
 def fail(session: Session, held: Claim, error: str) -> None:
@@ -204,6 +218,7 @@ def fail(session: Session, held: Claim, error: str) -> None:
         Fenced: The job is no longer this worker's.
     """
     fence(session, held, state=FAILED, stage="failed", error=error, **_ended())
+    tell(session, held, lines.FAILED, error)
 
 
 def cancelled(session: Session, held: Claim) -> None:
@@ -213,6 +228,7 @@ def cancelled(session: Session, held: Claim) -> None:
         Fenced: The job is no longer this worker's.
     """
     fence(session, held, state=CANCELLED, stage="cancelled", **_ended())
+    tell(session, held, lines.CANCELLED)
 
 
 def release(session: Session, held: Claim, error: str | None = None, *, pause: float = 0.0) -> str:
@@ -239,6 +255,7 @@ def release(session: Session, held: Claim, error: str | None = None, *, pause: f
     row = session.execute(select(Job.queue, Job.state).where(Job.id == held.job_id)).one()
     if row.state == QUEUED:
         bell.note(session, row.queue, held.job_id)
+    tell(session, held, _AFTER[row.state] if error is not None else lines.RETURNED, error)
     state: str = row.state
     return state
 
@@ -259,6 +276,7 @@ def pass_on(session: Session, held: Claim, queue: str) -> None:
     turn = turns.of_new_job(session, job.lab_id, queue, job.priority)
     again = {"queue": queue, "turn": turn, "max_attempts": Job.max_attempts + 1}
     fence(session, held, **again, **_BACK)
+    tell(session, held, lines.PASSED_ON)
     bell.note(session, queue, held.job_id)
 
 
@@ -275,6 +293,7 @@ def reap(session: Session) -> int:
         .execution_options(synchronize_session=False)
     ).all()
     for job_id, queue, state in gone:
+        lines.add(session, [job_id], _AFTER[state], error)
         if state == QUEUED:
             bell.note(session, queue, job_id)
     return len(gone)
@@ -301,7 +320,8 @@ def overdue(session: Session, seconds: float) -> dict[str, list[int]]:
 
 def request_cancel(session: Session, job: Job) -> None:
     """Ask for an end: at once when nobody works on the job, else at the worker's next step."""
-    cancel_all(session, Job.id == job.id)
+    if not job.cancel_requested:
+        cancel_all(session, Job.id == job.id)
     session.refresh(job)
 
 
@@ -314,9 +334,11 @@ def cancel_all(session: Session, which: ColumnElement[bool], why: str | None = N
         why: What to tell who asks for them.
     """
     reason = {} if why is None else {"error": why}
-    asked = session.scalars(
+    open_ = and_(which, Job.state.not_in(FINISHED))
+    heard = set(session.scalars(select(Job.id).where(open_, Job.cancel_requested)))
+    asked = session.execute(
         update(Job)
-        .where(which, Job.state.not_in(FINISHED))
+        .where(open_)
         .values(
             cancel_requested=True,
             state=case((Job.state == QUEUED, CANCELLED), else_=Job.state),
@@ -325,10 +347,13 @@ def cancel_all(session: Session, which: ColumnElement[bool], why: str | None = N
             version=Job.version + 1,
             **reason,
         )
-        .returning(Job.id)
+        .returning(Job.id, Job.state)
         .execution_options(synchronize_session=False)
-    )
-    return sorted(asked)
+    ).all()
+    for what, ended in ((lines.CANCELLED, True), (lines.CANCELLING, False)):
+        told = [row.id for row in asked if (row.state == CANCELLED) is ended and row.id not in heard]
+        lines.add(session, told, what, why)
+    return sorted(row.id for row in asked)
 
 
 def _update(session: Session, held: Claim, **values: Any) -> bool:

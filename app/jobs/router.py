@@ -2,61 +2,56 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
 from app.audit import service as audit
-from app.database import Database
-from app.dependencies import MAX_ID, CallerDep, DatabaseDep, JobDep, SessionDep, require
-from app.errors import Busy, TooMany, Unauthorized
-from app.jobs import ledger, states
-from app.jobs.schemas import JobOut, State
-from app.keys.service import Caller, Role
-from app.pagination import Page, PageDep
-from app.sessions import service as sessions
+from app.dependencies import MAX_ID, CallerDep, JobDep, SessionDep, require
+from app.errors import Busy, TooMany
+from app.jobs import held, ledger, states
+from app.jobs.following import Followers
+from app.jobs.schemas import JobLineOut, JobOut, State
+from app.keys.service import Role
+from app.pagination import Order, Page, PageDep, each
 from app.settings import QUEUES
-from app.tables import Job, Project, Video
+from app.tables import Job, JobLine, Project, Video
 from app.trash import visible
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
-_EVENT_SECONDS = 0.25
+#: Streams of one key, of one lab, and of all callers of a process, that are open at a time.
+MAX_STREAMS_OF_KEY, MAX_STREAMS_OF_LAB, MAX_STREAMS = 20, 100, 200
 
-#: Streams of one key, and of all callers of a process, that are open at a time.
-MAX_STREAMS_OF_KEY, MAX_STREAMS = 20, 200
-
-# The more there are, the more seldom each looks: a process is to look no more than a hundred times a second.
-_LOOKS_A_SECOND = 100
-# Seconds after which a stream asks again whether its caller may still listen; it ends within three of a revocation.
-_CONFIRMED_SECONDS = 1.0
 _RETRY_SECONDS = 5
 
 
-async def _stream(request: Request, caller: CallerDep) -> AsyncIterator[Counter[int | None]]:
-    open_: Counter[int | None] = request.app.state.streams
-    if open_[caller.key_id] >= MAX_STREAMS_OF_KEY:
+async def _stream(request: Request, caller: CallerDep) -> AsyncIterator[Followers]:
+    open_: Counter[tuple[int, int | None]] = request.app.state.streams
+    mine = caller.lab_id, caller.key_id
+    if open_[mine] >= MAX_STREAMS_OF_KEY:
         sentence = f"this key follows {MAX_STREAMS_OF_KEY} jobs, and may not follow more at a time"
+        raise TooMany(sentence, retry_after=_RETRY_SECONDS)
+    if sum(count for (lab_id, _), count in open_.items() if lab_id == caller.lab_id) >= MAX_STREAMS_OF_LAB:
+        sentence = f"this lab follows {MAX_STREAMS_OF_LAB} jobs, and may not follow more at a time"
         raise TooMany(sentence, retry_after=_RETRY_SECONDS)
     if open_.total() >= MAX_STREAMS:
         raise Busy(f"{MAX_STREAMS} event streams are open, and this process keeps no more")
-    open_[caller.key_id] += 1
+    open_[mine] += 1
     try:
-        yield open_
+        yield request.app.state.followers
     finally:
-        open_[caller.key_id] -= 1
+        open_[mine] -= 1
+        if not open_[mine]:
+            del open_[mine]
 
 
 #: Held until the stream ends.
-StreamDep = Annotated[Counter[int | None], Depends(_stream)]
+StreamDep = Annotated[Followers, Depends(_stream)]
 
 
 @router.get("")
@@ -65,15 +60,21 @@ def list_jobs(
     caller: CallerDep,
     page: PageDep,
     state: State | None = None,
+    kind: Annotated[str | None, Query(max_length=40)] = None,
     video_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+    order: Annotated[Order | None, Query(description="What comes first; the newest where left out")] = None,
 ) -> Page[JobOut]:
-    """The lab's jobs, oldest first."""
+    """The lab's jobs, newest first."""
     query = select(Job).where(Job.lab_id == caller.lab_id, visible.JOB)
     if state is not None:
         query = query.where(Job.queue.in_(QUEUES), Job.state == state)  # as the index ix_job_turn has it
+    if kind is not None:
+        query = query.where(Job.kind == kind)
     if video_id is not None:
         query = query.where(Job.video_id == video_id)
-    return page.of(session, query, Job.id, JobOut.model_validate)
+    return page.either_way(
+        session, query, Job.id, each(JobOut.model_validate), order, few=state not in (None, states.SUCCEEDED)
+    )
 
 
 @router.get("/{job_id}")
@@ -83,13 +84,19 @@ def get_job(job: JobDep, response: Response) -> JobOut:
     return JobOut.model_validate(job)
 
 
+@router.get("/{job_id}/log")
+def get_log(job: JobDep, session: SessionDep, page: PageDep) -> Page[JobLineOut]:
+    """What the job did and when, from its beginning on: at most 200 lines, the first and the last of a long log."""
+    mine = select(JobLine).where(JobLine.job_id == job.id)
+    return page.of(session, mine, JobLine.number, each(JobLineOut.model_validate))
+
+
 @router.get("/{job_id}/events", response_class=EventSourceResponse)
 async def follow_job(
     job: JobDep,
     request: Request,
-    database: DatabaseDep,
     caller: CallerDep,
-    streams: StreamDep,
+    followers: StreamDep,
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """The job as it changes, until it ends, what it is about is deleted, or the caller's key or session ends.
@@ -97,20 +104,16 @@ async def follow_job(
     An event's id is the job's version; ``Last-Event-ID`` resumes after it.
     """
     seen = int(last_event_id) if last_event_id and last_event_id.isdecimal() else -1
-    confirmed = -math.inf
-    while not await request.is_disconnected():
-        now = time.monotonic()
-        asks = now - confirmed >= _CONFIRMED_SECONDS
-        found = await run_in_threadpool(_look, database, job.id, seen, caller if asks else None)
-        confirmed = now if asks else confirmed
-        if found is None:
-            return
-        seen, state, shown = found
-        if shown is not None:
-            yield ServerSentEvent(data=shown, event="job", id=str(seen))
-        if state in states.FINISHED:
-            return
-        await asyncio.sleep(max(_EVENT_SECONDS, streams.total() / _LOOKS_A_SECOND))
+    with followers.following(job.id, caller) as following:
+        while not await request.is_disconnected():
+            news = await following.look()
+            if news is None:
+                return
+            if news.version > seen:
+                seen = news.version
+                yield ServerSentEvent(data=news.job, event="job", id=str(seen))
+            if news.state in states.FINISHED:
+                return
 
 
 @router.post("/{job_id}/cancel", dependencies=[require(Role.ANNOTATOR)])
@@ -118,25 +121,9 @@ def cancel_job(job: JobDep, session: SessionDep, caller: CallerDep) -> JobOut:
     """Ask a job to end. One that has ended stays as it is."""
     asked = job.cancel_requested
     ledger.request_cancel(session, job)
+    held.cancel(session, job.id)
     if job.cancel_requested and not asked:
         video = session.get(Video, job.video_id) if job.video_id is not None else None
         project = session.get_one(Project, job.project_id)
         audit.record(session, caller, "job.cancel", project=project, video=video, job_id=job.id, job_kind=job.kind)
     return JobOut.model_validate(job)
-
-
-def _look(database: Database, job_id: int, seen: int, caller: Caller | None) -> tuple[int, str, JobOut | None] | None:
-    """A job's version and state, and the job where it changed; None where there is nothing to tell any more."""
-    with database.session(readonly=True) as session:
-        if caller is not None:
-            try:
-                sessions.confirm(session, caller)
-            except Unauthorized:
-                return None
-        row = session.execute(select(Job.version, Job.state).where(Job.id == job_id, visible.JOB)).first()
-        if row is None:
-            return None
-        if row.version <= seen:
-            return seen, row.state, None
-        job = session.get_one(Job, job_id)
-        return job.version, job.state, JobOut.model_validate(job)

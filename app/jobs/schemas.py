@@ -9,6 +9,39 @@ from pydantic import BaseModel, ConfigDict
 
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
+What = Literal[
+    "queued",
+    "begun",
+    "stage",
+    "helped",
+    "warning",
+    "retried",
+    "returned",
+    "passed_on",
+    "cancelling",
+    "succeeded",
+    "failed",
+    "cancelled",
+]
+
+
+class JobLineOut(BaseModel):
+    """A line of a job's log.
+
+    ``what`` happened, at which ``attempt``, to which ``worker``; ``text`` says more: what the job does from then on
+    (``stage``), what went wrong (``warning``, ``retried``, ``failed``), why it was called off. Lines are numbered from
+    1; of a job that did very much those in the middle are missing.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: int
+    at: datetime
+    what: What
+    attempt: int
+    worker: str | None
+    text: str | None
+
 
 class JobOut(BaseModel):
     """A job.

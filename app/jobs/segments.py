@@ -75,7 +75,7 @@ def renew(session: Session, job_id: int, owner: str, lease_seconds: float) -> No
 
 
 def record(session: Session, taken: Taken, sha256: str) -> None:
-    """Say that a segment is done.
+    """Say that a segment is done; saying the same again changes nothing.
 
     Raises:
         Fenced: The segment is no longer this worker's.
@@ -89,7 +89,7 @@ def record(session: Session, taken: Taken, sha256: str) -> None:
             JobSegment.input_sha256 == taken.input_sha256,
             JobSegment.owner == taken.owner,
             JobSegment.attempt == taken.attempt,
-            JobSegment.sha256.is_(None),
+            or_(JobSegment.sha256.is_(None), JobSegment.sha256 == sha256),
         )
         .values(sha256=sha256, lease_until=None)
         .execution_options(synchronize_session=False)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
 from app.audit import service as audit
 from app.dependencies import CallerDep, Id, SessionDep, require
 from app.errors import problem_responses
 from app.keys import service
+from app.keys.once import OnceWithKeyDep
 from app.keys.schemas import KeyIn, KeyOut, Me, NewKeyOut
 from app.keys.service import Role
 from app.labs import service as labs
-from app.pagination import Page, PageDep
+from app.pagination import Page, PageDep, each
 from app.tables import ApiKey, BrowserSession, Lab
 
 router = APIRouter(tags=["keys"])
@@ -37,15 +39,32 @@ def who_am_i(session: SessionDep, caller: CallerDep) -> Me:
 @router.get("/keys", dependencies=[require(Role.ADMIN)])
 def list_keys(session: SessionDep, caller: CallerDep, page: PageDep) -> Page[KeyOut]:
     """The lab's keys, without their secrets."""
-    return page.of(session, select(ApiKey).where(ApiKey.lab_id == caller.lab_id), ApiKey.id, KeyOut.model_validate)
+    return page.of(
+        session, select(ApiKey).where(ApiKey.lab_id == caller.lab_id), ApiKey.id, each(KeyOut.model_validate)
+    )
 
 
-@router.post("/keys", status_code=201, dependencies=[require(Role.ADMIN)])
-def create_key(body: KeyIn, session: SessionDep, caller: CallerDep) -> NewKeyOut:
-    """Make a key. Its text is in this answer and never shown again, so this call keeps no idempotent answer."""
-    row, key = service.create(session, caller.lab_id, name=body.name, role=body.role, expires_at=body.expires_at)
-    audit.record(session, caller, "key.create", id=row.id, name=row.name, role=row.role)
-    return NewKeyOut(**KeyOut.model_validate(row).model_dump(), key=key)
+@router.post(
+    "/keys",
+    status_code=201,
+    dependencies=[require(Role.ADMIN)],
+    response_model=NewKeyOut,
+    responses=problem_responses(409),
+)
+def create_key(body: KeyIn, session: SessionDep, caller: CallerDep, once: OnceWithKeyDep) -> NewKeyOut | JSONResponse:
+    """Make a key. Its text is in this answer and kept nowhere.
+
+    It comes again where the request is repeated with its ``Idempotency-Key`` by whoever sent it first.
+    """
+
+    def make(secret: str | None) -> NewKeyOut:
+        row, key = service.create(
+            session, caller.lab_id, name=body.name, role=body.role, expires_at=body.expires_at, secret=secret
+        )
+        audit.record(session, caller, "key.create", id=row.id, name=row.name, role=row.role)
+        return NewKeyOut(**KeyOut.model_validate(row).model_dump(), key=key)
+
+    return once(make, status=201)
 
 
 @router.delete("/keys/{key_id}", status_code=204, dependencies=[require(Role.ADMIN)], responses=problem_responses(409))

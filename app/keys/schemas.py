@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from app.keys.service import Role
+from app.names import Name
 
 
 class KeyIn(BaseModel):
     """A key to be made."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Name
     role: Role = Role.ANNOTATOR
     expires_at: AwareDatetime | None = None
 

@@ -72,13 +72,35 @@ def holder(session: Session, row: ApiKey, session_id: int | None = None) -> Call
     return Caller(lab_id=row.lab_id, key_id=row.id, role=Role(row.role), session_id=session_id)
 
 
-def create(session: Session, lab_id: int, *, name: str, role: Role, expires_at: datetime | None) -> tuple[ApiKey, str]:
-    """Make a key. Its text is given once, here; only a digest is kept."""
-    secret, digest = tokens.mint()
+def create(
+    session: Session,
+    lab_id: int,
+    *,
+    name: str,
+    role: Role,
+    expires_at: datetime | None,
+    secret: str | None = None,
+) -> tuple[ApiKey, str]:
+    """Make a key. Its text is given once, here; only a digest is kept.
+
+    Args:
+        session: The transaction.
+        lab_id: Whose key it is.
+        name: How people call it.
+        role: What it may do.
+        expires_at: When it ends by itself.
+        secret: The secret in its text, where it was made elsewhere.
+    """
+    secret, digest = tokens.mint(secret)
     row = ApiKey(lab_id=lab_id, name=name, role=role.value, secret_sha256=digest, expires_at=expires_at)
     session.add(row)
     session.flush()
-    return row, tokens.write(_PREFIX, row.id, secret)
+    return row, text_of(row.id, secret)
+
+
+def text_of(key_id: int, secret: str) -> str:
+    """The text of a key."""
+    return tokens.write(_PREFIX, key_id, secret)
 
 
 def revoke(session: Session, lab_id: int, key_id: int) -> bool:

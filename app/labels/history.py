@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
-from sqlalchemy import BindParameter, Select, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, insert, select, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session, aliased
 
 from app.errors import NotFound
 from app.tables import Label, LabelRevision, Video
 from pose.track import Track
 
+#: Labels that are read between two moments at which a cancellation is heard.
+AT_ONCE = 20_000
+
 _POINT = np.dtype("<f4")
+
+_SPARSE = 4  # times as many frames as are wanted are better not read
+_NAMED = 5000  # frames that a statement names; databases take some ten thousand parameters
 
 
 class More(Exception):
@@ -86,6 +93,7 @@ def read(
     stop: int | None = None,
     revision: int | None = None,
     tracks: list[int] | None = None,
+    frames: list[int] | None = None,
     most: int | None = None,
 ) -> Labels:
     """Read labels as they stood at a revision.
@@ -98,6 +106,7 @@ def read(
         stop: Frame after the last; None for all.
         revision: The past to read; None for the present.
         tracks: Only these tracks; None for all.
+        frames: Only these frames; None for all.
         most: How many labels to read; None for all.
 
     Raises:
@@ -105,12 +114,81 @@ def read(
     """
     room = None if most is None else most + 1
     given = {"video_id": video_id, "start": start, "stop": stop, "revision": revision, "tracks": tracks, "room": room}
-    until, past, some, limited = (value is not None for value in (stop, revision, tracks, room))
-    statement = _statement(until=until, past=past, some=some, limited=limited)
+    given["frames"] = frames
+    until, past, some, there, limited = (value is not None for value in (stop, revision, tracks, frames, room))
+    postgres = session.get_bind().dialect.name == "postgresql"
+    statement = _statement(distinct_on=postgres, until=until, past=past, some=some, there=there, limited=limited)
     rows = session.execute(statement, {name: value for name, value in given.items() if value is not None}).all()
     if most is not None and len(rows) > most:
         raise More
     return _labels(rows, num_keypoints)
+
+
+def read_places(
+    session: Session,
+    video_id: int,
+    num_keypoints: int,
+    frames: np.ndarray,
+    tracks: np.ndarray | None = None,
+    *,
+    revision: int | None = None,
+) -> Labels:
+    """Read labels on some frames, see ``read``; two of them may be the first and the last of a million labelled ones.
+
+    Args:
+        session: The transaction.
+        video_id: Whose labels.
+        num_keypoints: ``K`` of the skeleton to read them in.
+        frames: ``(F,)``, one at least, in any order.
+        tracks: Only these tracks, ``(T,)``; None for all.
+        revision: The past to read; None for the present.
+    """
+    wanted = np.unique(frames)
+    mine = None if tracks is None else np.unique(tracks).tolist()
+    parts = []
+    for at in range(0, len(wanted), _NAMED):
+        part = wanted[at : at + _NAMED]
+        start, stop = int(part[0]), int(part[-1]) + 1
+        named = part.tolist() if _SPARSE * len(part) < stop - start else None
+        parts.append(
+            read(
+                session,
+                video_id,
+                num_keypoints,
+                start=start,
+                stop=stop,
+                revision=revision,
+                tracks=mine,
+                frames=named,
+            )
+        )
+    return join(parts, num_keypoints)
+
+
+def join(parts: Sequence[Labels], num_keypoints: int) -> Labels:
+    """Labels of parts of a video, in their order."""
+    nothing = _labels((), num_keypoints)
+    columns = [(part.frames, part.tracks, part.keypoints, part.revisions, part.absent) for part in (nothing, *parts)]
+    return Labels(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+
+
+def parts(
+    session: Session, video: Video, step: Callable[[], None], *, revision: int | None = None
+) -> Iterator[tuple[int, int]]:
+    """Spans of frames that have about ``AT_ONCE`` labels each, for who reads all of them and shall hear meanwhile.
+
+    Args:
+        session: The transaction.
+        video: Whose labels.
+        step: Called before each; what it raises ends this.
+        revision: The past to read; None for the present.
+    """
+    start, stop = 0, video.num_frames or 0
+    while start < stop:
+        step()
+        end = reach(session, video.id, start=start, stop=stop, most=AT_ONCE, revision=revision)
+        yield start, end
+        start = end
 
 
 def _labels(rows: Sequence[Any], num_keypoints: int) -> Labels:
@@ -148,38 +226,55 @@ def reach(session: Session, video_id: int, *, start: int, stop: int, most: int, 
 
 
 @cache
-def _statement(*, until: bool, past: bool, some: bool, limited: bool) -> Select[int, int, bytes, int, bytes | None]:
-    """What reads labels; putting it together takes as long as reading one."""
-    video_id: BindParameter[int] = bindparam("video_id")
-    latest = (
-        select(Label.frame_index, Label.track_number, func.max(Label.revision).label("revision"))
-        .where(Label.video_id == video_id, Label.frame_index >= bindparam("start"))
-        .group_by(Label.frame_index, Label.track_number)
-    )
+def _statement(
+    *, distinct_on: bool, until: bool, past: bool, some: bool, there: bool, limited: bool
+) -> Select[int, int, bytes, int, bytes | None]:
+    """What reads labels; putting it together takes as long as reading one.
+
+    Args:
+        distinct_on: Whether the database has ``DISTINCT ON``. Postgres would compare each label with each where it does
+            not know yet how many there are: right after an import.
+        until: Whether a last frame is given.
+        past: Whether a revision is.
+        some: Whether tracks are.
+        there: Whether frames are.
+        limited: Whether there is a most.
+    """
+    place = Label.frame_index, Label.track_number
+    columns = *place, Label.keypoints, Label.revision, Label.absent
+    mine: list[ColumnElement[bool]] = [
+        Label.video_id == bindparam("video_id"),
+        Label.frame_index >= bindparam("start"),
+    ]
     if until:
-        latest = latest.where(Label.frame_index < bindparam("stop"))
+        mine.append(Label.frame_index < bindparam("stop"))
     if past:
-        latest = latest.where(Label.revision <= bindparam("revision"))
+        mine.append(Label.revision <= bindparam("revision"))
     if some:
-        latest = latest.where(Label.track_number.in_(bindparam("tracks", expanding=True)))
-    if limited:  # in the order of the primary key, so that no more is looked at
-        latest = latest.order_by(Label.frame_index, Label.track_number).limit(bindparam("room"))
-    newest = latest.subquery()
-    return (
-        select(Label.frame_index, Label.track_number, Label.keypoints, Label.revision, Label.absent)
-        .join(
-            newest,
-            (Label.frame_index == newest.c.frame_index)
-            & (Label.track_number == newest.c.track_number)
-            & (Label.revision == newest.c.revision),
-        )
-        .where(Label.video_id == video_id)
-        .order_by(Label.frame_index, Label.track_number)
-    )
+        mine.append(Label.track_number.in_(bindparam("tracks", expanding=True)))
+    if there:
+        mine.append(Label.frame_index.in_(bindparam("frames", expanding=True)))
+    room: BindParameter[int] | None = bindparam("room") if limited else None
+    if distinct_on:
+        newest = select(*columns).ext(postgresql.distinct_on(*place)).where(*mine)
+        return newest.order_by(*place, Label.revision.desc()).limit(room)
+    latest = select(*place, func.max(Label.revision).label("revision")).where(*mine).group_by(*place)
+    # In the order of the primary key, so that no more is looked at.
+    last = (latest.order_by(*place).limit(room) if limited else latest).subquery()
+    same = [getattr(last.c, name) == getattr(Label, name) for name in ("frame_index", "track_number", "revision")]
+    return select(*columns).join(last, and_(*same)).where(Label.video_id == bindparam("video_id")).order_by(*place)
 
 
 def changed(
-    session: Session, video_id: int, num_keypoints: int, *, since: int, until: int, tracks: list[int]
+    session: Session,
+    video_id: int,
+    num_keypoints: int,
+    *,
+    since: int,
+    until: int,
+    tracks: list[int],
+    start: int = 0,
+    stop: int = 2**53,
 ) -> tuple[Labels, Labels]:
     """The labels about which something was said between two revisions, as they stood at either.
 
@@ -190,6 +285,8 @@ def changed(
         since: The earlier revision.
         until: The later one.
         tracks: Only these tracks.
+        start: First frame.
+        stop: Frame after the last.
 
     Returns:
         The same labels twice, in order of frame and track: those of which there was one at the earlier revision, and
@@ -205,6 +302,7 @@ def changed(
     touched = (
         select(Label.frame_index, Label.track_number)
         .where(Label.video_id == video_id, Label.revision > since, Label.revision <= until)
+        .where(Label.frame_index >= start, Label.frame_index < stop)
         .where(Label.track_number.in_(tracks), Label.absent.is_not(None) | existed.exists())
         .distinct()
         .subquery()
@@ -264,19 +362,13 @@ def append(
         said: ``(L, K)`` bool: where something was said. Elsewhere each point stays as it was.
         corrects: Run that a label (by its position) corrects.
     """
-    present = read(
-        session,
-        video_id,
-        labels.keypoints.shape[1],
-        start=int(labels.frames.min()),
-        stop=int(labels.frames.max()) + 1,
-        tracks=[int(number) for number in np.unique(labels.tracks)],
-    )
-    place = {key: index for index, key in enumerate(zip(present.frames, present.tracks, strict=True))}
     before, before_absent = np.zeros_like(labels.keypoints), np.zeros_like(labels.absent)
-    for index, key in enumerate(zip(labels.frames, labels.tracks, strict=True)):
-        if key in place:
-            before[index], before_absent[index] = present.keypoints[place[key]], present.absent[place[key]]
+    if not said.all():  # else nothing stays as it was
+        present = read_places(session, video_id, labels.keypoints.shape[1], labels.frames, labels.tracks)
+        place = {key: index for index, key in enumerate(zip(present.frames, present.tracks, strict=True))}
+        for index, key in enumerate(zip(labels.frames, labels.tracks, strict=True)):
+            if key in place:
+                before[index], before_absent[index] = present.keypoints[place[key]], present.absent[place[key]]
     after = np.where(said[..., None], labels.keypoints, before).astype(_POINT)
     absent = np.where(said, labels.absent, before_absent)
     after[(after[..., 2] == 0) | absent] = 0

@@ -208,7 +208,7 @@ def _gone(session: Session, video: Video, labels: Labels, poses: CocoPoses) -> L
     """Labels on the file's frames of tracks that the file does not label there, as if nothing were known of them."""
     frames = np.array([*poses.file_names], dtype=np.int64)
     size = labels.keypoints.shape[1]
-    there = history.read(session, video.id, size, start=int(frames.min()), stop=int(frames.max()) + 1)
+    there = history.read_places(session, video.id, size, frames)
     kept = {*zip(labels.frames.tolist(), labels.tracks.tolist(), strict=True)}
     known = there.said.any(axis=1) & np.isin(there.frames, frames)
     pairs = zip(there.frames.tolist(), there.tracks.tolist(), strict=True)

@@ -52,13 +52,7 @@ def check_fresh(session: Session, video: Video, yours: Labels | None, present: i
 
 def _conflicts(session: Session, video: Video, yours: Labels, if_match: int) -> list[dict[str, Any]]:
     """Both versions of each label that changed since ``if_match``."""
-    theirs = history.read(
-        session,
-        video.id,
-        yours.keypoints.shape[1],
-        start=int(yours.frames.min()),
-        stop=int(yours.frames.max()) + 1,
-    )
+    theirs = history.read_places(session, video.id, yours.keypoints.shape[1], yours.frames, yours.tracks)
     place = {key: index for index, key in enumerate(zip(theirs.frames, theirs.tracks, strict=True))}
     conflicts = []
     for index, key in enumerate(zip(yours.frames, yours.tracks, strict=True)):

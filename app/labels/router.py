@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
 
 import msgspec
@@ -12,7 +14,9 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import blobs
 from app.audit import service as audit
+from app.body_limit import allow
 from app.database import after_commit
 from app.dependencies import (
     MAX_ID,
@@ -52,7 +56,7 @@ from app.labels.schemas import (
 )
 from app.labels.undo import undo
 from app.metrics import ApiMetrics
-from app.pagination import Page, PageDep
+from app.pagination import Page, PageDep, each
 from app.projects import service as projects
 from app.storage import Storage
 from app.tables import LabelRevision, Video
@@ -65,7 +69,7 @@ router = APIRouter(prefix="/videos/{video_id}/labels", tags=["labels"])
 #: Most frames one answer holds.
 MAX_WINDOW = 4096
 
-# More than that is read in turns between labs.
+# More than that is read in another process.
 _FEW_LABELS = 1000
 _FEW_POSES = 4096
 
@@ -73,7 +77,8 @@ _FEW_POSES = 4096
 _SHORT_BODY = 16 * 1024
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, settings: SettingsDep) -> bytes:
+    allow(request, settings.max_json_bytes)
     return await request.body()
 
 
@@ -137,14 +142,21 @@ async def _coco(
     storage: StorageDep,
     turns: TurnsDep,
     caller: CallerDep,
-) -> imports.Sheet:
+) -> AsyncIterator[imports.Sheet]:
     def read() -> imports.Sheet:
         with database.session(readonly=True) as session:
             poses = imports.read_sheet(session, find_video(video_id, session, caller), body, wanted)
         return imports.store(storage, poses, wanted)
 
     async with turns.parsing.of(caller.lab_id):
-        return await run_in_threadpool(read)
+        sheet = await run_in_threadpool(read)
+    try:
+        yield sheet
+    except Exception:
+        # Its transaction, which ended before this, was not committed.
+        if sheet.run is not None and sheet.run.segments:
+            await run_in_threadpool(blobs.set_aside, database, {stored.sha256 for *_, stored in sheet.run.segments})
+        raise
 
 
 LabelsDep = Annotated[list[LabelIn], Depends(_labels)]
@@ -225,8 +237,12 @@ async def get_labels(
     layer: Layer = "human",
     revision: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None,
 ) -> Response:
-    """Read a window of at most 4096 frames and about 50 000 poses. ``revision`` reads the human labels as they were."""
-    asked = _Asked(storage, start, stop, layer, revision)
+    """Read a window of at most 4096 frames and about 50 000 poses; at least one frame, however many poses it has.
+
+    What goes beyond is cut off at a frame: ``next_start`` is then where to go on, else null. ``revision`` reads the
+    human labels as they were.
+    """
+    asked = _Asked(start, stop, layer, revision)
 
     def glance(session: Session) -> tuple[Caller, bool] | Response:
         caller = visitor.caller(session)
@@ -234,7 +250,7 @@ async def get_labels(
         if layer != "human":  # what machines say is in storage
             return caller, asked.frames(video) * tracks.count(session, video) > _FEW_POSES
         try:
-            return asked.answer(session, video, most=_FEW_LABELS)
+            return asked.answer(session, storage, video, most=_FEW_LABELS)
         except More:
             return caller, True
 
@@ -242,18 +258,18 @@ async def get_labels(
     if isinstance(found, Response):
         return found
     caller, large = found
-    return await reading(
-        lambda session: asked.answer(session, readable(find_video(video_id, session, caller))),
-        caller.lab_id,
-        large=large,
-    )
+    act = partial(_read_window, caller, video_id, asked)
+    return await (reading.apart(act, caller.lab_id) if large else reading(partial(act, storage=storage), caller.lab_id))
+
+
+def _read_window(caller: Caller, video_id: int, asked: _Asked, session: Session, storage: Storage) -> Response:
+    return asked.answer(session, storage, readable(find_video(video_id, session, caller)))
 
 
 @dataclass(frozen=True)
 class _Asked:
     """A window that somebody wants to read."""
 
-    storage: Storage
     start: int
     stop: int | None
     layer: Layer
@@ -262,14 +278,14 @@ class _Asked:
     def frames(self, video: Video) -> int:
         return max(self._stop(video) - self.start, 0)
 
-    def answer(self, session: Session, video: Video, *, most: int | None = None) -> Response:
+    def answer(self, session: Session, storage: Storage, video: Video, *, most: int | None = None) -> Response:
         wanted = self._stop(video)
         start, end = self.start, max(min(wanted, self.start + MAX_WINDOW), self.start)
         window: windows.Choice = {"layer": self.layer, "revision": self.revision}
         if most is None:
             end = windows.reach(session, video, start=start, stop=end, **window)
         size = projects.skeleton(session, video.project_id).size
-        found = windows.read(session, self.storage, video, size, start=start, stop=end, most=most, **window)
+        found = windows.read(session, storage, video, size, start=start, stop=end, most=most, **window)
         answer = LabelsOut(
             revision=video.revision if self.revision is None else min(self.revision, video.revision),
             layer=self.layer,
@@ -290,7 +306,7 @@ class _Asked:
 def list_revisions(video: VideoDep, session: SessionDep, page: PageDep) -> Page[RevisionOut]:
     """Every act of labelling, oldest first."""
     query = select(LabelRevision).where(LabelRevision.video_id == video.id)
-    return page.of(session, query, LabelRevision.revision, RevisionOut.model_validate)
+    return page.of(session, query, LabelRevision.revision, each(RevisionOut.model_validate))
 
 
 @router.post(

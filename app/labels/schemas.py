@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
@@ -13,6 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from pydantic import BaseModel, ConfigDict
 
 from app.errors import FieldProblem, Invalid, Malformed, invalid
+from pose.formats.not_json import non_finite
 
 MAX_LABELS = 20_000
 
@@ -51,7 +50,9 @@ class LabelOut(Struct, omit_defaults=True):
 
     ``absent`` is there where a person said that something is not here: ``true`` for the subject, else the numbers of
     the keypoints, counted from 0. ``stale`` stands where a machine's points rest on labels that were moved or taken
-    back since: ``stale_keypoints``, counted from 0.
+    back since: ``stale_keypoints``, counted from 0. ``source`` is ``accepted`` where a person accepted all of a
+    machine's points; ``keypoint_sources`` stands where they are of several sources. ``rejected`` stands where a person
+    rejected ``rejected_keypoints``.
     """
 
     frame_index: int
@@ -67,16 +68,22 @@ class LabelOut(Struct, omit_defaults=True):
     absent: Literal[True] | list[int] | None = None
     stale: bool = False
     stale_keypoints: list[int] | None = None
+    rejected: bool = False
+    rejected_keypoints: list[int] | None = None
 
 
 class LabelsOut(Struct):
-    """A window of frames. ``next_start`` is where to go on when the window was cut short."""
+    """A window of frames: all labels from ``start`` up to ``stop``, which may come before the frame that was asked for.
+
+    ``next_start`` is null where the window has all that was asked for. Else ask again with ``start`` of that value, the
+    same ``stop``, and ``revision`` of this answer so that a write in between does not show in one part only.
+    """
 
     revision: int
     layer: Layer
     start: int
-    stop: int
-    next_start: int | None
+    stop: Annotated[int, Meta(description="The frame after the window's last")]
+    next_start: Annotated[int | None, Meta(description="Where to go on; null where nothing is missing")]
     labels: list[LabelOut]
 
 
@@ -183,21 +190,8 @@ def _pointer(path: str) -> str:
 
 
 def _unreadable(data: bytes, error: Exception) -> Malformed | Invalid:
-    # NaN and Infinity are not JSON, but half the world writes them: say where instead of only that.
-    try:
-        loose = json.loads(data)
-    except (ValueError, RecursionError):
-        return Malformed(f"the body is not JSON: {error}")
-    pointer = _non_finite(loose)
-    if pointer is None:
+    found = next(non_finite(data), None)
+    if found is None:
         return Malformed(f"the body is not JSON: {error}")
     detail = "a coordinate is a finite number"
-    return Invalid(detail, [FieldProblem(pointer=pointer, detail=detail)])
-
-
-def _non_finite(node: Any, pointer: str = "") -> str | None:
-    if isinstance(node, float):
-        return None if math.isfinite(node) else pointer
-    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    found = (_non_finite(value, f"{pointer}/{key}") for key, value in items)
-    return next((place for place in found if place is not None), None)
+    return Invalid(detail, [FieldProblem(pointer=found[0], detail=detail)])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, NotFound
@@ -16,6 +16,9 @@ from app.labels.schemas import Undone
 from app.projects import service as projects
 from app.tables import Label, LabelRevision, TrackRevision, TrackRow, Video
 from app.tracks import revisions
+
+#: Labels that an undo looks at to see what has the last word.
+MAX_READ = 400_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,7 @@ def undo(session: Session, video: Video, revision: int, *, key_id: int | None) -
 
     Raises:
         NotFound: The video has no such revision.
-        Conflict: All that it said was labelled again since, or undone.
+        Conflict: All that it said was labelled again since, or undone; or too much was to look at.
     """
     if session.get(LabelRevision, (video.id, revision)) is None:
         raise NotFound(f"the labels of this video have no revision {revision}")
@@ -104,12 +107,10 @@ def _undos(session: Session, video_id: int) -> dict[int, int]:
 
 
 def _said(session: Session, video_id: int, revision: int, size: int, undos: Mapping[int, int]) -> _Said:
-    rows = session.execute(
-        select(Label.frame_index, Label.track_number, Label.revision, Label.changed)
-        .where(Label.video_id == video_id, Label.revision >= revisions.needed(revision, undos))
-        .order_by(Label.revision)
-    ).all()
-    own = [row for row in rows if row.revision == revision]
+    columns = select(Label.frame_index, Label.track_number, Label.revision, Label.changed)
+    mine = columns.where(Label.video_id == video_id, Label.revision == revision)
+    own = session.execute(mine.order_by(Label.frame_index, Label.track_number)).all()
+    rows = _around(session, columns, video_id, own, revisions.needed(revision, undos))
     place = {(row.frame_index, row.track_number): index for index, row in enumerate(own)}
     points = np.zeros((len(own), size), dtype=bool)
     # The revision that each point has its word from; an undo gives it back the one it had before.
@@ -137,17 +138,36 @@ def _said(session: Session, video_id: int, revision: int, size: int, undos: Mapp
     )
 
 
+def _around(
+    session: Session,
+    columns: Select[int, int, int, bytes],
+    video_id: int,
+    own: Sequence[Row[int, int, int, bytes]],
+    since: int,
+) -> Sequence[Row[int, int, int, bytes]]:
+    """All that was said since a revision of some labels' tracks, on the frames from their first to their last."""
+    if not own:
+        return []
+    later = select(Label.revision).where(Label.video_id == video_id, Label.revision >= since).limit(MAX_READ + 1)
+    many = (session.scalar(select(func.count()).select_from(later.subquery())) or 0) > MAX_READ
+    query = (
+        # Of a sum no database knows an index: where much was written since, frames are what to look for.
+        columns.where(Label.video_id == video_id, (Label.revision + 0 if many else Label.revision) >= since)
+        .where(Label.frame_index.between(own[0].frame_index, own[-1].frame_index))
+        .where(Label.track_number.in_({row.track_number for row in own}))
+    )
+    rows = sorted(session.execute(query.limit(MAX_READ + 1)), key=lambda row: row.revision)
+    if len(rows) > MAX_READ:
+        raise Conflict(
+            f"more than {MAX_READ} labels were written since to the tracks of this revision, on the frames that it"
+            " touches, and an undo looks at no more of them: undo later revisions first, or label again"
+        )
+    return rows
+
+
 def _before(session: Session, video_id: int, revision: int, size: int, said: _Said) -> tuple[np.ndarray, np.ndarray]:
     """``(L, K, 3)`` and ``(L, K)`` the same labels, and which points were absent, as it stood before the revision."""
-    past = history.read(
-        session,
-        video_id,
-        size,
-        start=int(said.frames.min()),
-        stop=int(said.frames.max()) + 1,
-        revision=revision - 1,
-        tracks=[int(number) for number in np.unique(said.tracks)],
-    )
+    past = history.read_places(session, video_id, size, said.frames, said.tracks, revision=revision - 1)
     place = {key: index for index, key in enumerate(zip(past.frames, past.tracks, strict=True))}
     before = np.zeros((len(said.frames), size, 3), dtype=np.float32)
     absent = np.zeros(before.shape[:2], dtype=bool)

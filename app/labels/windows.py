@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Required, TypedDict
+from typing import Required, TypedDict, TypeVar
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -13,6 +13,8 @@ from app.labels import history
 from app.labels.absences import absence, vacancies
 from app.labels.history import Labels
 from app.labels.schemas import LabelOut, Layer, Source
+from app.reviews import standing
+from app.reviews.standing import Verdicts
 from app.runs import packing, poses
 from app.runs.poses import PseudoLabels
 from app.runs.staleness import Grounds
@@ -20,6 +22,8 @@ from app.storage import Storage
 from app.tables import Video
 from app.tracks import revisions
 from pose.track import Track
+
+Thing = TypeVar("Thing")
 
 #: About as many poses a window may have: reading more at once takes seconds and hundreds of megabytes.
 MAX_POSES = 50_000
@@ -45,6 +49,8 @@ class Layered:
         poses: The frames on which anything is known or was propagated.
         human: ``(F, K)`` bool: points to which a person gave a place. Absent ones are those of ``poses``.
         stale: ``(F, K)`` bool: a machine's points that rest on labels which do not stand any more.
+        accepted: ``(F, K)`` bool: a machine's points that a person accepted, and that are not stale.
+        rejected: ``(F, K)`` bool: a machine's points that a person rejected.
         revisions: ``(F,)`` int64 revision of the human label, 0 where there is none.
         runs: ``(F,)`` int64 run of the pseudo-label, 0 where there is none.
     """
@@ -53,24 +59,34 @@ class Layered:
     poses: Track
     human: np.ndarray
     stale: np.ndarray
+    accepted: np.ndarray
+    rejected: np.ndarray
     revisions: np.ndarray
     runs: np.ndarray
 
     @property
     def trusted(self) -> Track:
-        """The poses without what is stale."""
-        return self.poses.without(self.stale)
+        """The poses without what is stale or rejected."""
+        return self.poses.without(self.stale | self.rejected)
 
     def pick(self, points: np.ndarray) -> Layered:
         """Only some keypoints, by their indices."""
-        human, stale = self.human[:, points], self.stale[:, points]
-        return replace(self, poses=self.poses.pick(points), human=human, stale=stale)
+        by_point = {name: getattr(self, name)[:, points] for name in ("human", "stale", "accepted", "rejected")}
+        return replace(self, poses=self.poses.pick(points), **by_point)
+
+    def select(self, rows: np.ndarray) -> Layered:
+        """Only some poses, by a boolean mask or ascending positions."""
+        by_row = ("human", "stale", "accepted", "rejected", "revisions", "runs")
+        chosen = {name: getattr(self, name)[rows] for name in by_row}
+        return replace(self, poses=self.poses.select(rows), **chosen)
 
     def sources(self, row: int) -> list[Source | None]:
         """``K`` entries: who made each known point of a frame."""
         return [
-            None if not v else "human" if by_hand else "pseudo"
-            for v, by_hand in zip(self.poses.visibility[row], self.human[row], strict=True)
+            None if not v else "human" if by_hand else "accepted" if accepted else "pseudo"
+            for v, by_hand, accepted in zip(
+                self.poses.visibility[row], self.human[row], self.accepted[row], strict=True
+            )
         ]
 
 
@@ -87,6 +103,7 @@ def read(
     runs: Sequence[int] | None = None,
     most: int | None = None,
     grounds: Grounds | None = None,
+    reviews: int | None = None,
 ) -> list[Layered]:
     """Read a window, without a machine's poses where a point is absent, see ``pose.segments.vacant``.
 
@@ -105,6 +122,7 @@ def read(
         runs: Read pseudo-labels of these runs; None for all that are visible.
         most: How many of people's labels to read; None for all.
         grounds: What is known of what the runs rest on, as of ``revision``, by who reads several windows.
+        reviews: The last review that counts; None for all there are.
 
     Returns:
         The tracks of which anything is known there, by number.
@@ -112,29 +130,33 @@ def read(
     Raises:
         More: People wrote more labels than that.
     """
+    grounds = grounds or Grounds(video, num_keypoints, revision)
     human: dict[int, tuple[Track, np.ndarray]] = {}
     if layer != "pseudo":
         labels = history.read(session, video.id, num_keypoints, start=start, stop=stop, revision=revision, most=most)
-        human = {number: _track(mine) for number, mine in labels.by_track().items()}
+        human = {number: _track(mine) for number, mine in _heard(labels.by_track().items(), grounds)}
     pseudo: dict[int, PseudoLabels] = {}
     if layer != "human":
         chosen = poses.visible_runs(session, video.id) if runs is None else runs
-        pseudo = poses.read(session, storage, chosen, num_keypoints, start=start, stop=stop)
+        pseudo = poses.read(session, storage, chosen, num_keypoints, start=start, stop=stop, step=grounds.step)
         for number in revisions.deleted(session, video.id, revision):
             pseudo.pop(number, None)
     if pseudo:
         empty = vacancies(session, video.id, num_keypoints, start=start, stop=stop, revision=revision)
         pseudo = {
             number: known
-            for number, found in pseudo.items()
+            for number, found in _heard(pseudo.items(), grounds)
             if len((known := _known(found, empty, number, start)).runs)
         }
-    grounds = grounds or Grounds(video, num_keypoints, revision)
-    below = {number: found for number, found in _judged(session, grounds, pseudo, start, stop) if len(found.runs)}
+    below: dict[int, _Judged] = {}
+    if pseudo:
+        said = standing.verdicts(session, video, pseudo, num_keypoints, start=start, stop=stop, until=reviews)
+        judged = _judged(session, grounds, pseudo, said, start=start, stop=stop)
+        below = {number: found for number, found in judged if len(found.runs)}
     nobody = Track.empty(num_keypoints), np.zeros(0, dtype=np.int64)
     return [
         _merge(number, *human.get(number, nobody), below[number]) if number in below else _alone(number, *human[number])
-        for number in sorted(human.keys() | below.keys())
+        for number in _heard(sorted(human.keys() | below.keys()), grounds)
     ]
 
 
@@ -206,6 +228,9 @@ def _show(track: Layered) -> list[LabelOut]:
         labels[row].absent = absence(poses_.absent[row])
     for row in np.flatnonzero(~by_hand).tolist():
         _tell_of_machine(labels[row], track, row)
+    for row in np.flatnonzero(track.rejected.any(axis=1)).tolist():
+        labels[row].rejected = True
+        labels[row].rejected_keypoints = np.flatnonzero(track.rejected[row]).tolist()
     for row in np.flatnonzero(track.stale.any(axis=1)).tolist():
         labels[row].stale = True
         labels[row].stale_keypoints = np.flatnonzero(track.stale[row]).tolist()
@@ -216,10 +241,20 @@ def _tell_of_machine(label: LabelOut, track: Layered, row: int) -> None:
     """Say of a pose that is not a person's alone how sure it is."""
     poses_, sources = track.poses, track.sources(row)
     scores, known = poses_.score[row], poses_.visibility[row] > 0
+    kinds = {*sources} - {None}
+    if kinds == {"accepted"}:
+        label.source = "accepted"
     label.score = round(float(scores[known].mean()), 4) if known.any() else 0.0
     label.keypoint_scores = np.round(scores.astype(float), 4).tolist()
     label.keypoint_radius90 = np.round(poses_.radius90[row].astype(float), 2).tolist()
-    label.keypoint_sources = sources if "human" in sources else None
+    label.keypoint_sources = sources if len(kinds) > 1 else None
+
+
+def _heard(things: Iterable[Thing], grounds: Grounds) -> Iterator[Thing]:
+    """One thing after another; before each, whoever reads for a job hears whether to go on."""
+    for thing in things:
+        grounds.step()
+        yield thing
 
 
 def _track(labels: Labels) -> tuple[Track, np.ndarray]:
@@ -247,20 +282,28 @@ class _Judged:
         runs: ``(F,)`` int64 run of each frame.
         copied: ``(F, K)`` bool, which points are copies of people's labels.
         stale: ``(F, K)`` bool, which points rest on labels that do not stand any more.
+        verdicts: What people said of them.
     """
 
     poses: Track
     runs: np.ndarray
     copied: np.ndarray
     stale: np.ndarray
+    verdicts: Verdicts
 
 
 def _judged(
-    session: Session, grounds: Grounds, pseudo: Mapping[int, PseudoLabels], start: int, stop: int
+    session: Session,
+    grounds: Grounds,
+    pseudo: Mapping[int, PseudoLabels],
+    said: Mapping[int, Verdicts],
+    *,
+    start: int,
+    stop: int,
 ) -> Iterator[tuple[int, _Judged]]:
     runs = {int(run) for found in pseudo.values() for run in np.unique(found.runs)}
     copies = {run: grounds.copies(session, run, start, stop) for run in runs}
-    for number, found in pseudo.items():
+    for number, found in _heard(pseudo.items(), grounds):
         copied = np.zeros(found.poses.visibility.shape, dtype=bool)
         stale = copied.copy()
         for run in np.unique(found.runs).tolist():
@@ -274,12 +317,23 @@ def _judged(
         lost = copied & stale
         left = found.poses.without(lost)
         some: np.ndarray = ~np.any(lost, axis=1) | np.any(left.visibility > 0, axis=1)
-        yield number, _Judged(left.select(some), found.runs[some], (copied & ~lost)[some], (stale & ~lost)[some])
+        verdicts = said.get(number) or standing.nothing(copied.shape)
+        yield (
+            number,
+            _Judged(
+                left.select(some),
+                found.runs[some],
+                (copied & ~lost)[some],
+                (stale & ~lost)[some],
+                verdicts.select(some),
+            ),
+        )
 
 
 def _alone(number: int, poses_: Track, revisions: np.ndarray) -> Layered:
     known = poses_.visibility > 0
-    return Layered(number, poses_, known, np.zeros_like(known), revisions, np.zeros(len(poses_), dtype=np.int64))
+    none = np.zeros_like(known)
+    return Layered(number, poses_, known, none, none, none, revisions, np.zeros(len(poses_), dtype=np.int64))
 
 
 def _merge(number: int, above: Track, revisions: np.ndarray, below: _Judged) -> Layered:
@@ -292,12 +346,17 @@ def _merge(number: int, above: Track, revisions: np.ndarray, below: _Judged) -> 
         poses=merged,
         human=np.zeros(known.shape, dtype=bool),
         stale=np.zeros(known.shape, dtype=bool),
+        accepted=np.zeros(known.shape, dtype=bool),
+        rejected=np.zeros(known.shape, dtype=bool),
         revisions=np.zeros(len(merged), dtype=np.int64),
         runs=np.zeros(len(merged), dtype=np.int64),
     )
     layered.human[by_run] = below.copied & known[by_run]
     layered.human[by_hand] |= above.visibility > 0
-    layered.stale[by_run] = below.stale & (known & ~layered.human)[by_run]
+    machine = (known & ~layered.human)[by_run]
+    layered.stale[by_run] = below.stale & machine
+    layered.accepted[by_run] = below.verdicts.accepted & ~below.stale & machine
+    layered.rejected[by_run] = below.verdicts.rejected & machine
     layered.revisions[by_hand] = revisions
     layered.runs[by_run] = below.runs
     return layered

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import CompoundSelect, func, select, union
@@ -14,6 +16,8 @@ from app.tables import Blob, Checkpoint, CheckpointFile, Export, Job, Lab, Proje
 
 _OURS = ("ingest", "pack")  # as in app.videos.service and app.runs.packing; nobody asks for these
 _RETRY_SECONDS = 60
+
+OPEN = "open"  # an upload that is not finished
 
 
 class OverQuota(NoSpace):
@@ -35,10 +39,10 @@ def stored_bytes(session: Session, lab_id: int) -> int:
     return int(session.execute(total).scalar_one())
 
 
-def promised_bytes(session: Session, lab_id: int) -> int:
-    """Bytes that uploads which have begun will bring, as far as they said."""
-    promised = select(func.coalesce(func.sum(Upload.length), 0)).where(Upload.lab_id == lab_id, Upload.state == "open")
-    return int(session.execute(promised).scalar_one() or 0)
+def promised_bytes(session: Session, settings: Settings, lab_id: int) -> int:
+    """Bytes that uploads which have begun will bring; of those that do not say how many, what has arrived here."""
+    rows = session.execute(select(Upload.id, Upload.length).where(Upload.lab_id == lab_id, Upload.state == OPEN)).all()
+    return sum(_arrived(settings.uploads_dir / upload_id) if length is None else length for upload_id, length in rows)
 
 
 def queued_jobs(session: Session, lab_id: int) -> int:
@@ -63,15 +67,54 @@ def check_storage(session: Session, settings: Settings, lab_id: int, more: int =
     limit = settings.max_lab_bytes
     if not limit:
         return
-    # Two uploads to two projects must not each find room for itself alone. Rows that refer to the lab may be written
-    # meanwhile: by those that have done so and wait for this lock.
-    session.get_one(Lab, lab_id, with_for_update=None if _readonly(session) else {"key_share": True})
-    present = stored_bytes(session, lab_id) + promised_bytes(session, lab_id)
+    # Two uploads to two projects must not each find room for itself alone.
+    _lock(session, lab_id)
+    present = stored_bytes(session, lab_id) + promised_bytes(session, settings, lab_id)
     if present + more > limit:
-        raise OverQuota(
-            f"this lab may keep {limit} bytes, and with this it would keep {present + more};"
-            " whoever runs this installation can allow it more"
-        )
+        raise OverQuota(over(limit, present + more))
+
+
+def check_made(session: Session, settings: Settings, lab_id: int) -> None:
+    """Refuse what was made for a lab, is on record by now, and has no room; what uploads will bring does not count.
+
+    Raises:
+        OverQuota: It has none.
+    """
+    limit = settings.max_lab_bytes
+    if limit:
+        _lock(session, lab_id)
+        if (present := stored_bytes(session, lab_id)) > limit:
+            raise OverQuota(over(limit, present))
+
+
+def room(session: Session, settings: Settings, lab_id: int) -> int:
+    """Bytes that a lab has room for besides what uploads will bring, where it may not have any number."""
+    return settings.max_lab_bytes - stored_bytes(session, lab_id) - promised_bytes(session, settings, lab_id)
+
+
+def over(limit: int, bytes_: int | None = None) -> str:
+    """What to tell a lab that has no room."""
+    much = "more" if bytes_ is None else str(bytes_)
+    return (
+        f"this lab may keep {limit} bytes, and with this it would keep {much};"
+        " whoever runs this installation can allow it more"
+    )
+
+
+def check_uploads(session: Session, settings: Settings, lab_id: int) -> None:
+    """Refuse another upload while a lab has as many open as it may: each keeps its bytes until it expires.
+
+    Raises:
+        TooMany: It has.
+    """
+    limit = settings.max_open_uploads
+    if not limit:
+        return
+    _lock(session, lab_id)
+    mine = Upload.lab_id == lab_id, Upload.state == OPEN
+    if session.execute(select(func.count()).where(*mine)).scalar_one() >= limit:
+        sentence = f"{limit} uploads of this lab are open, and it may not have more; finish or terminate some"
+        raise TooMany(sentence, retry_after=_RETRY_SECONDS)
 
 
 def check_queue(session: Session, settings: Settings, lab_id: int) -> None:
@@ -84,6 +127,23 @@ def check_queue(session: Session, settings: Settings, lab_id: int) -> None:
     if limit and queued_jobs(session, lab_id) >= limit:
         sentence = f"{limit} jobs of this lab are waiting, and it may not have more; send this again when some are done"
         raise TooMany(sentence, retry_after=_RETRY_SECONDS)
+
+
+def _lock(session: Session, lab_id: int) -> None:
+    """Let others of the lab who ask how much it has wait until this transaction ends, where it is one that writes.
+
+    Rows that refer to the lab may be written meanwhile: by those that have done so and wait for this lock.
+    """
+    session.get_one(Lab, lab_id, with_for_update=None if _readonly(session) else {"key_share": True})
+
+
+def _arrived(part: Path) -> int:
+    """Bytes of an upload that are on this machine."""
+    size = 0
+    for path in (part, part.with_suffix(".aside")):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def _readonly(session: Session) -> bool:

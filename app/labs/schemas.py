@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.keys.schemas import NewKeyOut
-from app.projects.schemas import Name
+from app.names import Name
 
 
 class LabIn(BaseModel):

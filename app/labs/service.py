@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -15,13 +17,14 @@ from app.settings import Settings
 from app.tables import ApiKey, Lab
 
 
-def create(session: Session, caller: Caller | None, name: str) -> tuple[Lab, ApiKey, str]:
+def create(session: Session, caller: Caller | None, name: str, secret: str | None = None) -> tuple[Lab, ApiKey, str]:
     """Make a lab and its first key, an admin's.
 
     Args:
         session: The transaction.
         caller: An admin of the operator's lab; None at the command line.
         name: How people call it.
+        secret: The secret in the text of its key, where it was made elsewhere.
 
     Returns:
         The lab, its key, and the key's text, which is kept nowhere.
@@ -34,7 +37,7 @@ def create(session: Session, caller: Caller | None, name: str) -> tuple[Lab, Api
     lab = Lab(name=name)
     session.add(lab)
     session.flush()
-    key, text = keys.create(session, lab.id, name="first admin", role=Role.ADMIN, expires_at=None)
+    key, text = keys.create(session, lab.id, name="first admin", role=Role.ADMIN, expires_at=None, secret=secret)
     # In the new lab's trail the operator has no key: what is another lab's is not for its eyes.
     inside = Caller(lab_id=lab.id, key_id=None, role=Role.ADMIN)
     audit.record(session, inside, "lab.create", lab_id=lab.id, name=name)
@@ -51,8 +54,15 @@ def is_operator(session: Session, caller: Caller) -> bool:
 
 def show(session: Session, lab: Lab) -> LabOut:
     """A lab as the API shows it."""
-    fields = {name: getattr(lab, name) for name in LabOut.model_fields if name != "operator"}
-    return LabOut(**fields, operator=lab.id == keys.first_lab(session))
+    (shown,) = show_all(session, [lab])
+    return shown
+
+
+def show_all(session: Session, labs: Sequence[Lab]) -> list[LabOut]:
+    """Labs as the API shows them."""
+    first = keys.first_lab(session)
+    names = [name for name in LabOut.model_fields if name != "operator"]
+    return [LabOut(**{name: getattr(lab, name) for name in names}, operator=lab.id == first) for lab in labs]
 
 
 def usage(session: Session, settings: Settings, lab: Lab) -> LabUsage:
@@ -60,7 +70,7 @@ def usage(session: Session, settings: Settings, lab: Lab) -> LabUsage:
     return LabUsage(
         **show(session, lab).model_dump(),
         stored_bytes=quotas.stored_bytes(session, lab.id),
-        promised_bytes=quotas.promised_bytes(session, lab.id),
+        promised_bytes=quotas.promised_bytes(session, settings, lab.id),
         max_stored_bytes=settings.max_lab_bytes or None,
         queued_jobs=quotas.queued_jobs(session, lab.id),
         max_queued_jobs=settings.max_queued_jobs or None,

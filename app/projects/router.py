@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
@@ -10,7 +13,8 @@ from app.audit import service as audit
 from app.dependencies import CallerDep, DeletedDep, ProjectDep, SessionDep, require
 from app.idempotency import OnceDep
 from app.keys.service import Role
-from app.pagination import Page, PageDep
+from app.names import MAX_NAME, PLAIN_SCHEMA, Plain
+from app.pagination import Order, Page, PageDep
 from app.projects import service, skeletons
 from app.projects.schemas import ProjectIn, ProjectOut, ProjectPatch
 from app.tables import Project
@@ -32,11 +36,22 @@ def create_project(body: ProjectIn, session: SessionDep, caller: CallerDep, once
 
 @router.get("")
 def list_projects(
-    session: SessionDep, caller: CallerDep, page: PageDep, deleted: DeletedDep = False
+    session: SessionDep,
+    caller: CallerDep,
+    page: PageDep,
+    name: Annotated[
+        str | None,
+        Query(min_length=1, max_length=MAX_NAME, json_schema_extra=PLAIN_SCHEMA, description="What is in the name"),
+        Plain,
+    ] = None,
+    order: Annotated[Order | None, Query(description="What comes first; the newest where left out")] = None,
+    deleted: DeletedDep = False,
 ) -> Page[ProjectOut]:
-    """The lab's projects; with ``deleted`` those that were deleted and are not erased yet."""
+    """The lab's projects, newest first; with ``deleted`` those that were deleted and are not erased yet."""
     query = select(Project).where(Project.lab_id == caller.lab_id, Project.deleted_at.is_not(None) == deleted)
-    return page.of(session, query, Project.id, lambda project: service.show(session, project))
+    if name is not None:
+        query = query.where(service.named(name))
+    return page.either_way(session, query, Project.id, partial(service.show_all, session), order)
 
 
 @router.get("/{project_id}")

@@ -8,9 +8,9 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.names import Name
 from pose.skeleton import MAX_KEYPOINTS, Skeleton, SkeletonError
 
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 Pair = tuple[int, int]
 
 

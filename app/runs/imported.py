@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app import blobs
 from app.errors import invalid
 from app.jobs import states
+from app.jobs.params import ImportParams, RunResult
 from app.runs import packing
 from app.settings import Settings
 from app.storage import Storage, Stored
@@ -47,7 +48,7 @@ class Poses:
 
 
 def store(storage: Storage, tracks: Mapping[int, Track], *, dry: bool) -> Poses:
-    """Put poses into storage; objects that no run comes to refer to are collected as others are.
+    """Put poses into storage; whoever has no run refer to them sets them aside.
 
     Args:
         storage: Where they go.
@@ -100,13 +101,13 @@ def add(
     """
     now = datetime.now(UTC)
     tracks = sorted(numbers[track] for track in poses.tracks)
-    params = {"engine": IMPORT, "tracks": tracks, "start": poses.start, "stop": poses.stop, "keyframes": None}
+    params = ImportParams(engine=IMPORT, tracks=tracks, start=poses.start, stop=poses.stop)
     job = Job(
         lab_id=project.lab_id,
         project_id=project.id,
         video_id=video.id,
         kind=IMPORT,
-        params=params,
+        params=params.to_row(),
         state=states.SUCCEEDED,
         progress=1.0,
         stage="imported",
@@ -126,7 +127,7 @@ def add(
     )
     session.add(run)
     session.flush()
-    job.result = {"run_id": run.id}
+    job.result = RunResult(run_id=run.id).to_row()
     for stored in {segment[3].sha256: segment[3] for segment in poses.segments}.values():
         blobs.record(session, storage, stored)
     rows = [

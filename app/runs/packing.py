@@ -22,13 +22,14 @@ together for those who download it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from app.jobs import lanes, ledger
+from app.jobs.params import PackingParams
 from app.jobs.states import QUEUED, RUNNING, SUCCEEDED
 from app.settings import Settings
 from app.storage import Stored
@@ -41,6 +42,7 @@ PACK = "pack"
 
 _PRIORITY = -1  # people wait for everything else
 _VERSION = 1  # of what is made of the same segments
+_AT_ONCE = 5000  # runs that a statement names
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,11 @@ class Piece:
     stop: int
     sha256: str
 
+    @property
+    def canonical(self) -> str:
+        """Its text in the digests that slabs are found by; never changes, whatever becomes of this class."""
+        return f"Piece(track={self.track}, start={self.start}, stop={self.stop}, sha256='{self.sha256}')"
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -108,7 +115,14 @@ class Wanted:
     @property
     def input_sha256(self) -> str:
         """Digest of all that the slab depends on."""
-        return hashlib.sha256(repr((_VERSION, self.chunk, self.tracks, self.room, self.pieces)).encode()).hexdigest()
+        tracks, pieces = _listed(map(str, self.tracks)), _listed(piece.canonical for piece in self.pieces)
+        return hashlib.sha256(f"({_VERSION}, {self.chunk}, {tracks}, {self.room}, {pieces})".encode()).hexdigest()
+
+
+def _listed(parts: Iterable[str]) -> str:
+    """As Python writes tuples."""
+    written = [*parts]
+    return f"({', '.join(written)}{',' if len(written) == 1 else ''})"
 
 
 def queue(session: Session, settings: Settings, run: Run) -> Job:
@@ -120,7 +134,7 @@ def queue(session: Session, settings: Settings, run: Run) -> Job:
         session,
         project,
         PACK,
-        {"run_id": run.id},
+        PackingParams(run_id=run.id).to_row(),
         queue=lanes.of_packing(len(extent.tracks) * (extent.stop - extent.start)),
         video_id=video.id,
         priority=_PRIORITY,
@@ -137,7 +151,11 @@ def unpacked(session: Session, video_id: int | None = None) -> list[Run]:
         done = done.where(Run.video_id == video_id)
     else:
         done = done.where(Run.video_id.in_(select(Video.id).join(Project).where(visible.VIDEO)))
-    return [run for run in session.scalars(done.order_by(Run.id)) if not is_packed(session, run)]
+    runs = session.scalars(done.order_by(Run.id)).all()
+    there: set[int] = set()
+    for at in range(0, len(runs), _AT_ONCE):
+        there |= packed(session, [run.id for run in runs[at : at + _AT_ONCE]])
+    return [run for run in runs if run.id not in there]
 
 
 def extents(session: Session, runs: Collection[int]) -> dict[int, Extent]:
@@ -159,9 +177,18 @@ def missing(session: Session, run: Run, extent: Extent, chunk: int) -> list[Want
         .where(overlapping(extent.tracks, chunk * FRAMES, (chunk + 1) * FRAMES))
         .order_by(JobSegment.track_number, JobSegment.start)
     )
-    pieces = [Piece(track, start, stop, sha256) for track, start, stop, sha256 in rows if sha256 is not None]
+    pieces: dict[int, list[Piece]] = {}
+    for track, start, stop, sha256 in rows:
+        if sha256 is not None:
+            pieces.setdefault(track, []).append(Piece(track, start, stop, sha256))
     return [
-        Wanted(chunk, block, tracks, extent.room, tuple(piece for piece in pieces if piece.track in tracks))
+        Wanted(
+            chunk,
+            block,
+            tracks,
+            extent.room,
+            tuple(piece for track in sorted(tracks) for piece in pieces.get(track, ())),
+        )
         for block, tracks in wanted.items()
     ]
 
@@ -192,6 +219,15 @@ def known(session: Session, run: Run, wanted: Sequence[Wanted]) -> dict[str, Sto
 
 def is_packed(session: Session, run: Run) -> bool:
     """Whether all slabs of a run are there."""
-    extent = extents(session, [run.id])[run.id]
-    count = session.scalar(select(func.count()).where(RunSlab.run_id == run.id))
-    return count == len(extent.chunks()) * len(extent.blocks)
+    return run.id in packed(session, [run.id])
+
+
+def packed(session: Session, runs: Collection[int]) -> set[int]:
+    """Those of some runs of which all slabs are there."""
+    query = select(RunSlab.run_id, func.count()).where(RunSlab.run_id.in_(runs)).group_by(RunSlab.run_id)
+    there: dict[int, int] = {run_id: count for run_id, count in session.execute(query)}  # noqa: C416
+    return {
+        run_id
+        for run_id, extent in extents(session, runs).items()
+        if there.get(run_id, 0) == len(extent.chunks()) * len(extent.blocks)
+    }

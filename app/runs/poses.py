@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.errors import invalid
 from app.jobs.states import FINISHED
-from app.runs import packing
+from app.runs import packing, stages
 from app.runs.packing import Extent, overlapping
-from app.storage import Storage
+from app.storage import Step, Storage, go_on
 from app.tables import Job, JobSegment, Run, RunSlab
 from pose.formats import npy, slab
 from pose.track import Track, blank
@@ -32,17 +33,30 @@ class PseudoLabels:
 
 
 def visible_runs(session: Session, video_id: int, *, ended: bool = False) -> list[int]:
-    """The runs of a video that are not hidden, newest first.
+    """The runs of a video that are not hidden, newest first; no second stage that is not complete.
 
     Args:
         session: The transaction.
         video_id: Whose runs.
         ended: Only those to which nothing is added any more.
     """
-    query = select(Run.id).where(Run.video_id == video_id, Run.hidden_at.is_(None))
+    query = select(Run.id).where(Run.video_id == video_id, Run.hidden_at.is_(None), stages.is_seen())
     if ended:
         query = query.join(Job, Job.id == Run.job_id).where(Job.state.in_(FINISHED))
     return list(session.scalars(query.order_by(Run.id.desc())))
+
+
+def one_of(session: Session, video_id: int, run_id: int | None, name: str = "run_id") -> list[int] | None:
+    """A run that a query names, hidden or not; None where it names none.
+
+    Raises:
+        Invalid: It is no run of the video.
+    """
+    if run_id is None:
+        return None
+    if session.scalar(select(Run.id).where(Run.video_id == video_id, Run.id == run_id)) is None:
+        raise invalid(f"/{name}", f"the video has no run {run_id}", "query")
+    return [run_id]
 
 
 def read(
@@ -54,6 +68,8 @@ def read(
     start: int,
     stop: int,
     tracks: Sequence[int] | None = None,
+    fields: Collection[str] = (*slab.FIELDS,),
+    step: Step = go_on,
 ) -> dict[int, PseudoLabels]:
     """Read the pseudo-labels of a window.
 
@@ -65,15 +81,52 @@ def read(
         start: First frame.
         stop: Frame after the last.
         tracks: Only these tracks; None for all.
+        fields: What is read of the poses; the rest stays 0. Of a video with many tracks that is most of the work.
+        step: Called now and then; what it raises ends this.
 
     Returns:
         The tracks that have any, by number.
     """
-    if not runs or start >= stop:
-        return {}
+    owners, needed = plan(session, runs, start=start, stop=stop, tracks=tracks)
     window = np.arange(start, stop, dtype=np.int64)
+    poses = {number: blank(window, num_keypoints) for number in owners}
+    for sha256, data in storage.get_all(list(needed)):
+        step()
+        for part, rows, found in _read(data, needed[sha256], fields):
+            for name, values in found.items():
+                known = slice(min(values.shape[1], num_keypoints))
+                getattr(poses[part.track], name)[rows, known] = values[rows + start - part.start, known]
+    return {
+        number: PseudoLabels(target.select(owners[number] > 0), owners[number][owners[number] > 0])
+        for number, target in poses.items()
+    }
+
+
+@dataclass(frozen=True)
+class Part:
+    """Frames of a track that one object holds: a segment, or a slab."""
+
+    track: int
+    start: int
+    stop: int
+    sha256: str
+    packed: bool
+
+
+def plan(
+    session: Session, runs: Sequence[int], *, start: int, stop: int, tracks: Collection[int] | None = None
+) -> tuple[dict[int, np.ndarray], dict[str, list[tuple[Part, np.ndarray]]]]:
+    """Find what has to be read for a window, see ``read``.
+
+    Returns:
+        By track, ``(stop - start,)`` int64 run of each frame, 0 where there is none; and by object, the parts of it
+        that are needed with their rows in the window.
+    """
     owners: dict[int, np.ndarray] = {}
-    needed: dict[str, list[tuple[_Part, np.ndarray]]] = {}
+    needed: dict[str, list[tuple[Part, np.ndarray]]] = {}
+    if not runs or start >= stop:
+        return owners, needed
+    window = np.arange(start, stop, dtype=np.int64)
     slabs = _slabs(session, runs, start, stop)
     for run_id, extent in packing.extents(session, runs).items():
         wanted = [track for track in extent.tracks if tracks is None or track in tracks]
@@ -87,27 +140,7 @@ def read(
             if len(free):
                 owner[free] = run_id
                 needed.setdefault(part.sha256, []).append((part, free))
-    poses = {number: blank(window, num_keypoints) for number in owners}
-    for sha256, data in storage.get_all(list(needed)):
-        for part, rows, found in _read(data, needed[sha256]):
-            known = slice(min(found.num_keypoints, num_keypoints))
-            for name in ("xy", "visibility", "score", "radius90"):
-                getattr(poses[part.track], name)[rows, known] = getattr(found, name)[rows + start - part.start, known]
-    return {
-        number: PseudoLabels(target.select(owners[number] > 0), owners[number][owners[number] > 0])
-        for number, target in poses.items()
-    }
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Frames of a track that one object holds: a segment, or a slab."""
-
-    track: int
-    start: int
-    stop: int
-    sha256: str
-    packed: bool
+    return owners, needed
 
 
 def _slabs(session: Session, runs: Sequence[int], start: int, stop: int) -> dict[int, list[RunSlab]]:
@@ -121,14 +154,15 @@ def _slabs(session: Session, runs: Sequence[int], start: int, stop: int) -> dict
 
 def _parts(
     session: Session, run_id: int, extent: Extent, slabs: list[RunSlab], tracks: list[int], start: int, stop: int
-) -> Iterator[_Part]:
+) -> Iterator[Part]:
     """What holds a run's poses in a window: slabs where all of them are there, else segments."""
+    among = {*tracks}
     if len(slabs) == len(extent.chunks(start, stop)) * len(extent.blocks):
         for row in slabs:
             first, last = extent.inside(row.chunk)
             for track in extent.blocks[row.block]:
-                if track in tracks:
-                    yield _Part(track, first, last, row.sha256, True)
+                if track in among:
+                    yield Part(track, first, last, row.sha256, True)
         return
     query = (
         select(JobSegment.track_number, JobSegment.start, JobSegment.stop, JobSegment.sha256)
@@ -137,14 +171,18 @@ def _parts(
         .order_by(JobSegment.track_number, JobSegment.start)
     )
     for track, first, last, sha256 in session.execute(query):
-        yield _Part(track, first, last, str(sha256), False)
+        yield Part(track, first, last, str(sha256), False)
 
 
-def _read(data: bytes, wanted: list[tuple[_Part, np.ndarray]]) -> Iterator[tuple[_Part, np.ndarray, Track]]:
+def _read(
+    data: bytes, wanted: list[tuple[Part, np.ndarray]], fields: Collection[str]
+) -> Iterator[tuple[Part, np.ndarray, dict[str, np.ndarray]]]:
+    """The parts of an object with their rows in the window, and arrays by name from the part's first frame on."""
     if not wanted[0][0].packed:
         segment = npy.decode(data)
-        yield from ((part, rows, segment) for part, rows in wanted)
+        yield from ((part, rows, {name: getattr(segment, name) for name in fields}) for part, rows in wanted)
         return
-    packed = slab.decode(data)
+    origin, tracks, arrays = slab.decode_fields(data, fields)
     for part, rows in wanted:
-        yield part, rows, packed.poses(part.track, part.start, part.stop)
+        place, frames = tracks.index(part.track), slice(part.start - origin, part.stop - origin)
+        yield part, rows, {name: values[place, frames] for name, values in arrays.items()}

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from functools import partial
+
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, StreamingResponse
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.audit import service as audit
-from app.dependencies import CallerDep, RunDep, SessionDep, SettingsDep, StorageDep, VideoDep, require
+from app.audit.downloads import DownloadDep
+from app.dependencies import (
+    CallerDep,
+    Id,
+    RunDep,
+    SessionDep,
+    SettingsDep,
+    StorageDep,
+    VideoDep,
+    find_video,
+    require,
+)
 from app.errors import problem_responses
-from app.idempotency import OnceDep
 from app.jobs.schemas import JobOut
 from app.keys.service import Role
 from app.pagination import Page, PageDep
-from app.runs import service
+from app.prepared import PreparedDep
+from app.runs import service, stages
 from app.runs.archive import archive
 from app.runs.schemas import PropagationIn, RunOut
+from app.runs.service import Labelled
 from app.tables import Run, Video
 
 router = APIRouter(tags=["propagation"])
@@ -28,29 +43,30 @@ router = APIRouter(tags=["propagation"])
     dependencies=[require(Role.ANNOTATOR)],
     responses=problem_responses(409),
 )
-def propagate(
-    body: PropagationIn,
-    video: VideoDep,
-    session: SessionDep,
-    settings: SettingsDep,
-    caller: CallerDep,
-    once: OnceDep,
+async def propagate(
+    body: PropagationIn, video_id: Id, settings: SettingsDep, caller: CallerDep, prepared: PreparedDep
 ) -> JobOut | JSONResponse:
     """Propagate the keyframes to every other frame, as a job; ``result.run_id`` is the run it fills."""
 
-    def make() -> JobOut:
-        job = service.start(session, settings, video, body)
+    def find(session: Session) -> Video:
+        return find_video(video_id, session, caller)
+
+    def read(session: Session, video: Video) -> Labelled:
+        return service.read(session, video, body)
+
+    def write(session: Session, video: Video, labelled: Labelled) -> JobOut:
+        job = service.start(session, settings, video, body, labelled)
         audit.record(session, caller, "propagation.start", video=video, job_id=job.id, **(job.result or {}))
         return JobOut.model_validate(job)
 
-    return once(make, status=202)
+    return await prepared(find, read, write, status=202)
 
 
 @router.get("/videos/{video_id}/runs")
 def list_runs(video: VideoDep, session: SessionDep, page: PageDep) -> Page[RunOut]:
-    """The video's runs, hidden ones too."""
-    query = select(Run).where(Run.video_id == video.id)
-    return page.of(session, query, Run.id, lambda run: service.show(session, run))
+    """The video's runs, hidden ones too; of a propagation of two stages the one that is seen."""
+    query = select(Run).where(Run.video_id == video.id, stages.is_current())
+    return page.of(session, query, Run.id, partial(service.show_all, session, video))
 
 
 @router.get("/runs/{run_id}")
@@ -59,8 +75,13 @@ def get_run(run: RunDep, session: SessionDep) -> RunOut:
     return service.show(session, run)
 
 
+async def _note(run: RunDep, download: DownloadDep, session: SessionDep) -> None:
+    await download.note("run.download", video=session.get_one(Video, run.video_id), run_id=run.id)
+
+
 @router.get(
     "/runs/{run_id}/content",
+    dependencies=[Depends(_note)],
     response_class=StreamingResponse,
     responses={200: {"content": {"application/zip": {}}}, **problem_responses(409)},
 )
@@ -74,7 +95,7 @@ def get_run_content(run: RunDep, session: SessionDep, storage: StorageDep) -> St
 @router.delete("/runs/{run_id}", dependencies=[require(Role.ANNOTATOR)])
 def hide_run(run: RunDep, session: SessionDep, caller: CallerDep) -> RunOut:
     """Hide a run: what was seen before it is seen again. Nothing is deleted."""
-    if service.hide(run):
+    if service.hide(session, run):
         audit.record(session, caller, "run.hide", video=session.get_one(Video, run.video_id), run_id=run.id)
     return service.show(session, run)
 
@@ -82,6 +103,6 @@ def hide_run(run: RunDep, session: SessionDep, caller: CallerDep) -> RunOut:
 @router.post("/runs/{run_id}/restore", dependencies=[require(Role.ANNOTATOR)])
 def restore_run(run: RunDep, session: SessionDep, caller: CallerDep) -> RunOut:
     """Show a hidden run again."""
-    if service.restore(run):
+    if service.restore(session, run):
         audit.record(session, caller, "run.restore", video=session.get_one(Video, run.video_id), run_id=run.id)
     return service.show(session, run)

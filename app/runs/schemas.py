@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
 
 from app.jobs.schemas import State
 from app.trash.schemas import RestsOnDeleted
@@ -13,20 +22,39 @@ from app.trash.schemas import RestsOnDeleted
 Engine = Literal["auto", "stdpose", "flow", "linear"]
 Frame = Annotated[int, Field(ge=0, le=2**53)]
 TrackId = Annotated[int, Field(ge=1, le=2**53)]
+RunId = Annotated[int, Field(ge=1, le=2**53)]
+
+
+def _one_sentence(value: Any, settle: ValidatorFunctionWrapHandler) -> Any:
+    """One error in place of one for each thing that a value may be."""
+    try:
+        return settle(value)
+    except ValidationError as error:
+        raise PydanticCustomError("detector", "Input should be the id of a checkpoint, or 'none'") from error
+
+
+Detector = Annotated[Annotated[int, Field(strict=True, ge=1, le=2**53)] | Literal["none"], WrapValidator(_one_sentence)]
 
 
 class PropagationIn(BaseModel):
     """What to propagate.
 
     Args:
-        engine: What propagates; ``auto`` takes ``stdpose`` with ``adapt``, else ``flow``.
+        engine: What propagates; ``auto`` takes ``stdpose`` in two stages where that is worth it: first as it is, then
+            fitted to the video, see ``RunOut.other_stage``. Else it takes ``stdpose`` with ``adapt``, and ``flow``
+            without.
         tracks: Only these tracks; all that have labels where left out.
         start: First frame.
         stop: Frame after the last.
         keyframes: Use only the labels on these frames; all where left out.
         adapt: Fit ``stdpose`` to the video's labels first: better, and a minute or so slower. All segments then depend
-            on all labels. ``flow`` and ``linear`` refuse it.
+            on all labels. ``flow`` and ``linear`` refuse it. Left out, ``auto`` chooses.
         checkpoint_id: Weights to use; there are none but those of the package.
+        detector: Checkpoint of an estimator whose poses are candidates of ``stdpose``, which ``auto`` then takes; the
+            project's promoted checkpoint where left out and ``stdpose`` propagates, ``none`` to go without. It may be
+            of another skeleton: what it has no keypoint for is left to the rest. ``flow`` and ``linear`` refuse it.
+        corrects_run_id: The run that somebody saw and corrected, so that this is propagated anew. It changes nothing of
+            what is computed.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -38,6 +66,8 @@ class PropagationIn(BaseModel):
     keyframes: list[Frame] | None = Field(default=None, min_length=1, max_length=100_000)
     adapt: StrictBool | None = None
     checkpoint_id: None = None
+    detector: Detector | None = None
+    corrects_run_id: RunId | None = None
 
 
 class StaleSpan(BaseModel):
@@ -52,14 +82,26 @@ class StaleSpan(BaseModel):
     keypoints: list[int] | None
 
 
+class OtherStage(BaseModel):
+    """The run of the other stage of a propagation, and the job that fills it."""
+
+    run_id: int
+    job_id: int
+    state: State
+
+
 class RunOut(BaseModel):
     """One propagation's output, or an estimator's: what made it, from which labels, and how far it is.
 
-    ``checkpoint_id`` is the checkpoint whose estimator saw the poses; None where an engine propagated them.
+    ``checkpoint_id`` is the checkpoint whose estimator saw the poses, or helped the engine that propagated them; None
+    where there was none. ``corrects_run_id`` is the run that somebody corrected, so that this one was propagated.
     ``cuts`` are the first frames of shots, as far as the video has been looked through; no pose is carried across one.
     ``computed`` says where and how: ``device``, ``precision`` and ``threads`` of the network and, if it was fitted to
     the video, ``fit``: how many ``steps`` of those ``planned`` there was time for, and the ``seconds`` it took. None
     for engines without a network.
+    ``stage`` is 1 or 2 where the propagation has two: the first is there soon, the second is fitted to the video and
+    takes its place once it is complete; ``other_stage`` is the other one's run. Where the second was cancelled or
+    failed, the first stays.
     ``packed`` tells whether ``/runs/{id}/content`` can be downloaded. ``rests_on_deleted`` names what the checkpoint
     was made from that was deleted since. ``stale`` tells where the run rests on labels that
     were moved or taken back since: propagate again to have that computed from the labels as they are.
@@ -72,6 +114,7 @@ class RunOut(BaseModel):
     engine: str
     checkpoint_id: int | None
     checkpoint_sha256: str | None
+    corrects_run_id: int | None
     label_revision: int
     skeleton_version: int
     code_version: str
@@ -84,6 +127,8 @@ class RunOut(BaseModel):
     segments_done: int
     packed: bool
     hidden: bool
+    stage: int | None
+    other_stage: OtherStage | None
     stale: list[StaleSpan]
     created_at: datetime
     rests_on_deleted: RestsOnDeleted | None

@@ -11,19 +11,23 @@ What a run has on its keyframes are copies of people's labels: no machine's pose
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.jobs.params import FillingParams, cuts_of
 from app.labels import history
 from app.runs.keyframes import keyframes_of, used
-from app.tables import Job, Run, Video
+from app.storage import go_on
+from app.tables import Job, Label, Run, Video
 from pose.segments import reach
+from pose.track import Track
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +60,42 @@ class Grounds:
         video: Whose runs.
         num_keypoints: ``K`` of the skeleton to read labels in.
         revision: The labels to judge by; None for the present ones. A run from later labels is not stale.
+        step: Called now and then while much is read; what it raises ends that.
     """
 
-    def __init__(self, video: Video, num_keypoints: int, revision: int | None = None) -> None:
+    def __init__(
+        self, video: Video, num_keypoints: int, revision: int | None = None, step: Callable[[], None] = go_on
+    ) -> None:
+        self.step = step
         self._video = video
         self._size = num_keypoints
         self._revision = video.revision if revision is None else revision
         self._runs: dict[int, tuple[Run, Job]] = {}
         self._stale: dict[int, Staleness] = {}
+
+    def expect(self, session: Session, runs: Sequence[tuple[Run, Job]]) -> None:
+        """Find out with one question which of some runs cannot be stale: nothing was said of their tracks since."""
+        self._runs |= {run.id: (run, job) for run, job in runs}
+        judged = [
+            (run, {*FillingParams.of(job.params).tracks})
+            for run, job in runs
+            if self._revision > run.label_revision
+            and _rests_on_labels(job)
+            and _known(self._place(session, run)) is None
+        ]
+        if not judged:
+            return
+        query = (
+            select(Label.track_number, func.max(Label.revision))
+            .where(Label.video_id == self._video.id, Label.revision <= self._revision)
+            .where(Label.revision > min(run.label_revision for run, _ in judged))
+            .group_by(Label.track_number)
+        )
+        said: dict[int, int] = {number: last for number, last in session.execute(query)}  # noqa: C416
+        for run, tracks in judged:
+            if all(said.get(track, 0) <= run.label_revision for track in tracks):
+                self._stale[run.id] = Staleness()
+                _keep(self._place(session, run), self._stale[run.id])
 
     def stale(self, session: Session, run_id: int) -> Staleness:
         """Where a run of the video is stale."""
@@ -81,13 +113,13 @@ class Grounds:
         run, job = self._find(session, run_id)
         if not _propagated(job):
             return {}
-        numbers, revision = job.params["tracks"], run.label_revision
+        filled, revision = FillingParams.of(job.params), run.label_revision
         labels = history.read(
-            session, self._video.id, self._size, start=start, stop=stop, revision=revision, tracks=numbers
+            session, self._video.id, self._size, start=start, stop=stop, revision=revision, tracks=filled.tracks
         )
         copies = {}
         for number, mine in labels.by_track().items():
-            kept = used(job, mine.frames)
+            kept = used(filled, mine.frames)
             copies[number] = mine.frames[kept], mine.keypoints[kept][..., 2] > 0
         return copies
 
@@ -100,61 +132,59 @@ class Grounds:
     def _judge(self, session: Session, run: Run, job: Job) -> Staleness:
         if self._revision <= run.label_revision or not _rests_on_labels(job):
             return Staleness()
-        # What was said up to a revision never changes.
-        place = str(session.get_bind().engine.url), run.id, run.created_at, self._revision, self._size
-        found = _remembered.get(place)
+        place = self._place(session, run)
+        found = _known(place)
         if found is None:
             found = self._work_out(session, run, job)
-            _remembered.keep(place, found)
+            _keep(place, found)
         return found
 
+    def _place(self, session: Session, run: Run) -> tuple[Any, ...]:
+        """What was said up to a revision never changes."""
+        return str(session.get_bind().engine.url), run.id, run.created_at, self._revision, self._size
+
     def _work_out(self, session: Session, run: Run, job: Job) -> Staleness:
-        then, now = history.changed(
-            session,
-            self._video.id,
-            self._size,
-            since=run.label_revision,
-            until=self._revision,
-            tracks=job.params["tracks"],
-        )
+        since, until, filled = run.label_revision, self._revision, FillingParams.of(job.params)
+        tracks = filled.tracks
+        parts = [
+            history.changed(
+                session, self._video.id, self._size, since=since, until=until, tracks=tracks, start=start, stop=stop
+            )
+            for start, stop in history.parts(session, self._video, self.step, revision=until)
+        ]
+        then, now = (history.join([both[index] for both in parts], self._size) for index in (0, 1))
         moved = (then.keypoints != now.keypoints).any(axis=-1) | (then.absent != now.absent)
-        lost = then.said & moved & used(job, then.frames)[:, None]
+        lost = then.said & moved & used(filled, then.frames)[:, None]
         # That a point is absent contradicts the poses around it, also where nothing was said of it before.
         lost |= now.absent & ~then.said
         touched = {int(number) for number in then.tracks[lost.any(axis=1)]}
         if not touched:
             return Staleness()
         spans = {}
-        cuts = np.array((job.result or {}).get("cuts", {}).get("frames", []), dtype=np.int64)
-        for number, keyframes in keyframes_of(session, job, run, self._video, only=touched).items():
+        cuts = np.array(cuts_of(job.result), dtype=np.int64)
+        for number, keyframes in self._keyframes(session, job, run, touched).items():
             mine = then.tracks == number
             changes = [then.frames[mine & lost[:, k]] for k in range(keyframes.num_keypoints)]
-            spans[number] = reach(keyframes, changes, start=job.params["start"], stop=job.params["stop"], cuts=cuts)
+            spans[number] = reach(keyframes, changes, start=filled.start, stop=filled.stop, cuts=cuts)
         return Staleness(spans)
 
-
-class _Remembered:
-    """What was worked out last: the windows of a video are read one after another, by many."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._found: OrderedDict[tuple[Any, ...], Staleness] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, place: tuple[Any, ...]) -> Staleness | None:
-        with self._lock:
-            if place in self._found:
-                self._found.move_to_end(place)
-            return self._found.get(place)
-
-    def keep(self, place: tuple[Any, ...], found: Staleness) -> None:
-        with self._lock:
-            self._found[place] = found
-            while len(self._found) > self._most:
-                self._found.popitem(last=False)
+    def _keyframes(self, session: Session, job: Job, run: Run, only: Collection[int]) -> dict[int, Track]:
+        return keyframes_of(session, job, run, self._video, only=only, step=self.step)
 
 
-_remembered = _Remembered(256)
+# What was worked out last: the windows of a video are read one after another, by many.
+_remembered: LRUCache[tuple[Any, ...], Staleness] = LRUCache(256)
+_lock = Lock()
+
+
+def _known(place: tuple[Any, ...]) -> Staleness | None:
+    with _lock:
+        return _remembered.get(place)
+
+
+def _keep(place: tuple[Any, ...], found: Staleness) -> None:
+    with _lock:
+        _remembered[place] = found
 
 
 def _propagated(job: Job) -> bool:

@@ -4,10 +4,13 @@ from app.tables.accounts import ApiKey, AuditEntry, BrowserSession, Idempotency,
 from app.tables.checkpoints import Checkpoint, CheckpointFile, HeldOut
 from app.tables.declaring import BigId, Table, UtcDateTime
 from app.tables.erasures import BackupCopy, Discard, Erasure
-from app.tables.jobs import Duty, Job, JobSegment
+from app.tables.jobs import Duty, Job, JobLine, JobSegment
 from app.tables.labels import Label, LabelRevision, TrackRevision, TrackRow
+from app.tables.numbers import use_autoincrement
 from app.tables.projects import Blob, Project, SkeletonVersion, Upload, Video
+from app.tables.reviews import Review, ReviewSpan
 from app.tables.runs import Export, ExportVideo, Run, RunSlab
+from app.tables.shares import VideoShare
 
 __all__ = [
     "ApiKey",
@@ -26,11 +29,14 @@ __all__ = [
     "HeldOut",
     "Idempotency",
     "Job",
+    "JobLine",
     "JobSegment",
     "Lab",
     "Label",
     "LabelRevision",
     "Project",
+    "Review",
+    "ReviewSpan",
     "Run",
     "RunSlab",
     "SignIn",
@@ -41,4 +47,7 @@ __all__ = [
     "Upload",
     "UtcDateTime",
     "Video",
+    "VideoShare",
 ]
+
+use_autoincrement(Table.metadata)

@@ -18,6 +18,7 @@ class Job(Table):
     __table_args__ = (
         Index("ix_job_claim", "queue", "state", "priority", "turn", "id"),
         Index("ix_job_turn", "lab_id", "queue", "state", "priority", "turn"),
+        Index("ix_job_kind", "lab_id", "kind", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -76,6 +77,20 @@ class JobSegment(Table):
     owner: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[float | None]
+
+
+class JobLine(Table):
+    """A line of a job's log; ``worker`` is the last part of the name of the worker that it is about."""
+
+    __tablename__ = "job_line"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    what: Mapped[str]
+    attempt: Mapped[int]
+    worker: Mapped[str | None]
+    text: Mapped[str | None]
 
 
 class Duty(Table):

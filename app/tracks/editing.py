@@ -8,7 +8,7 @@ not bring back a point of a subject that is somewhere else by now.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from app.errors import Conflict, FieldProblem, NotFound, invalid
 from app.labels import history
 from app.labels.history import Labels
 from app.labels.precondition import check_fresh
+from app.labels.revision import check_revision
 from app.labels.schemas import Written
 from app.projects import service as projects
 from app.settings import Settings
@@ -25,6 +26,9 @@ from app.tracks import revisions
 from app.tracks import service as tracks
 from app.tracks.schemas import MergeIn, SplitIn, SwapIn, TrackWritten
 from app.videos.service import readable
+
+#: Labels that one call may move or take back: nobody else writes to the video meanwhile, and to SQLite at all.
+MAX_MENDED = 100_000
 
 _NAMED = 20  # frames in a sentence
 
@@ -47,36 +51,74 @@ def rename(
     return TrackWritten(**tracks.show(track).model_dump(), revision=present, written=0)
 
 
-def delete(session: Session, video: Video, number: int, *, key_id: int | None, if_match: int | None) -> Written:
+@dataclass(frozen=True, eq=False)
+class Before:
+    """The labels of the tracks that are to be mended, with those that were taken back, as they stand at a revision."""
+
+    revision: int
+    labels: Labels
+
+
+def look(
+    session: Session, video: Video, numbers: list[int], start: int | None = None, stop: int | None = None
+) -> Before:
+    """Read the labels of tracks, before it is one's turn to write.
+
+    Raises:
+        Conflict: Some frames are meant, and the video cannot be read (yet).
+        Invalid: There are no such frames, or more labels than one call mends.
+    """
+    first, end = (0, None) if start is None and stop is None else _span(video, start, stop)
+    size = projects.skeleton(session, video.project_id).size
+    try:
+        labels = history.read(session, video.id, size, start=first, stop=end, tracks=numbers, most=MAX_MENDED)
+    except history.More:
+        named = " and ".join(map(str, sorted(numbers)))
+        raise invalid(
+            "",
+            f"one call mends up to {MAX_MENDED} labels, taken back ones among them, and track{'s' * (len(numbers) > 1)}"
+            f" {named} {'have' if len(numbers) > 1 else 'has'} more there: swap or merge some frames at a time, with"
+            " start and stop",
+        ) from None
+    return Before(video.revision, labels)
+
+
+def delete(
+    session: Session, video: Video, number: int, before: Before, *, key_id: int | None, if_match: int | None
+) -> Written:
     """Delete a track: its labels get tombstones. Its number is not given to another one.
 
     Raises:
+        Moved: The video has other labels than were read.
         NotFound: The video has no such track.
         Stale: Somebody wrote since ``if_match``.
     """
-    present = history.lock(session, video)
+    check_revision(session, video, present := before.revision)
     track = find(session, video, number)
-    labels = _read(session, video, [number])
+    labels = before.labels
     check_fresh(session, video, _blank(labels), present, if_match)
     revision = history.begin(session, video, f"{revisions.DELETE} {number}", key_id)
     revisions.change(session, track, revision, deleted=True)
     return _append(session, video, revision, _blank(labels), labels)
 
 
-def swap(session: Session, video: Video, wanted: SwapIn, *, key_id: int | None, if_match: int | None) -> Written:
+def swap(
+    session: Session, video: Video, wanted: SwapIn, before: Before, *, key_id: int | None, if_match: int | None
+) -> Written:
     """Let two tracks change places.
 
     Raises:
+        Moved: The video has other labels than were read.
         Conflict: The video cannot be read (yet).
         Invalid: A field is wrong, or nothing is labelled there.
         Stale: Somebody wrote since ``if_match``.
     """
     span = _span(video, wanted.start, wanted.stop)
-    present = history.lock(session, video)
+    check_revision(session, video, present := before.revision)
     _named(session, video, {"/a": wanted.a, "/b": wanted.b})
     if wanted.a == wanted.b:
         raise invalid("/b", f"track {wanted.a} cannot be swapped with itself")
-    labels = _read(session, video, [wanted.a, wanted.b], span)
+    labels = before.labels
     first, second = _of(labels, wanted.a), _of(labels, wanted.b)
     after = _join([_taking(first, second), _taking(second, first)], [wanted.a, wanted.b])
     check_fresh(session, video, after, present, if_match)
@@ -85,24 +127,27 @@ def swap(session: Session, video: Video, wanted: SwapIn, *, key_id: int | None, 
     return _append(session, video, revision, after, labels)
 
 
-def merge(session: Session, video: Video, wanted: MergeIn, *, key_id: int | None, if_match: int | None) -> Written:
+def merge(
+    session: Session, video: Video, wanted: MergeIn, before: Before, *, key_id: int | None, if_match: int | None
+) -> Written:
     """Let one track's labels become another's. Where that is so on all frames, the track is deleted.
 
     Raises:
+        Moved: The video has other labels than were read.
         Conflict: The video cannot be read (yet), or both tracks are labelled on a frame, they differ, and nothing
             says which counts.
         Invalid: A field is wrong, or nothing is labelled there.
         Stale: Somebody wrote since ``if_match``.
     """
     span = _span(video, wanted.start, wanted.stop)
-    present = history.lock(session, video)
+    check_revision(session, video, present := before.revision)
     giver, _ = _named(session, video, {"/from": wanted.from_, "/into": wanted.into})
     if wanted.from_ == wanted.into:
         raise invalid("/into", f"track {wanted.from_} cannot be merged with itself")
     prefers = {None: None, "from": "from", "into": "into", wanted.from_: "from", wanted.into: "into"}
     if wanted.prefer not in prefers:
         raise invalid("/prefer", f"expected from, into, {wanted.from_} or {wanted.into}")
-    labels = _read(session, video, [wanted.from_, wanted.into], span)
+    labels = before.labels
     given, taking = _of(labels, wanted.from_), _of(labels, wanted.into)
     moving = _moving(given, taking, prefers[wanted.prefer])
     after = _join([moving, _blank(given)], [wanted.into, wanted.from_])
@@ -117,19 +162,27 @@ def merge(session: Session, video: Video, wanted: MergeIn, *, key_id: int | None
 
 
 def split(
-    session: Session, settings: Settings, video: Video, wanted: SplitIn, *, key_id: int | None, if_match: int | None
+    session: Session,
+    settings: Settings,
+    video: Video,
+    wanted: SplitIn,
+    before: Before,
+    *,
+    key_id: int | None,
+    if_match: int | None,
 ) -> TrackWritten:
     """Let a track's labels from a frame on become those of a new track.
 
     Raises:
+        Moved: The video has other labels than were read.
         Conflict: The video cannot be read (yet).
         Invalid: A field is wrong, or no label lies on one side of the frame.
         Stale: Somebody wrote since ``if_match``.
     """
     readable(video)
-    present = history.lock(session, video)
+    check_revision(session, video, present := before.revision)
     _named(session, video, {"/track": wanted.track})
-    labels = _read(session, video, [wanted.track])
+    labels = before.labels
     labelled = labels.frames[_labelled(labels)]
     if not len(labelled):
         raise invalid("/track", f"track {wanted.track} has no label")
@@ -185,12 +238,6 @@ def _check_labelled(labels: Labels, sentence: str, span: tuple[int, int]) -> Non
     if not _labelled(labels).any():
         where = f"the frames {span[0]} to {span[1] - 1}" if span[1] - span[0] > 1 else f"frame {span[0]}"
         raise invalid("/start", f"{sentence} on {where}")
-
-
-def _read(session: Session, video: Video, numbers: list[int], span: tuple[int, int | None] = (0, None)) -> Labels:
-    """The labels of tracks, with those that were taken back."""
-    size = projects.skeleton(session, video.project_id).size
-    return history.read(session, video.id, size, start=span[0], stop=span[1], tracks=numbers)
 
 
 def _append(session: Session, video: Video, revision: int, after: Labels, before: Labels) -> Written:

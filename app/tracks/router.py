@@ -2,27 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from app.audit import service as audit
 from app.database import after_commit
-from app.dependencies import CallerDep, Id, MetricsDep, SessionDep, SettingsDep, VideoDep, require
+from app.dependencies import CallerDep, Id, MetricsDep, SessionDep, SettingsDep, VideoDep, find_video, require
 from app.errors import problem_responses
 from app.idempotency import OnceDep
-from app.keys.service import Role
+from app.keys.service import Caller, Role
 from app.labels.precondition import IfMatch
 from app.labels.schemas import Written
 from app.metrics import ApiMetrics
-from app.pagination import Page, PageDep
-from app.tables import TrackRow
+from app.pagination import Page, PageDep, each
+from app.prepared import PreparedDep
+from app.tables import TrackRow, Video
 from app.tracks import editing, service
+from app.tracks.editing import Before
 from app.tracks.schemas import MergeIn, SplitIn, SwapIn, TrackIn, TrackOut, TrackPatch, TrackWritten
 
 router = APIRouter(prefix="/videos/{video_id}/tracks", tags=["tracks"])
+
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Mending:
+    """Reads labels of the video, then mends it in a transaction of its own, see ``app.prepared``."""
+
+    video_id: int
+    caller: Caller
+    prepared: PreparedDep
+
+    async def __call__(
+        self,
+        look: Callable[[Session, Video], Before],
+        write: Callable[[Session, Video, Before], Answer],
+        *,
+        status: int,
+    ) -> Answer | JSONResponse:
+        """Do it."""
+        return await self.prepared(self._find, look, write, status=status)
+
+    def _find(self, session: Session) -> Video:
+        return find_video(self.video_id, session, self.caller)
+
+
+async def _mending(video_id: Id, caller: CallerDep, prepared: PreparedDep) -> Mending:
+    return Mending(video_id, caller, prepared)
+
+
+MendingDep = Annotated[Mending, Depends(_mending)]
 
 
 @router.get("")
@@ -30,7 +67,7 @@ def list_tracks(
     video: VideoDep, session: SessionDep, page: PageDep, deleted: Annotated[bool, Query()] = False
 ) -> Page[TrackOut]:
     """The video's subjects; with ``deleted``, those too that were deleted."""
-    return page.of(session, service.query(video, deleted=deleted), TrackRow.number, service.show)
+    return page.of(session, service.query(video, deleted=deleted), TrackRow.number, each(service.show))
 
 
 @router.post("", status_code=201, response_model=TrackOut, dependencies=[require(Role.ANNOTATOR)])
@@ -68,23 +105,28 @@ def rename_track(
     return renamed
 
 
-@router.delete("/{number}", dependencies=[require(Role.ANNOTATOR)], responses=problem_responses(412))
-def delete_track(
-    number: Id,
-    video: VideoDep,
-    session: SessionDep,
-    caller: CallerDep,
-    metrics: MetricsDep,
-    if_match: IfMatch,
-    response: Response,
-) -> Written:
+@router.delete(
+    "/{number}", response_model=Written, dependencies=[require(Role.ANNOTATOR)], responses=problem_responses(412)
+)
+async def delete_track(
+    number: Id, mending: MendingDep, caller: CallerDep, metrics: MetricsDep, if_match: IfMatch, response: Response
+) -> Written | JSONResponse:
     """Delete a subject: its labels are taken back in one revision, its poses are not seen any more. Undo brings it
     back; its number is not given to another one.
     """
-    gone = editing.delete(session, video, number, key_id=caller.key_id, if_match=if_match)
-    audit.record(session, caller, "track.delete", video=video, track_id=number, **gone.model_dump())
-    _count(session, metrics, "delete", gone.written)
-    response.headers["ETag"] = f'"{gone.revision}"'
+
+    def look(session: Session, video: Video) -> Before:
+        return editing.look(session, video, [number])
+
+    def write(session: Session, video: Video, before: Before) -> Written:
+        gone = editing.delete(session, video, number, before, key_id=caller.key_id, if_match=if_match)
+        audit.record(session, caller, "track.delete", video=video, track_id=number, **gone.model_dump())
+        _count(session, metrics, "delete", gone.written)
+        return gone
+
+    gone = await mending(look, write, status=200)
+    if isinstance(gone, Written):
+        response.headers["ETag"] = f'"{gone.revision}"'
     return gone
 
 
@@ -94,26 +136,23 @@ def delete_track(
     dependencies=[require(Role.ANNOTATOR)],
     responses=problem_responses(409, 412),
 )
-def swap_tracks(
-    body: SwapIn,
-    video: VideoDep,
-    session: SessionDep,
-    caller: CallerDep,
-    metrics: MetricsDep,
-    if_match: IfMatch,
-    once: OnceDep,
+async def swap_tracks(
+    body: SwapIn, mending: MendingDep, caller: CallerDep, metrics: MetricsDep, if_match: IfMatch
 ) -> Written | JSONResponse:
     """Let two subjects change places, on some frames or all: one revision of the labels. What machines made of the
     labels that moved is stale until it is propagated again.
     """
 
-    def make() -> Written:
-        swapped = editing.swap(session, video, body, key_id=caller.key_id, if_match=if_match)
+    def look(session: Session, video: Video) -> Before:
+        return editing.look(session, video, [body.a, body.b], body.start, body.stop)
+
+    def write(session: Session, video: Video, before: Before) -> Written:
+        swapped = editing.swap(session, video, body, before, key_id=caller.key_id, if_match=if_match)
         audit.record(session, caller, "track.swap", video=video, **body.model_dump(), **swapped.model_dump())
         _count(session, metrics, "swap", swapped.written)
         return swapped
 
-    return once(make, status=200)
+    return await mending(look, write, status=200)
 
 
 @router.post(
@@ -122,27 +161,24 @@ def swap_tracks(
     dependencies=[require(Role.ANNOTATOR)],
     responses=problem_responses(409, 412),
 )
-def merge_tracks(
-    body: MergeIn,
-    video: VideoDep,
-    session: SessionDep,
-    caller: CallerDep,
-    metrics: MetricsDep,
-    if_match: IfMatch,
-    once: OnceDep,
+async def merge_tracks(
+    body: MergeIn, mending: MendingDep, caller: CallerDep, metrics: MetricsDep, if_match: IfMatch
 ) -> Written | JSONResponse:
     """Let one subject's labels become another's, on some frames or all: one revision of the labels. Where both are
     labelled on a frame and differ, ``prefer`` says whose pose stands; without it that is a conflict.
     """
 
-    def make() -> Written:
-        merged = editing.merge(session, video, body, key_id=caller.key_id, if_match=if_match)
+    def look(session: Session, video: Video) -> Before:
+        return editing.look(session, video, [body.from_, body.into], body.start, body.stop)
+
+    def write(session: Session, video: Video, before: Before) -> Written:
+        merged = editing.merge(session, video, body, before, key_id=caller.key_id, if_match=if_match)
         about: dict[str, Any] = {**body.model_dump(by_alias=True), **merged.model_dump()}
         audit.record(session, caller, "track.merge", video=video, **about)
         _count(session, metrics, "merge", merged.written)
         return merged
 
-    return once(make, status=200)
+    return await mending(look, write, status=200)
 
 
 @router.post(
@@ -152,27 +188,28 @@ def merge_tracks(
     dependencies=[require(Role.ANNOTATOR)],
     responses=problem_responses(409, 412),
 )
-def split_track(
+async def split_track(
     body: SplitIn,
-    video: VideoDep,
-    session: SessionDep,
+    mending: MendingDep,
     settings: SettingsDep,
     caller: CallerDep,
     metrics: MetricsDep,
     if_match: IfMatch,
-    once: OnceDep,
 ) -> TrackWritten | JSONResponse:
     """Let a subject's labels from a frame on become those of a new one: one revision of the labels."""
 
-    def make() -> TrackWritten:
-        made = editing.split(session, settings, video, body, key_id=caller.key_id, if_match=if_match)
+    def look(session: Session, video: Video) -> Before:
+        return editing.look(session, video, [body.track])
+
+    def write(session: Session, video: Video, before: Before) -> TrackWritten:
+        made = editing.split(session, settings, video, body, before, key_id=caller.key_id, if_match=if_match)
         about: dict[str, Any] = {"track": body.track, "start": body.start, "made": made.id}
         about |= {"revision": made.revision, "written": made.written}
         audit.record(session, caller, "track.split", video=video, **about)
         _count(session, metrics, "split", made.written)
         return made
 
-    return once(make, status=201)
+    return await mending(look, write, status=201)
 
 
 def _count(session: Session, metrics: ApiMetrics, act: str, written: int) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.labels.schemas import Written
-from app.projects.schemas import Name
+from app.names import Name
 
 TrackId = Annotated[int, Field(ge=1, le=2**53)]
 Frame = Annotated[int, Field(ge=0, le=2**53)]

@@ -153,4 +153,4 @@ def _edges(kept: Spans, video: int, frame: int, *, after: bool) -> list[int]:
 
 
 def _draw(seed: int, span: Span) -> bytes:
-    return hashlib.sha256(f"{seed} {span}".encode()).digest()
+    return hashlib.sha256(f"{seed} {span.canonical}".encode()).digest()

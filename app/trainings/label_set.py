@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from app.database import Database
+from app.jobs.params import TrainingParams, VideoSnapshot
 from app.labels import history, windows
 from app.labels.windows import Layered
 from app.projects import service as projects
@@ -28,6 +28,8 @@ from pose.track import Track, join
 _WINDOW = 1024
 _POSES = 10_000
 
+_COUNTED = ("human", "accepted", "pseudo", "absent", "held_out", "left_out", "stale", "rejected")
+
 _Rows = tuple[Track, np.ndarray]  # poses, and how much each of their points counts
 
 
@@ -39,14 +41,17 @@ class Labelled:
         video: Which video.
         track: Its track's number.
         poses: ``(F, K)``.
-        weight: ``(F, K)`` float32, how much each point counts: 1 for a person's label; for a pseudo-label its
-            probability of being right, times what pseudo-labels count; 0 where nothing is known or may be learnt.
+        weight: ``(F, K)`` float32, how much each point counts: 1 for a person's label, also of what is absent; for a
+            pseudo-label its probability of being right, times what pseudo-labels count, and 1 if a person accepted it;
+            0 where nothing is known or may be learnt.
+        around: Poses that tell where the subject is looked for where it is absent; ``poses`` themselves where None.
     """
 
     video: Video
     track: int
     poses: Track
     weight: np.ndarray
+    around: Track | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +62,9 @@ class LabelSet:
         skeleton: Of all of it, without retired keypoints.
         learnt: What it learns from, in order of video and track.
         held_out: Human labels that it does not learn from, likewise.
-        counts: Poses: ``human`` and ``pseudo`` that are learnt from, ``held_out``, and pseudo-labels that are
-            ``left_out`` because they depend on held-out labels, or have points that are not learnt because they are
-            ``stale``.
+        counts: Poses: ``human``, ``accepted`` and ``pseudo`` that are learnt from, ``held_out``, and pseudo-labels that
+            are ``left_out`` because they depend on held-out labels, or have points that are not learnt because they are
+            ``stale`` or ``rejected``. ``absent``: frames on which a subject or points of it are absent, learnt from.
         runs_left_out: Runs of which nothing is learnt, for the same reason.
     """
 
@@ -71,7 +76,7 @@ class LabelSet:
 
 
 def read(
-    database: Database, storage: Storage, project_id: int, wanted: Mapping[str, Any], step: Callable[[], None]
+    database: Database, storage: Storage, project_id: int, wanted: TrainingParams, step: Callable[[], None]
 ) -> LabelSet:
     """Read the labels of a training.
 
@@ -79,49 +84,52 @@ def read(
         database: Where labels are.
         storage: Where pseudo-labels are.
         project_id: Whose labels.
-        wanted: The training's ``snapshot``, ``held_out``, ``include`` and ``pseudo_weight``.
+        wanted: The training.
         step: Called now and then; what it raises ends this.
     """
-    snapshot, held = wanted["snapshot"], Spans.from_json(wanted["held_out"])
+    snapshot, held = wanted.snapshot, Spans.from_json(wanted.held_out)
     learnt: list[Labelled] = []
     held_out: list[Labelled] = []
-    counts: Counter[str] = Counter(human=0, pseudo=0, held_out=0, left_out=0, stale=0)
+    counts: Counter[str] = Counter(dict.fromkeys(_COUNTED, 0))
     runs_left_out: list[int] = []
     with database.session(readonly=True) as session:
-        whole = projects.skeleton(session, project_id, snapshot["skeleton_version"])
-    for part in snapshot["videos"]:
+        whole = projects.skeleton(session, project_id, snapshot.skeleton_version)
+    for part in snapshot.videos:
+        step()
         with database.session(readonly=True) as session:
-            video = session.get_one(Video, part["id"])
-            human = _held_out(session, video, part["revision"], whole, held)
+            video = session.get_one(Video, part.id)
+            human = _held_out(session, video, part.revision, whole, held, step)
             frames = np.unique(np.concatenate([one.poses.frames for one in human] or [np.zeros(0, dtype=np.int64)]))
-            runs = {number: session.get_one(Run, number) for number in part["runs"]}
-            known = {number: dependence(session, run, video, held, frames) for number, run in runs.items()}
+            runs = {number: session.get_one(Run, number) for number in part.runs}
+            known = {number: dependence(session, run, video, held, frames, step) for number, run in runs.items()}
         runs_left_out += [number for number, depends in known.items() if depends.wholly]
         held_out += human
-        counts["held_out"] += sum(len(one.poses) for one in human)
-        reader = _Reader(database, storage, video, part["revision"], whole, wanted, held, known, counts)
+        counts["held_out"] += sum(int(one.poses.visibility.any(axis=1).sum()) for one in human)
+        reader = _Reader(database, storage, video, part, whole, wanted, held, known, counts)
         learnt += reader.read(step)
     return LabelSet(whole.active(), learnt, held_out, dict(counts), runs_left_out)
 
 
-def _held_out(session: Session, video: Video, revision: int, skeleton: Skeleton, held: Spans) -> list[Labelled]:
+def _held_out(
+    session: Session, video: Video, revision: int, skeleton: Skeleton, held: Spans, step: Callable[[], None]
+) -> list[Labelled]:
     if not held.of(video.id):
         return []
-    labels = history.read(session, video.id, skeleton.size, revision=revision).pick(skeleton.points)
-    tracks = {number: mine.track(number) for number, mine in labels.by_track().items()}
-    kept = {
-        number: track.select(
-            held.cover(video.id, track.frames)
-            & (track.visibility > 0).any(axis=1)
-            & ~inside(video.damaged or (), track.frames)
-        )
-        for number, track in tracks.items()
-    }
-    return [
-        Labelled(video, number, track, (track.visibility > 0).astype(np.float32))
-        for number, track in kept.items()
-        if len(track)
+    parts = [
+        history.read(session, video.id, skeleton.size, start=start, stop=stop, revision=revision)
+        for start, stop in history.parts(session, video, step, revision=revision)
     ]
+    labels = history.join(parts, skeleton.size).pick(skeleton.points)
+    found = []
+    for number, mine in labels.by_track().items():
+        step()
+        track = mine.track(number)
+        kept = track.select(
+            held.cover(video.id, track.frames) & track.said.any(axis=1) & ~inside(video.damaged or (), track.frames)
+        )
+        if len(kept):
+            found.append(Labelled(video, number, kept, kept.said.astype(np.float32), track))
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +139,9 @@ class _Reader:
     database: Database
     storage: Storage
     video: Video
-    revision: int
+    part: VideoSnapshot
     skeleton: Skeleton
-    wanted: Mapping[str, Any]
+    wanted: TrainingParams
     held: Spans
     known: Mapping[int, Dependence]
     counts: Counter[str]
@@ -141,7 +149,7 @@ class _Reader:
     def read(self, step: Callable[[], None]) -> Iterator[Labelled]:
         assert self.video.num_frames is not None
         parts: dict[int, list[_Rows]] = {}
-        grounds = Grounds(self.video, self.skeleton.size, self.revision)
+        grounds = Grounds(self.video, self.skeleton.size, self.part.revision, step)
         start = 0
         while start < self.video.num_frames:
             step()
@@ -150,6 +158,7 @@ class _Reader:
                 step()
                 parts.setdefault(track.number, []).append(self._weighed(track))
         for number, rows in sorted(parts.items()):
+            step()
             poses, weight = join([part for part, _ in rows]), np.concatenate([part for _, part in rows])
             some: np.ndarray = np.any(weight > 0, axis=1)
             if some.any():
@@ -158,10 +167,14 @@ class _Reader:
     def _window(self, grounds: Grounds, start: int, stop: int) -> tuple[int, Sequence[Layered]]:
         # A run that is not used at all must not hide an earlier one that is.
         runs = [number for number, known in self.known.items() if not known.wholly]
-        what: windows.Choice = {"layer": layer_of(self.wanted["include"]), "revision": self.revision, "runs": runs}
+        what: windows.Choice = {
+            "layer": layer_of(self.wanted.include),
+            "revision": self.part.revision,
+            "runs": runs,
+        }
         with self.database.session(readonly=True) as session:
             end = windows.reach(session, self.video, start=start, stop=stop, most=_POSES, **what)
-            size, here = self.skeleton.size, {"start": start, "stop": end}
+            size, here = self.skeleton.size, {"start": start, "stop": end, "reviews": self.part.reviews}
             tracks = windows.read(session, self.storage, self.video, size, **here, grounds=grounds, **what)
         return end, [track.pick(self.skeleton.points) for track in tracks]
 
@@ -172,14 +185,20 @@ class _Reader:
         for number, known in self.known.items():
             mine = track.runs == number
             depends[mine] = known.cover(track.number, poses.frames[mine])
-        human = float("human" in self.wanted["include"])
-        weight = np.where(track.human, human, self.wanted["pseudo_weight"] * poses.score)
-        weight[(poses.visibility == 0) | (made & depends[:, None]) | track.stale] = 0
+        human, accepted, pseudo = (float(kind in self.wanted.include) for kind in ("human", "accepted", "pseudo"))
+        weight = np.where(track.human, human, pseudo * self.wanted.pseudo_weight * poses.score)
+        weight[track.accepted] = accepted
+        weight[poses.absent] = human
+        weight[~poses.said | (made & depends[:, None]) | track.stale | track.rejected] = 0
         free = ~self.held.cover(self.video.id, poses.frames) & ~inside(self.video.damaged or (), poses.frames)
         weight[~free] = 0
         self.counts["left_out"] += int((made.any(axis=1) & depends & free).sum())
         self.counts["stale"] += int((track.stale.any(axis=1) & free).sum())
+        self.counts["rejected"] += int((track.rejected.any(axis=1) & free).sum())
         by_hand = (track.human & (weight > 0)).any(axis=1)
+        by_verdict = (track.accepted & (weight > 0)).any(axis=1) & ~by_hand
         self.counts["human"] += int(by_hand.sum())
-        self.counts["pseudo"] += int(((weight > 0).any(axis=1) & ~by_hand).sum())
+        self.counts["accepted"] += int(by_verdict.sum())
+        self.counts["pseudo"] += int(((made & (weight > 0)).any(axis=1) & ~by_hand & ~by_verdict).sum())
+        self.counts["absent"] += int((poses.absent & (weight > 0)).any(axis=1).sum())
         return poses, weight.astype(np.float32)

@@ -50,7 +50,3 @@ class TrainingIn(BaseModel):
     include: list[Source] = Field(default=["human", "accepted", "pseudo"], min_length=1, max_length=3)
     pseudo_weight: float = Field(default=1, ge=0, le=1)
     videos: list[RowId] | None = Field(default=None, min_length=1, max_length=10_000)
-
-
-#: What of it is handed to the trainer as it is, see ``models.training.train.TrainConfig``.
-CONFIG = ("estimator", "preset", "epochs", "batch", "rate", "seed", "minutes", "patience")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import select
@@ -13,16 +13,19 @@ from app import snapshots
 from app.checkpoints import service as checkpoints
 from app.errors import Conflict, invalid
 from app.jobs import ledger
+from app.jobs.params import Snapshot, Starter, TrainerSettings, TrainingParams, TrainingResult
 from app.keys.service import Caller
 from app.labels import history
 from app.labels.history import Labels
+from app.labels.revision import Moved, check_revision
 from app.labs import quotas
 from app.projects import service as projects
+from app.reviews import standing
 from app.settings import GPU, Settings
 from app.tables import Checkpoint, HeldOut, Job, Project, Video
 from app.trainings import holdout
 from app.trainings.holdout import TooFewLabels
-from app.trainings.schemas import CONFIG, TrainingIn
+from app.trainings.schemas import TrainingIn
 from app.trainings.spans import Span, Spans
 from pose.damage import inside
 from pose.skeleton import Skeleton
@@ -38,24 +41,63 @@ _REMEDY = (
 FEWEST_LEARNT = 8
 
 
-def start(session: Session, settings: Settings, caller: Caller, project: Project, wanted: TrainingIn) -> Job:
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """The labels of videos, in the project's skeleton without what is retired, as they stand at revisions."""
+
+    skeleton_version: int
+    revisions: dict[int, int]
+    labels: dict[int, Labels]
+
+
+def read(session: Session, project: Project, wanted: TrainingIn) -> Labelled:
+    """Read the labels that a training would be measured on and learn from.
+
+    Raises:
+        Invalid: A video is not the project's, or cannot be read.
+    """
+    videos = snapshots.videos_of(session, project, wanted.videos)
+    whole = projects.skeleton(session, project.id, project.skeleton_version)
+    return Labelled(
+        project.skeleton_version,
+        {video.id: video.revision for video in videos},
+        {one.id: _said(history.read(session, one.id, whole.size).pick(whole.points), one) for one in videos},
+    )
+
+
+def start(
+    session: Session, settings: Settings, caller: Caller, project: Project, wanted: TrainingIn, labelled: Labelled
+) -> Job:
     """Queue a training on the labels and runs as they are now.
 
     Raises:
+        Moved: There are other videos or labels than were read.
         Conflict: There are too few labels, or a keypoint is not labelled anywhere.
         Invalid: A field is wrong.
         TooMany: The lab has as many jobs waiting as it may.
+        NoSpace: It keeps more than it may.
     """
     checkpoints.lock(session, project.id)  # two trainings shall not hold out different frames
     base = _base(session, project, wanted)
-    config = {name: getattr(wanted, name) for name in CONFIG}
-    config["estimator"] = wanted.estimator or (base.estimator if base else "stdpose")
-    config["preset"] = wanted.preset or (base.preset if base else "tiny")
-    config["pretrained"] = _pretrained(wanted.backbone, config["preset"], base)
+    preset = wanted.preset or (base.preset if base else "tiny")
+    config = TrainerSettings(
+        estimator=wanted.estimator or (base.estimator if base else "stdpose"),
+        preset=preset,
+        epochs=wanted.epochs,
+        batch=wanted.batch,
+        rate=wanted.rate,
+        seed=wanted.seed,
+        minutes=wanted.minutes,
+        patience=wanted.patience,
+        pretrained=_pretrained(wanted.backbone, preset, base),
+    )
     videos = snapshots.videos_of(session, project, wanted.videos)
     whole = projects.skeleton(session, project.id, project.skeleton_version)
-    skeleton, points = whole.active(), whole.points
-    labels = {one.id: _said(history.read(session, one.id, whole.size).pick(points), one) for one in videos}
+    skeleton, labels = whole.active(), labelled.labels
+    if (project.skeleton_version, [video.id for video in videos]) != (labelled.skeleton_version, [*labels]):
+        raise Moved
+    for video in videos:
+        check_revision(session, video, labelled.revisions[video.id])
     kept = _held_out(session, project)
     _check_keypoints(skeleton, labels.values(), f"labelled on no frame. {_REMEDY}")
     try:
@@ -65,29 +107,30 @@ def start(session: Session, settings: Settings, caller: Caller, project: Project
     held = Spans([*kept.all, *new])
     left = [found.select(~held.cover(video, found.frames)) for video, found in labels.items()]
     _check_keypoints(skeleton, left, "labelled on held-out frames only; label each on more frames first")
-    snapshot = snapshots.take(session, project, videos, ended=True)
-    _check_enough(sum(map(len, left)), wanted, snapshot)
+    snapshot = Snapshot.of(snapshots.take(session, project, videos, ended=True))
+    _check_enough(session, sum(map(len, left)), wanted, snapshot)
     quotas.check_queue(session, settings, project.lab_id)
+    quotas.check_storage(session, settings, project.lab_id)
     job = ledger.enqueue(
         session,
         project,
         TRAIN,
-        {
-            "config": config,
-            "base_checkpoint_id": base.id if base else None,
-            "include": sorted({*wanted.include}),
-            "pseudo_weight": wanted.pseudo_weight,
-            "snapshot": snapshot,
-            "held_out": held.to_json(),
-            "by": {"key_id": caller.key_id, "session_id": caller.session_id},
-        },
+        TrainingParams(
+            config=config,
+            base_checkpoint_id=base.id if base else None,
+            include=sorted({*wanted.include}),
+            pseudo_weight=wanted.pseudo_weight,
+            snapshot=snapshot,
+            held_out=held.to_json(),
+            by=Starter(key_id=caller.key_id, session_id=caller.session_id),
+        ).to_row(),
         queue=GPU,
         max_attempts=settings.max_attempts,
         work=float(wanted.epochs * _poses(wanted.include, videos, left)),
     )
     session.add_all(HeldOut(video_id=one.video, start=one.start, stop=one.stop, job_id=job.id) for one in new)
     held_out = sum(len(found) for found in labels.values()) - sum(map(len, left))
-    job.result = {"labels": {"human": sum(map(len, left)), "held_out": held_out}}
+    job.result = TrainingResult(labels={"human": sum(map(len, left)), "held_out": held_out}).to_row()
     session.flush()
     return job
 
@@ -139,12 +182,14 @@ def _check_keypoints(skeleton: Skeleton, labels: Collection[Labels], why: str) -
         raise Conflict(f"an estimator cannot learn what it is never shown: {', '.join(names)} {_is(names)} {why}")
 
 
-def _check_enough(human: int, wanted: TrainingIn, snapshot: Mapping[str, Any]) -> None:
+def _check_enough(session: Session, human: int, wanted: TrainingIn, snapshot: Snapshot) -> None:
     """Where only people's labels are learnt from it is known how many there are."""
-    if {*wanted.include} == {"accepted"}:
-        raise Conflict("no pose is accepted: there are no reviews yet; include human or pseudo")
+    last = {part.id: part.reviews for part in snapshot.videos}
+    accepted = "accepted" in wanted.include and standing.any_accepts(session, last)
+    if {*wanted.include} == {"accepted"} and not accepted:
+        raise Conflict("no pose is accepted: review poses first, or include human or pseudo")
     human = human if "human" in wanted.include else 0
-    pseudo = snapshots.layer_of(wanted.include) != "human" and any(part["runs"] for part in snapshot["videos"])
+    pseudo = accepted or ("pseudo" in wanted.include and any(part.runs for part in snapshot.videos))
     if not pseudo and human < FEWEST_LEARNT:
         raise Conflict(
             f"{human} labelled poses are left to learn from beside those that are held out, and a training needs at"

@@ -16,6 +16,11 @@ class Span:
     start: int
     stop: int
 
+    @property
+    def canonical(self) -> str:
+        """Its text in the draw of what is held out; never changes, whatever becomes of this class."""
+        return f"Span(video={self.video}, start={self.start}, stop={self.stop})"
+
 
 class Spans:
     """Frames of videos.
@@ -32,9 +37,9 @@ class Spans:
         """What :meth:`to_json` gave."""
         return cls(Span(*row) for row in rows)
 
-    def to_json(self) -> list[list[int]]:
+    def to_json(self) -> list[tuple[int, int, int]]:
         """As they are kept in rows of the database: video, first frame, the frame after the last."""
-        return [[span.video, span.start, span.stop] for span in self.all]
+        return [(span.video, span.start, span.stop) for span in self.all]
 
     def of(self, video: int) -> list[Span]:
         """Those of a video."""

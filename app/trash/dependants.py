@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from app.tables import Checkpoint, Export, ExportVideo, Job, Project, Run, Video
 from app.trash import visible
 from app.trash.schemas import Rests, RestsOnDeleted
+
+_AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
@@ -59,54 +61,80 @@ def of_videos(session: Session, lab_id: int, videos: Collection[int], without: i
     )
 
 
-def deleted_under(session: Session, checkpoint: Checkpoint) -> RestsOnDeleted | None:
-    """What a checkpoint was made from, directly or through others, that was deleted; None where all of it is there."""
-    videos: set[int] = set()
+def deleted_under(session: Session, checkpoints: Collection[Checkpoint]) -> dict[int, RestsOnDeleted]:
+    """What checkpoints were made from, directly or through others, that was deleted.
+
+    Asks the database once for each generation, however many checkpoints there are.
+
+    Returns:
+        By checkpoint; those of which everything is there are left out.
+    """
+    learnt: dict[int, _Learnt] = {}
     gone: set[int] = set()
-    seen: set[int] = set()
-    ahead = [checkpoint]
+    ahead = {one.id: one for one in checkpoints}
     while ahead:
-        one = ahead.pop()
-        seen.add(one.id)
-        learnt = _learnt(one, _estimators(session, one))
-        videos |= learnt.videos
-        for number in learnt.checkpoints - seen - gone:
-            found = session.get(Checkpoint, number)
-            if found is None:
-                gone.add(number)
-            else:
-                ahead.append(found)
-    there = set(session.scalars(select(Video.id).join(Project).where(Video.id.in_(videos), visible.VIDEO)))
-    if not gone and there == videos:
-        return None
-    return RestsOnDeleted(videos=sorted(videos - there), checkpoints=sorted(gone))
+        learnt |= _learnt(session, ahead.values())
+        wanted = set().union(*(learnt[number].checkpoints for number in ahead)) - learnt.keys() - gone
+        ahead = {one.id: one for part in _parts(wanted) for one in _with_ids(session, part)}
+        gone |= wanted - ahead.keys()
+    videos = set().union(*(one.videos for one in learnt.values()))
+    there: set[int] = set()
+    for part in _parts(videos):
+        there |= {*session.scalars(select(Video.id).join(Project).where(Video.id.in_(part), visible.VIDEO))}
+    missing = {one.id: _missing(one.id, learnt, gone, videos - there) for one in checkpoints}
+    return {number: found for number, found in missing.items() if found is not None}
 
 
-def deleted_under_run(session: Session, job: Job) -> RestsOnDeleted | None:
-    """What the estimator of a run was made from that was deleted; None where it has none, or all of it is there."""
-    number = job.params.get("checkpoint_id")
-    if number is None:
+def deleted_under_jobs(session: Session, jobs: Collection[Job]) -> dict[int, RestsOnDeleted]:
+    """What the estimators of some jobs' runs were made from that was deleted, by job; see ``deleted_under``."""
+    named = {job.id: job.params["checkpoint_id"] for job in jobs if job.params.get("checkpoint_id") is not None}
+    there = {one.id: one for part in _parts({*named.values()}) for one in _with_ids(session, part)}
+    under = deleted_under(session, there.values())
+    lost = {number: RestsOnDeleted(checkpoints=[number]) for number in {*named.values()} - there.keys()}
+    found = under | lost
+    return {job: found[number] for job, number in named.items() if number in found}
+
+
+def _missing(number: int, learnt: Mapping[int, _Learnt], gone: set[int], lost: set[int]) -> RestsOnDeleted | None:
+    below, ahead = {number}, [number]
+    videos: set[int] = set()
+    while ahead:
+        one = learnt[ahead.pop()]
+        videos |= one.videos & lost
+        ahead += (one.checkpoints & learnt.keys()) - below
+        below |= one.checkpoints
+    if not videos and not below & gone:
         return None
-    checkpoint = session.get(Checkpoint, number)
-    return RestsOnDeleted(checkpoints=[number]) if checkpoint is None else deleted_under(session, checkpoint)
+    return RestsOnDeleted(videos=sorted(videos), checkpoints=sorted(below & gone))
 
 
 def _checkpoints(session: Session, lab_id: int) -> Mapping[int, _Learnt]:
-    rows = session.scalars(select(Checkpoint).join(Project).where(Project.lab_id == lab_id))
-    return {one.id: _learnt(one, _estimators(session, one)) for one in rows}
+    return _learnt(session, session.scalars(select(Checkpoint).join(Project).where(Project.lab_id == lab_id)).all())
 
 
-def _learnt(checkpoint: Checkpoint, estimators: Collection[int]) -> _Learnt:
-    parent = (checkpoint.pedigree.get("parent") or {}).get("id", checkpoint.parent_id)
-    return _Learnt(
-        project=checkpoint.project_id,
-        videos=frozenset(part["id"] for part in checkpoint.pedigree["videos"]),
-        checkpoints=frozenset({*estimators, *([parent] if parent is not None else [])}),
-    )
+def _with_ids(session: Session, numbers: Collection[int]) -> Sequence[Checkpoint]:
+    return session.scalars(select(Checkpoint).where(Checkpoint.id.in_(numbers))).all()
 
 
-def _estimators(session: Session, checkpoint: Checkpoint) -> set[int]:
-    """The checkpoints whose estimates a checkpoint may have learnt from."""
-    runs = [number for part in checkpoint.pedigree["videos"] for number in part.get("runs", [])]
-    query = select(Job.params["checkpoint_id"].as_integer()).join(Run, Run.job_id == Job.id).where(Run.id.in_(runs))
-    return {number for number in session.scalars(query) if number is not None}
+def _learnt(session: Session, checkpoints: Collection[Checkpoint]) -> dict[int, _Learnt]:
+    runs = {one.id: [run for part in one.pedigree["videos"] for run in part.get("runs", [])] for one in checkpoints}
+    estimators: dict[int, int | None] = {}
+    for part in _parts({run for mine in runs.values() for run in mine}):
+        query = select(Run.id, Job.params["checkpoint_id"].as_integer()).join(Job, Run.job_id == Job.id)
+        estimators |= {run: number for run, number in session.execute(query.where(Run.id.in_(part)))}  # noqa: C416
+    found = {}
+    for one in checkpoints:
+        parent = (one.pedigree.get("parent") or {}).get("id", one.parent_id)
+        before = {parent, *(estimators.get(run) for run in runs[one.id])} - {None}
+        found[one.id] = _Learnt(
+            project=one.project_id,
+            videos=frozenset(part["id"] for part in one.pedigree["videos"]),
+            checkpoints=frozenset(number for number in before if number is not None),
+        )
+    return found
+
+
+def _parts(numbers: Collection[int]) -> Iterator[list[int]]:
+    """Not more at once than a statement may name."""
+    listed = sorted(numbers)
+    return (listed[at : at + _AT_ONCE] for at in range(0, len(listed), _AT_ONCE))

@@ -1,8 +1,9 @@
 """Erasing what was deleted and is not to be restored: its rows, its objects, and what is said of it elsewhere.
 
-First nobody can restore it any more and its jobs are called off. Once no worker has one, it goes in small transactions
-that can each be done again: objects are noted (``Discard``), names leave the audit trail, rows go, last its own. A
-crash in between leaves something that is hidden and is erased further at the next look.
+First nobody can restore it any more and its jobs are called off. Once no worker has one, objects are removed that a
+worker put and was killed before any row referred to them: nobody can tell whose they are. Then it goes in small
+transactions that can each be done again: objects are noted (``Discard``), names leave the audit trail, rows go, last
+its own. A crash in between leaves something that is hidden and is erased further at the next look.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 GRACE = timedelta(seconds=SECONDS)
 
 #: An object that was put within this time may be about to be referred to.
-_FRESH = timedelta(seconds=5)
+FRESH = timedelta(seconds=5)
 
 _BATCH = 2000  # rows deleted at a time
 
@@ -48,26 +49,39 @@ class Eraser:
         storage: Whose objects.
         step: Called before each transaction; what it raises breaks off, and is gone on from the next time.
         grace: How long something must have been hidden.
+        fresh: How long its jobs must have ended, so that none of their objects is fresh any more.
     """
 
-    def __init__(self, database: Database, storage: Storage, step: Step = go_on, *, grace: timedelta = GRACE) -> None:
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        step: Step = go_on,
+        *,
+        grace: timedelta = GRACE,
+        fresh: timedelta = FRESH,
+    ) -> None:
         self._database = database
         self._storage = storage
         self._step = step
         self._grace = grace
+        self._fresh = fresh
         self._untold = False  # whether the database's log may hold what was deleted
 
     def run(self) -> int:
         """Erase what is due, as far as no worker has to do with it; tells how many things are gone."""
         gone = 0
-        for kind, number in self._due():
+        begun = [thing for thing in self._due() if self._begin(*thing)]
+        if begun:
+            blobs.collect(self._database, self._storage, older_than=FRESH, step=self._step)
+        for kind, number in begun:
             try:
                 gone += self._erase(kind, number)
             except IntegrityError:
                 # A request that was slower than the grace wrote something that refers to it: that goes the next time.
                 log.info("something was still written", extra={"kind": kind.__name__.lower(), "id": number})
         self._step()
-        removed = blobs.discard(self._database, self._storage, older_than=_FRESH)
+        removed = blobs.discard(self._database, self._storage, older_than=FRESH)
         self._untold |= bool(gone or removed.objects)
         if self._untold:
             self._untold = not self._database.forget_overwritten()
@@ -96,8 +110,6 @@ class Eraser:
         return and_(due, Lab.erased_at.is_(None)) if kind is Lab else due
 
     def _erase(self, kind: type[Thing], number: int) -> bool:
-        if not self._begin(kind, number):
-            return False
         if kind is Video:
             return self._video(number)
         if kind is Project:
@@ -105,7 +117,7 @@ class Eraser:
         return self._lab(number)
 
     def _begin(self, kind: type[Thing], number: int) -> bool:
-        """Let nobody restore it, and call off its jobs; tells whether all of them have ended."""
+        """Let nobody restore it, and call off its jobs; tells whether all of them ended a while ago."""
         with self._writing() as session:
             query: Select[Any] = select(kind).where(kind.id == number, self._is_due(kind))
             thing: Thing | None = session.scalar(query.with_for_update())
@@ -114,8 +126,10 @@ class Eraser:
             thing.restore_until = None
             session.flush()
             service.end_work(session, thing)
-            jobs = service.jobs_of(session, thing)
-            return not session.scalar(select(exists().where(jobs, Job.state == RUNNING)))
+            jobs, now = service.jobs_of(session, thing), datetime.now(UTC)
+            # What seems to have ended in the future did so before a clock was set back.
+            just_now = Job.finished_at.between(now - self._fresh, now + self._fresh)
+            return not session.scalar(select(exists().where(jobs, or_(Job.state == RUNNING, just_now))))
 
     def _video(self, number: int) -> bool:
         for export in self._some(select(ExportVideo.export_id).where(ExportVideo.video_id == number)):

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, or_, select, up
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app import blobs, idempotency
+from app import blobs
 from app.tables import (
     ApiKey,
     AuditEntry,
@@ -24,6 +24,7 @@ from app.tables import (
     Upload,
     Video,
 )
+from app.trash import answers
 
 #: Acts of which nothing but numbers is written down; there are very many of them.
 _PLAIN = ("labels.write", "labels.delete", "labels.undo")
@@ -35,7 +36,7 @@ _REPORTS = ("report.json", "report.md", "report.png")
 def of_video(session: Session, video: Video) -> None:
     """Take out what the audit trail, checkpoints, jobs and remembered answers say of a video."""
     project = session.get_one(Project, video.project_id)
-    idempotency.forget(session, video)
+    answers.forget(session, video)
     uploads = list(session.scalars(select(Upload.id).where(Upload.video_id == video.id)))
     sent = and_(AuditEntry.project_id == project.id, AuditEntry.details["upload"].as_string().in_(uploads))
     _hush(session, or_(AuditEntry.video_id == video.id, sent))
@@ -53,13 +54,13 @@ def of_video(session: Session, video: Video) -> None:
 
 def of_project(session: Session, project: Project) -> None:
     """Take out what the audit trail and remembered answers say of a project."""
-    idempotency.forget(session, project)
+    answers.forget(session, project)
     _hush(session, AuditEntry.project_id == project.id)
 
 
 def of_lab(session: Session, lab: Lab) -> None:
     """Take out what is said of a lab: in its own trail, in the operator's, and the names of its keys."""
-    idempotency.forget(session, lab)
+    answers.forget(session, lab)
     named = and_(AuditEntry.kind.startswith("lab."), AuditEntry.details["lab_id"].as_integer() == lab.id)
     _hush(session, or_(AuditEntry.lab_id == lab.id, named))
     held = select(ApiKey.id).where(ApiKey.lab_id == lab.id)

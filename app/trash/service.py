@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import Session
 
-from app import idempotency
 from app.audit import service as audit
 from app.audit.schemas import Kind as Act
 from app.errors import Conflict, NotFound
 from app.jobs import ledger
+from app.jobs.params import TrainingParams
 from app.jobs.states import FINISHED
 from app.keys import service as keys
 from app.keys.service import Caller
@@ -22,7 +22,7 @@ from app.runs import packing
 from app.settings import Settings
 from app.tables import Checkpoint, Export, ExportVideo, Job, Lab, Project, Upload, Video
 from app.trainings.service import TRAIN
-from app.trash import dependants
+from app.trash import answers, dependants
 from app.trash.schemas import Deletion, Kind, Rests
 from app.videos import service as videos
 
@@ -142,7 +142,7 @@ def restore(session: Session, settings: Settings, thing: Thing, caller: Caller |
 
 def end_work(session: Session, thing: Thing) -> tuple[list[int], list[str]]:
     """Have the jobs and uploads of something end; gives their ids. What answered earlier requests is forgotten."""
-    idempotency.forget(session, thing)
+    answers.forget(session, thing)
     cancelled = ledger.cancel_all(session, jobs_of(session, thing), _CALLED_OFF)
     if isinstance(thing, Video):
         return cancelled, []
@@ -170,7 +170,7 @@ def jobs_of(session: Session, thing: Thing) -> ColumnElement[bool]:
     trainings = [
         number
         for number, params in session.execute(select(Job.id, Job.params).where(*mine))
-        if thing.id in {part["id"] for part in params["snapshot"]["videos"]}
+        if thing.id in {part.id for part in TrainingParams.of(params).snapshot.videos}
     ]
     return or_(
         Job.video_id == thing.id, Job.id.in_(exports.where(ExportVideo.video_id == thing.id)), Job.id.in_(trainings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,14 +14,17 @@ from anyio.to_thread import run_sync
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
-from app import blobs
+from app import blobs, disk
 from app.database import Database
 from app.errors import Conflict, NoSpace, TooLarge, invalid
+from app.incoming import Incoming
 from app.keys.service import Caller
+from app.labs import quotas
+from app.labs.arrivals import within
 from app.labs.quotas import OverQuota
 from app.sessions import service as sessions
 from app.settings import Settings
-from app.storage import Incoming, Storage, Stored
+from app.storage import Storage, Stored
 from app.tables import Upload
 from app.turns import Turns
 from app.uploads import service
@@ -76,9 +78,9 @@ def check_room(intake: Intake, length: int) -> None:
     Raises:
         NoSpace: It has not.
     """
-    free = shutil.disk_usage(intake.parts.folder).free
+    free = disk.room(intake.parts.folder)
     if length > free:
-        raise NoSpace(f"the server has room for {free} bytes, the upload has {length}")
+        raise NoSpace(f"the server has room for {free} bytes besides its reserve, the upload has {length}")
 
 
 async def standing(intake: Intake, upload: Upload) -> tuple[Upload, int]:
@@ -114,7 +116,7 @@ async def receive(
     Raises:
         TooLarge: The body goes beyond the end; nothing of it is kept.
         ChecksumMismatch: Other bytes arrived; nothing of them is kept.
-        NoSpace: The disk is full; what there was room for is kept.
+        NoSpace: The disk or the lab is full; what there was room for is kept.
         Silence: No bytes came for too long.
         Unauthorized: The caller's key or session ended meanwhile.
     """
@@ -122,8 +124,11 @@ async def receive(
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > room:
         raise _beyond(room)
-    confirm = partial(run_sync, partial(_confirm, intake, caller), limiter=intake.turns.glancing)
+    confirm = partial(intake.turns.glancing.run, partial(_confirm, intake, caller), caller.lab_id)
     body = watched(request.stream(), intake.settings.upload_silence_seconds, confirm)
+    if length is None and intake.settings.max_lab_bytes:
+        ask = partial(intake.turns.glancing.run, partial(_room, intake, caller.lab_id), caller.lab_id)
+        body = within(body, ask)
     if checksum is None:
         before = part.mark()
         try:
@@ -220,6 +225,11 @@ def _beyond(room: int) -> TooLarge:
 def _confirm(intake: Intake, caller: Caller) -> None:
     with intake.database.session(readonly=True) as session:
         sessions.confirm(session, caller)
+
+
+def _room(intake: Intake, lab_id: int) -> int:
+    with intake.database.session(readonly=True) as session:
+        return quotas.room(session, intake.settings, lab_id)
 
 
 # Transactions of their own, in a thread: one that spans the request would hold the database while the bytes arrive.

@@ -11,13 +11,14 @@ import fcntl
 import hashlib
 import os
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from app.storage import Incoming, room
+from cachetools import FIFOCache
+
+from app.incoming import Incoming, room
 
 _LOOK_SECONDS = 0.02
 _DIGESTS = 256
@@ -95,7 +96,7 @@ class Parts:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._digests: OrderedDict[str, tuple[int, hashlib._Hash]] = OrderedDict()
+        self._digests: FIFOCache[str, tuple[int, hashlib._Hash]] = FIFOCache(_DIGESTS)
 
     def make(self, upload_id: str) -> None:
         """Make an empty part.
@@ -154,7 +155,7 @@ class Parts:
                 yield part
             finally:
                 if part.digested and part.path.exists():
-                    self._remember(upload_id, part)
+                    self._digests[upload_id] = part.mark()
                 fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
     def empty(self, upload_id: str) -> None:
@@ -204,11 +205,6 @@ class Parts:
             file.close()
             raise (Taken if isinstance(error, BlockingIOError) else Missing) from error
         return file
-
-    def _remember(self, upload_id: str, part: Part) -> None:
-        self._digests[upload_id] = part.mark()
-        while len(self._digests) > _DIGESTS:
-            self._digests.popitem(last=False)
 
 
 def _size(file: IO[bytes]) -> int:

@@ -16,6 +16,7 @@ from fastapi import Header
 
 from app.dependencies import MAX_ID
 from app.errors import FieldProblem, Malformed, ServiceError, invalid
+from app.names import has_control
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,creation-defer-length,checksum,termination,expiration"
@@ -121,8 +122,8 @@ def read_metadata(header: str | None) -> Described:
         detail = "project_id: expected the id of the project that the video is for, in Base64"
         raise invalid("/upload-metadata/project_id", detail, "header")
     filename = values.get("filename") or "video"
-    if len(filename) > 255 or "\0" in filename:
-        detail = "filename: expected at most 255 characters without NUL, in Base64"
+    if len(filename) > 255 or has_control(filename):
+        detail = "filename: expected at most 255 characters, none of them a control character such as NUL, in Base64"
         raise invalid("/upload-metadata/filename", detail, "header")
     return Described(int(project_id), filename, header or "")
 

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from app.audit import service as audit
 from app.body_limit import lift
 from app.dependencies import CallerDep, DatabaseDep, SettingsDep, find_project, require
-from app.errors import Conflict, ServiceError, Unauthorized, problem_responses
+from app.errors import Conflict, ServiceError, Silence, Unauthorized, problem_responses
 from app.idempotency import IdempotencyKey, Once
 from app.keys.service import Caller, Role
 from app.sessions import service as sessions
@@ -22,7 +22,6 @@ from app.uploads import protocol, service
 from app.uploads.intake import Intake
 from app.uploads.protocol import Checksum, Described
 from app.uploads.schemas import UploadOut
-from app.videos.upload import Silence
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 

@@ -34,8 +34,10 @@ def create(session: Session, settings: Settings, caller: Caller, described: Desc
 
     Raises:
         NoSpace: The lab would keep more than it may.
+        TooMany: The lab has as many open as it may.
     """
     quotas.check_storage(session, settings, caller.lab_id, length or 0)
+    quotas.check_uploads(session, settings, caller.lab_id)
     upload = Upload(
         # Random, and so never used twice: a client may come back long after its upload is forgotten.
         id=uuid.uuid4().hex,

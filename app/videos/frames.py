@@ -2,7 +2,8 @@
 
 Decoding begins at a keyframe, so whoever asks for a frame pays for those before it. These are made into images on the
 way, and so are the ones after it up to the next keyframe: a page steps to neighbouring frames, and others who label the
-same video follow. Who asks for a frame of a group that is being decoded waits for that.
+same video follow. Small pictures, of which a list of videos shows one each, are made alone. Who asks for a frame of a
+group that is being decoded waits for that. Labs take turns at having groups decoded, and none may have many wait.
 """
 
 from __future__ import annotations
@@ -14,14 +15,23 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from app.errors import Busy
+from app.errors import Busy, TooMany
+from app.file_cache import FileCache
 from app.storage import Storage
-from app.videos.frame_cache import FrameCache
-from app.videos.frame_maker import FrameMaker, Task, View
+from app.videos.frame_child import Task
+from app.videos.frame_maker import FrameMaker, View
+from app.videos.images import QUICK
 from pose.frame_table import FrameTable
 
-#: Groups that may wait to be decoded: whoever came after so many would wait until the page is gone.
-_MOST_GROUPS = 256
+#: Groups of a lab that may wait to be decoded: whoever came after so many would wait until the page is gone.
+MOST_GROUPS_OF_LAB = 64
+_MOST_GROUPS = 1024
+_RETRY_SECONDS = 2
+
+#: Pixels; nobody labels on what is no wider.
+_SMALL_WIDTH = 400
+
+_MEMORY_BYTES = 12 * 2**30
 
 
 @dataclass
@@ -39,6 +49,7 @@ class _Group:
     view: View
     start: int
     stop: int
+    lab_id: int | None
     wanted: dict[int, _Wish] = field(default_factory=dict)
     under_way: bool = False
 
@@ -51,16 +62,28 @@ class Frames:
         cache: What keeps images.
         open_videos: How many proxies stay open, in each maker, while nobody reads them.
         makers: How many groups are decoded at a time; None for as many as there are cores.
+        memory_bytes: Address space of each maker.
     """
 
-    def __init__(self, storage: Storage, cache: FrameCache, *, open_videos: int, makers: int | None = None) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        cache: FileCache,
+        *,
+        open_videos: int,
+        makers: int | None = None,
+        memory_bytes: int = _MEMORY_BYTES,
+    ) -> None:
         self._storage = storage
         self._cache = cache
         self._open_videos = open_videos
+        self._memory_bytes = memory_bytes
         self._tables: OrderedDict[str, FrameTable] = OrderedDict()
         self._most_tables = open_videos
         self._changed = threading.Condition()
         self._groups: dict[tuple[View, int], _Group] = {}  # by when somebody first asked
+        self._served: dict[int | None, int] = {}  # which turn a lab that has groups here had last
+        self._turn = 0
         self._threads: list[threading.Thread] = []
         self._makers = makers or os.cpu_count() or 1
         self._ended = False
@@ -70,13 +93,19 @@ class Frames:
         """A frame that the video has, where it was made already."""
         return self._cache.get(view.name(index))
 
-    def get(self, view: View, index: int) -> bytes | Future[bytes]:
+    def get(self, view: View, index: int, lab_id: int | None = None) -> bytes | Future[bytes]:
         """A frame that the video has, or a promise of it, which is broken with whatever reading the file raises.
 
         Others may have been given the same promise: who waits no longer calls ``forget`` and does not cancel it.
 
+        Args:
+            view: In which form.
+            index: Which one.
+            lab_id: Who asks; None for the service itself.
+
         Raises:
-            Busy: Too many wait already.
+            TooMany: The lab waits for too many already.
+            Busy: All together do.
         """
         image = self._cache.get(view.name(index))
         if image is not None:
@@ -89,9 +118,9 @@ class Frames:
             image = self._cache.get(view.name(index))
             if image is not None:
                 return image
-            if (view, start) not in self._groups and len(self._groups) >= _MOST_GROUPS:
-                raise Busy("too many frames are being waited for; ask again in a moment")
-            group = self._groups.setdefault((view, start), _Group(view, start, stop))
+            if (view, start) not in self._groups:
+                self._check_room(lab_id)
+            group = self._groups.setdefault((view, start), _Group(view, start, stop, lab_id))
             self._changed.notify()
             self._begin()
             wish = group.wanted.setdefault(index, _Wish())
@@ -129,6 +158,13 @@ class Frames:
         for group in self._groups.values():
             _break(group, RuntimeError("the service is being stopped"))
 
+    def _check_room(self, lab_id: int | None) -> None:
+        if sum(group.lab_id == lab_id for group in self._groups.values()) >= MOST_GROUPS_OF_LAB:
+            sentence = f"{MOST_GROUPS_OF_LAB} groups of frames of this lab are waited for, and more may not wait"
+            raise TooMany(f"{sentence}; ask again in a moment", retry_after=_RETRY_SECONDS)
+        if len(self._groups) >= _MOST_GROUPS:
+            raise Busy(f"{_MOST_GROUPS} groups of frames are waited for, and more may not wait; ask again in a moment")
+
     def _table(self, sha256: str) -> FrameTable:
         with self._changed:
             table = self._tables.get(sha256)
@@ -148,7 +184,7 @@ class Frames:
             thread.start()
 
     def _run(self) -> None:
-        maker, restarts = FrameMaker(self._cache, self._open_videos), 0
+        maker, restarts = FrameMaker(self._storage.readable, self._open_videos, self._memory_bytes), 0
         while not self._ended:
             group = self._next(restarts)
             if self._restarts != restarts:
@@ -168,20 +204,36 @@ class Frames:
         """The group that is to be decoded next; None where the videos are to be closed first, or it is over."""
         with self._changed:
             while not self._ended and self._restarts == restarts:
-                for group in self._groups.values():
-                    if not group.under_way:
-                        group.under_way = True
-                        return group
+                waiting = [group for group in self._groups.values() if not group.under_way]
+                if waiting:
+                    group = min(waiting, key=lambda one: self._served.get(one.lab_id, 0))  # of equals the first
+                    present = {one.lab_id for one in self._groups.values()}
+                    self._turn += 1
+                    self._served = {lab_id: turn for lab_id, turn in self._served.items() if lab_id in present}
+                    self._served[group.lab_id] = self._turn
+                    group.under_way = True
+                    return group
                 self._changed.wait()
         return None
 
     def _decode(self, group: _Group, maker: FrameMaker) -> None:
         proxy, table = (self._storage.file(one) for one in (group.view.proxy_sha256, group.view.table_sha256))
+        view = group.view
         with self._changed:
             wanted = frozenset(group.wanted)
-        task = Task(group.view, proxy, table, group.start, group.stop, wanted)
+        # Besides those that somebody waits for, the others, where that is quick and they can be kept.
+        small = view.width is not None and view.width <= _SMALL_WIDTH
+        ahead = self._cache.max_bytes > 0 and view.image_format in QUICK and not small
+        indices = []
+        for index in range(group.start, group.stop):
+            if index in wanted and (kept := self._cache.get(view.name(index))) is not None:
+                self._answer(group, index, kept)  # somebody else made it meanwhile
+            elif index in wanted or (ahead and view.name(index) not in self._cache):
+                indices.append(index)
+        task = Task(str(proxy.absolute()), str(table.absolute()), tuple(indices), view.image_format, view.width)
         with closing(maker.make(task)) as images:
             for index, image in images:
+                self._cache.put(view.name(index), image)
                 self._answer(group, index, image)
                 if self._ended:
                     return
@@ -191,16 +243,11 @@ class Frames:
             if not group.wanted:
                 del self._groups[group.view, group.start]
 
-    def _answer(self, group: _Group, index: int, image: bytes | None) -> None:
-        if index not in group.wanted:
-            return
-        made = image if image is not None else self._cache.get(group.view.name(index))
-        if made is None:
-            return  # forgotten just now: it is made the next time round
+    def _answer(self, group: _Group, index: int, image: bytes) -> None:
         with self._changed:
             wish = group.wanted.pop(index, None)
         if wish is not None:
-            wish.promise.set_result(made)
+            wish.promise.set_result(image)
 
 
 def _break(group: _Group, error: Exception) -> None:

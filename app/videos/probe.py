@@ -1,17 +1,18 @@
-"""A first look at an upload, before it is accepted: is it a video at all? Run as a child process under limits.
+"""A first look at an upload, before it is accepted: is it a video at all? In a confined child process.
 
 Whatever this lets through is read in full by ingest; this only spares people the wait for an obvious no.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from app.videos.sandbox import confine
+from app.sandbox import child
+from app.sandbox.confinement import Confinement
 from pose.decoder import Limits, VideoError
 from pose.image_archive import open_source
 
@@ -27,25 +28,25 @@ def probe(path: Path, limits: Limits, memory_bytes: int) -> str | None:
         limits: What is too large to be accepted.
         memory_bytes: Address space of the child.
     """
-    task = json.dumps({"path": str(path), "limits": asdict(limits), "memory_bytes": memory_bytes})
-    command = [sys.executable, "-m", "app.videos.probe", task]
-    try:
-        child = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return _UNREADABLE
-    return child.stdout.decode() or None if child.returncode == 0 else _UNREADABLE
+    file = str(path.absolute())
+    confinement = Confinement(memory_bytes, _SECONDS, readable=(file,))
+    process = child.start("app.videos.probe", {"path": file, "limits": asdict(limits)}, confinement)
+    with process:
+        try:
+            said, _ = process.communicate(timeout=_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return _UNREADABLE
+        except UnicodeDecodeError:
+            return _UNREADABLE
+    return said or None if process.returncode == 0 else _UNREADABLE
 
 
-def _main() -> None:
-    task = json.loads(sys.argv[1])
-    confine(task["memory_bytes"], _SECONDS)
+def main(task: dict[str, Any]) -> None:
+    """Look, in the child; writes down why the file cannot be a video."""
     try:
         source = open_source(Path(task["path"]), Limits(**task["limits"]))
         if all(found.frame is None for found in source.frames()):
             sys.stdout.write("no frame of this file can be read")
     except VideoError as error:
         sys.stdout.write(str(error))
-
-
-if __name__ == "__main__":
-    _main()

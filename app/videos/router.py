@@ -10,17 +10,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import JSONResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.requests import ClientDisconnect
 
 from app import blobs
 from app.audit import service as audit
+from app.audit.downloads import DownloadDep, elsewhere
 from app.body_limit import lift
-from app.content import Content
+from app.content import DOWNLOADED, Content
 from app.database import Database
 from app.dependencies import (
     MAX_ID,
@@ -44,7 +45,10 @@ from app.errors import TooLarge, invalid, problem_responses
 from app.idempotency import IdempotencyKey, Once
 from app.keys.service import Caller, Role
 from app.labs import quotas
+from app.labs.arrivals import Arrivals, within
+from app.names import PLAIN_SCHEMA, Plain
 from app.pagination import Page, PageDep
+from app.reviews.counting import CountingDep
 from app.sessions import service as sessions
 from app.settings import Settings
 from app.storage import Storage, Stored
@@ -52,7 +56,7 @@ from app.tables import Video
 from app.videos import service, upload
 from app.videos.frame_maker import View
 from app.videos.frames import Frames
-from app.videos.images import Format
+from app.videos.images import Format, stepped
 from app.videos.probe import probe
 from app.videos.schemas import TimesOut, VideoOut
 from app.videos.sights import Sight, Sights
@@ -106,7 +110,7 @@ async def upload_video(
     database: DatabaseDep,
     turns: TurnsDep,
     glancing: GlancingDep,
-    filename: Annotated[str, Query(min_length=1, max_length=255)] = "video",
+    filename: Annotated[str, Query(min_length=1, max_length=255, json_schema_extra=PLAIN_SCHEMA), Plain] = "video",
     content_digest: Annotated[str | None, Header(max_length=1000)] = None,
     content_length: Annotated[int | None, Header(ge=0, include_in_schema=False)] = None,
     idempotency_key: IdempotencyKey = None,
@@ -117,14 +121,23 @@ async def upload_video(
     digest = upload.promised_digest(content_digest)
     if content_length is not None and content_length > settings.max_upload_bytes:
         raise TooLarge(f"a video may have {settings.max_upload_bytes} bytes")
-    await run_in_threadpool(_check_room, database, settings, caller, content_length or 0)
+    on_their_way = request.app.state.arrivals.of(caller.lab_id)
+    await run_in_threadpool(_check_room, database, settings, caller, (content_length or 0) + on_their_way)
 
     def still(session: Session) -> None:
         sessions.confirm(session, caller)
 
     confirm = partial(glancing, still)
-    with storage.receive() as incoming:
+    arrivals: Arrivals = request.app.state.arrivals
+
+    async def left() -> int:
+        return settings.max_lab_bytes - arrivals.of(caller.lab_id, arriving)
+
+    with storage.receive() as incoming, arrivals.arriving(caller.lab_id, content_length or 0) as arriving:
         body = upload.watched(request.stream(), settings.upload_silence_seconds, confirm)
+        if content_length is None and settings.max_lab_bytes:
+            # Not only what is left: what the lab has already takes no more room, and only its digest tells.
+            body = within(body, left, arriving.count)
         await upload.take_in(body, incoming, limit=settings.max_upload_bytes, digest=digest)
         fault, _ = await asyncio.gather(
             run_sync(probe, incoming.path, settings.limits, settings.ingest_memory_bytes, limiter=turns.slow),
@@ -182,16 +195,23 @@ def _add(
 
 
 @router.get("/projects/{project_id}/videos")
-def list_videos(project: ProjectDep, session: SessionDep, page: PageDep, deleted: DeletedDep = False) -> Page[VideoOut]:
+def list_videos(
+    project: ProjectDep, session: SessionDep, page: PageDep, counting: CountingDep, deleted: DeletedDep = False
+) -> Page[VideoOut]:
     """The project's videos; with ``deleted`` those that were deleted and are not erased yet."""
     query = select(Video).where(Video.project_id == project.id, Video.deleted_at.is_not(None) == deleted)
-    return page.of(session, query, Video.id, lambda video: service.show(session, video))
+    found = page.of(session, query, Video.id, partial(service.show_all, session))
+    if not deleted:
+        counting.want(found.items, project.lab_id)
+    return found
 
 
 @router.get("/videos/{video_id}")
-def get_video(video: VideoDep, session: SessionDep) -> VideoOut:
+def get_video(video: VideoDep, session: SessionDep, caller: CallerDep, counting: CountingDep) -> VideoOut:
     """One video."""
-    return service.show(session, video)
+    shown = service.show(session, video)
+    counting.want([shown], caller.lab_id)
+    return shown
 
 
 @router.get(
@@ -206,7 +226,10 @@ async def get_frame(
     visitor: VisitorDep,
     glancing: GlancingDep,
     image_format: Annotated[Format, Query(alias="format")] = "jpeg",
-    width: Annotated[int | None, Query(ge=1, le=16384)] = None,
+    width: Annotated[
+        int | None,
+        Query(ge=1, le=16384, description="Pixels to shrink to, or up to a quarter more; no frame is made larger"),
+    ] = None,
     if_none_match: Annotated[str | None, Header(max_length=1000)] = None,
 ) -> Response:
     """The exact frame as an image."""
@@ -224,7 +247,7 @@ async def get_frame(
     else:
         visitor.let_in(sight.caller)
     service.check_frame(sight.num_frames, index)
-    smaller = width if width is not None and width < sight.width else None
+    smaller = stepped(width) if width is not None and stepped(width) < sight.width else None
     etag = f'"{sight.proxy_sha256[:32]}-{index}-{image_format}-{smaller or "full"}"'
     headers = {"Cache-Control": _FOR_EVER, "ETag": etag}
     if inside(sight.damaged, np.array([index]))[0]:
@@ -233,13 +256,13 @@ async def get_frame(
         return Response(status_code=304, headers=headers)
     view = View(sight.proxy_sha256, sight.table_sha256, image_format, smaller)
     # Reading what is kept takes less time than sending it to a thread.
-    image = frames.kept(view, index) or await _made(request, frames, view, index)
+    image = frames.kept(view, index) or await _made(request, frames, view, index, sight.caller.lab_id)
     return Response(image, media_type=f"image/{image_format}", headers=headers)
 
 
-async def _made(request: Request, frames: Frames, view: View, index: int) -> bytes:
+async def _made(request: Request, frames: Frames, view: View, index: int, lab_id: int) -> bytes:
     """A frame that has to be made. No transaction and no thread is held meanwhile: labels are written."""
-    found = await run_in_threadpool(frames.get, view, index)
+    found = await run_in_threadpool(frames.get, view, index, lab_id)
     if isinstance(found, bytes):
         return found
     made = asyncio.wrap_future(found)
@@ -274,24 +297,33 @@ def get_times(
     return Response(file.getvalue(), media_type="application/octet-stream", headers=headers)
 
 
+async def _original(video: VideoDep, download: DownloadDep, original: bool = False) -> None:
+    if original:
+        await download.note("video.download", video=video)
+
+
+#: Written down before the file is sent.
+OriginalDep = Annotated[None, Depends(_original)]
+
+
 @router.get(
     "/videos/{video_id}/content",
     response_class=Content,
     responses={
         200: {"content": {"video/mp4": {}, "application/octet-stream": {}}},
         206: {"content": {"video/mp4": {}, "application/octet-stream": {}}, "description": "A range"},
-        307: {"description": "Storage is S3: a presigned address there, for an hour"},
+        307: {"description": "Storage is S3: a presigned address there, for five minutes"},
         **problem_responses(409, 416),
     },
 )
-def get_content(video: VideoDep, storage: StorageDep, original: bool = False) -> Response:
+def get_content(video: VideoDep, storage: StorageDep, audited: OriginalDep, original: bool = False) -> Response:
     """The proxy, or with ``original`` the file as it was uploaded; where storage is S3, a redirect to it there."""
     sha256 = video.sha256 if original else service.readable(video).proxy_sha256
     assert sha256 is not None
-    address = storage.address(sha256)
-    if address is not None:
-        return RedirectResponse(address, 307, headers={"Cache-Control": "private, max-age=1800"})
+    if (moved := elsewhere(storage, sha256, kept=not original)) is not None:
+        return moved
     if original:
-        return Content(storage.file(sha256), media_type="application/octet-stream", filename=video.filename)
+        file = storage.file(sha256, within=DOWNLOADED)
+        return Content(file, media_type="application/octet-stream", filename=video.filename)
     proxy = sha256
     return Content(storage.file(proxy), media_type="video/mp4", headers={"Cache-Control": _FOR_EVER})

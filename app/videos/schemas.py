@@ -28,6 +28,22 @@ class TimesOut(BaseModel):
     times: list[float]
 
 
+class ShareOut(BaseModel):
+    """How much of a video is done, in poses: there are ``poses`` in all, one for each frame and track.
+
+    ``labelled`` are those that people gave a place, or said not to be there; ``reviewed`` a machine's that people
+    accepted; ``propagated`` a machine's that nobody has judged yet. Of the rest nothing is known, or it was rejected.
+    ``current`` is false where labels, runs or reviews have changed since these were counted: they are counted again,
+    ask for them in a second or later.
+    """
+
+    poses: int
+    labelled: int
+    reviewed: int
+    propagated: int
+    current: bool
+
+
 class VideoOut(BaseModel):
     """A video. Its frames are numbered from 0 in presentation order; sizes are of the displayed frame.
 
@@ -35,7 +51,8 @@ class VideoOut(BaseModel):
     ranges ``damaged`` (``start <= i < stop``), which show the last good picture and are never learnt from; ``rejected``
     that no frame could be read. ``reason`` says why. ``variable_rate`` says that frames are not evenly spaced, so that
     ``index / fps`` is not when a frame is shown (null for videos that were read before this was looked at).
-    ``deleted_at`` and ``restore_until`` are of one in the trash.
+    ``share`` tells how much of it is done; it is null until that was counted for the first time, which asking for the
+    video has done. ``deleted_at`` and ``restore_until`` are of one in the trash.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -57,6 +74,7 @@ class VideoOut(BaseModel):
     sha256: str
     size: int
     revision: int
+    share: ShareOut | None
     ingest_job_id: int | None
     created_at: datetime
     deleted_at: datetime | None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import blobs
@@ -16,7 +17,8 @@ from app.settings import Settings
 from app.storage import Storage, Stored
 from app.tables import Job, Project, Video
 from app.trash import visible
-from app.videos.schemas import VideoOut
+from app.videos import shares
+from app.videos.schemas import ShareOut, VideoOut
 
 INGEST = "ingest"
 READABLE = ("ready", "degraded")
@@ -63,7 +65,7 @@ def is_given_up(session: Session, video: Video) -> bool:
     """Whether nobody reads a video that is to be ingested, or is asked not to."""
     if video.status != "ingesting":
         return False
-    job = _ingest_job(session, video)
+    job = _ingest_jobs(session, [video])[video.id]
     return _given_up(job) or job.cancel_requested
 
 
@@ -75,12 +77,24 @@ def ingest_again(session: Session, settings: Settings, project: Project, video: 
 
 def show(session: Session, video: Video) -> VideoOut:
     """A video as the API shows it."""
-    job = _ingest_job(session, video)
-    fields = {name: getattr(video, name) for name in VideoOut.model_fields if name != "ingest_job_id"}
+    (shown,) = show_all(session, [video])
+    return shown
+
+
+def show_all(session: Session, videos: Sequence[Video]) -> list[VideoOut]:
+    """Videos as the API shows them, with a few questions for what became of reading them and how much is done."""
+    jobs = _ingest_jobs(session, videos)
+    counted = shares.known(session, [video.id for video in videos])
+    return [_show(video, jobs[video.id], counted.get(video.id)) for video in videos]
+
+
+def _show(video: Video, job: Job, share: ShareOut | None) -> VideoOut:
+    own = VideoOut.model_fields.keys() - {"ingest_job_id", "share"}
+    fields = {name: getattr(video, name) for name in own}
     fields["damaged"] = video.damaged or []
     if video.status == "ingesting" and _given_up(job):
         fields |= {"status": "rejected", "reason": f"{job.error or 'reading it was cancelled'}; upload it again"}
-    return VideoOut(**fields, ingest_job_id=job.id)
+    return VideoOut(**fields, ingest_job_id=job.id, share=share)
 
 
 def is_there(session: Session, video_id: int) -> bool:
@@ -117,9 +131,11 @@ def _queue_ingest(session: Session, settings: Settings, project: Project, video:
     ledger.enqueue(session, project, INGEST, {}, queue=queue, video_id=video.id, max_attempts=settings.max_attempts)
 
 
-def _ingest_job(session: Session, video: Video) -> Job:
-    jobs = select(Job).where(Job.video_id == video.id, Job.kind == INGEST).order_by(Job.id.desc())
-    return session.scalars(jobs.limit(1)).one()
+def _ingest_jobs(session: Session, videos: Sequence[Video]) -> dict[int, Job]:
+    """The last ingest of each video."""
+    mine = Job.video_id.in_([video.id for video in videos]), Job.kind == INGEST
+    last = select(func.max(Job.id)).where(*mine).group_by(Job.video_id)
+    return {job.video_id: job for job in session.scalars(select(Job).where(Job.id.in_(last))) if job.video_id}
 
 
 def _given_up(job: Job) -> bool:

@@ -9,19 +9,13 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from app.errors import ServiceError, TooLarge, invalid
-from app.storage import Incoming
+from app.errors import Silence, TooLarge, invalid
+from app.incoming import Incoming
 
 #: A key that was revoked brings bytes no longer than this.
 CONFIRM_SECONDS = 2.0
 
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]+={0,2}):")
-
-
-class Silence(ServiceError):
-    """No bytes came for too long."""
-
-    status, title = 408, "Request timeout"
 
 
 def promised_digest(content_digest: str | None) -> bytes | None:

@@ -116,13 +116,13 @@ def refused() -> Callable[..., dict[str, Any]]:
 
 
 def plant_checkpoint(service: Any, project_id: int, *, promoted: bool = False, **facts: Any) -> int:
-    """A checkpoint as a training leaves one, but that its weights are no network's; gives its id."""
+    """A checkpoint as a training leaves one, but that its weights are no network's unless given; gives its id."""
     database, storage = connect(service.settings.database), open_storage(service.settings)
     with database.session() as session:
         project = session.get_one(Project, project_id)
         job = ledger.enqueue(session, project, TRAIN, {}, max_attempts=1)
         job.state = states.SUCCEEDED
-        weights = storage.put(b"weights of job %d" % job.id)
+        weights = storage.put(facts.pop("weights", b"weights of job %d" % job.id))
         files = {"report.json": storage.put(b'{"frames": 12}'), "report.md": storage.put(b"# Evaluation")}
         row = {
             "project_id": project_id,
@@ -151,6 +151,10 @@ def _plant_checkpoint() -> Callable[..., int]:
 
 #: Stands in every name the tenant gave, so that it can be looked for where it must not be.
 MARK = "of-the-tenant"
+
+
+#: Of the tenant's run, whatever became of the labels below it.
+REVIEW = {"start": 0, "stop": 45, "verdict": "reject"}
 
 
 @dataclass
@@ -215,6 +219,10 @@ class Tenant:
             (label,) = self.requests["PUT", "/videos/{video_id}/labels"]["json"]["labels"]
             moving = [{**label, "frame_index": 40}, {**label, "track_id": self.ids["other"]}]
             assert self.admin.put(url, json={"labels": moving}).is_success
+        if path == "/videos/{video_id}/reviews/{number}/undo":
+            sent = self.admin.post(f"/videos/{self.ids['video_id']}/reviews", json=REVIEW)
+            assert sent.status_code == 201, sent.text
+            return {"number": sent.json()["id"]}
         if path.endswith("/undo"):
             url = f"/videos/{self.ids['video_id']}/labels"
             written = self.admin.put(url, **self.requests["PUT", "/videos/{video_id}/labels"])
@@ -240,7 +248,7 @@ class Tenant:
 
 @pytest.fixture(scope="module")
 def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
-    service = serving(Settings(data_dir=tmp_path_factory.mktemp("tenant"), port=0))
+    service = serving(Settings(data_dir=tmp_path_factory.mktemp("tenant"), port=0, max_open_uploads=0))
     made = service.http.post("/labs", json={"name": MARK}).json()
     admin = httpx2.Client(
         base_url=service.http.base_url, headers={"Authorization": f"Bearer {made['key']['key']}"}, timeout=60
@@ -290,6 +298,7 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
         ("PATCH", "/projects/{project_id}"): {"json": {"name": f"still {MARK}"}},
         ("POST", "/projects/{project_id}/videos"): {"content": walker.path.read_bytes()},
         ("POST", "/projects/{project_id}/exports"): {"json": {}},
+        ("POST", "/projects/{project_id}/exports/preview"): {"json": {}},
         ("POST", "/projects/{project_id}/trainings"): {"json": {}},
         ("POST", "/checkpoints/{checkpoint_id}/promote"): {},
         ("POST", "/videos/{video_id}/estimates"): {"json": {}},
@@ -311,6 +320,9 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
         ("POST", "/videos/{video_id}/labels/import"): {"json": coco},
         ("POST", "/videos/{video_id}/labels/revisions/{revision}/undo"): {},
         ("POST", "/videos/{video_id}/propagations"): {"json": {}},
+        ("GET", "/videos/{video_id}/curves"): {"params": {"track_id": track["id"]}},
+        ("POST", "/videos/{video_id}/reviews"): {"json": REVIEW},
+        ("POST", "/videos/{video_id}/reviews/{number}/undo"): {},
         ("DELETE", "/runs/{run_id}"): {},
         ("POST", "/runs/{run_id}/restore"): {},
         ("POST", "/jobs/{job_id}/cancel"): {},
@@ -327,7 +339,10 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
         "/videos/{video_id}/times",
         *("/videos/{video_id}/tracks", "/videos/{video_id}/labels", "/videos/{video_id}/runs"),
         "/videos/{video_id}/labels/revisions",
-        *("/jobs/{job_id}", "/jobs/{job_id}/events", "/exports/{export_id}", "/exports/{export_id}/content"),
+        *("/videos/{video_id}/reviews", "/videos/{video_id}/review-queue", "/projects/{project_id}/review-queue"),
+        *("/videos/{video_id}/poses", "/videos/{video_id}/timeline"),
+        *("/jobs/{job_id}", "/jobs/{job_id}/events", "/jobs/{job_id}/log"),
+        *("/exports/{export_id}", "/exports/{export_id}/content"),
         *("/projects/{project_id}/checkpoints", "/checkpoints/{checkpoint_id}", "/checkpoints/{checkpoint_id}/content"),
         "/checkpoints/{checkpoint_id}/files/{name}",
     ):

@@ -89,7 +89,7 @@ def test_a_copy_says_what_it_holds_that_was_erased_since(serving, walker, tmp_pa
     assert "erased" not in made.output
     service.http.delete(f"/videos/{video}", params={"purge": 1})
     database = connect(service.settings.database)
-    assert Eraser(database, open_storage(service.settings), grace=timedelta(0)).run() == 1
+    assert Eraser(database, open_storage(service.settings), grace=timedelta(0), fresh=timedelta(0)).run() == 1
     database.dispose()
     made = posetween("db", "backup", tmp_path / "third.db", *folder)
     assert f"{tmp_path / 'second.db'}, made" in made.output

@@ -14,7 +14,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app import errors
+from app import errors, problems
+from app.bodies import Bodies, Room
 from app.database import connect
 from app.main import create_app
 from app.settings import Settings
@@ -157,10 +158,21 @@ def test_a_locked_database_asks_to_come_again(house, refused):
     assert answer.headers["retry-after"] == "1"
 
 
-def test_a_database_that_is_away_is_no_mistake_of_ours(refused, tmp_path):
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/projects"),
+        ("POST", "/projects"),
+        ("PUT", "/videos/1/labels"),
+        ("POST", "/videos/1/labels/import"),
+        ("POST", "/projects/1/videos"),
+    ],
+)
+def test_a_database_that_is_away_is_no_mistake_of_ours_nor_of_the_body(refused, tmp_path, method, path):
     url = f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing"
     app = create_app(Settings(data_dir=tmp_path, database_url=url))
-    answer = TestClient(app).get("/api/v1/projects", headers={"Authorization": f"Bearer pt_1_{'x' * 43}"})
+    headers = {"Authorization": f"Bearer pt_1_{'x' * 43}"}
+    answer = TestClient(app).request(method, f"/api/v1{path}", headers=headers, json=None if method == "GET" else {})
     refused(answer, 503)
     assert "does not answer" in answer.json()["detail"]
     assert answer.headers["retry-after"] == "1"
@@ -187,16 +199,23 @@ def test_a_connection_that_postgres_ended_is_no_mistake_of_ours(new_postgres):
     database.dispose()
 
 
-def test_a_mistake_of_ours_tells_nothing_of_the_inside(refused, caplog):
+@pytest.mark.parametrize(("method", "body"), [("GET", None), ("POST", {"a": 1})])
+def test_a_mistake_of_ours_tells_nothing_of_the_inside(refused, caplog, method, body):
     app = FastAPI()
-    errors.install(app)
+    problems.install(app)
 
     @app.get("/")
-    def broken() -> None:
+    @app.post("/")
+    def broken(body: dict[str, int] | None = None) -> None:
         raise RuntimeError("secret")
 
+    async def nobody_knows(request):
+        raise RuntimeError("secret")
+
+    whole = Bodies(app, nobody_knows, usual=100, silence=1.0, room=Room(100, 100))
     with caplog.at_level(logging.CRITICAL):
-        answer = TestClient(app, raise_server_exceptions=False).get("/")
+        answer = TestClient(whole, raise_server_exceptions=False).request(method, "/", json=body)
+    assert answer.status_code == 500
     assert "secret" not in answer.text
     refused(answer, 500)
 

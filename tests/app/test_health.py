@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import re
 import shutil
 import socket
+import time
 
 import httpx2
 import pytest
@@ -14,6 +18,8 @@ from app.database import connect
 from app.settings import Settings
 from app.version import SCHEMA
 from migrations import apply as migrate
+
+WELL = {"disk": "ok", "writing": "ok"}
 
 
 def root(service):
@@ -31,7 +37,7 @@ def test_the_code_needs_the_last_migration():
 def test_all_is_well(service):
     answer = ask(service)
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
-    assert answer.json()["parts"] == {"database": "ok", "storage": "ok"}
+    assert answer.json()["parts"] == {"database": "ok", "storage": "ok", **WELL}
     assert ask(service, "/healthz").json()["status"] == "ok"
 
 
@@ -58,7 +64,7 @@ def test_a_database_of_an_older_version_is_told(kind, request, wait_for):
 def test_a_storage_that_is_gone_is_told(service, wait_for):
     shutil.rmtree(service.settings.data_dir / "storage")
     answer = wait_for(lambda: (found := ask(service)).status_code == 503 and found)
-    assert answer.json()["parts"] == {"database": "ok", "storage": "does not answer"}
+    assert answer.json()["parts"] == {"database": "ok", "storage": "does not answer", **WELL}
     assert "the storage does not answer" in ask(service, "/status").text
 
 
@@ -84,4 +90,18 @@ def test_without_the_broker_the_service_goes_on_and_says_so(serving, tmp_path, s
 
 def test_a_broker_that_answers_is_well(serving, tmp_path, broker_url):
     service = serving(Settings(data_dir=tmp_path, port=0, broker_url=broker_url))
-    assert ask(service).json()["parts"] == {"database": "ok", "storage": "ok", "broker": "ok"}
+    assert ask(service).json()["parts"] == {"database": "ok", "storage": "ok", "broker": "ok", **WELL}
+
+
+def test_a_turn_to_write_that_somebody_keeps_is_told(service, wait_for):
+    path = service.settings.data_dir / "posetween.db-turn"
+    with path.open("rb") as turn:
+        fcntl.flock(turn.fileno(), fcntl.LOCK_EX)
+        assert ask(service).json()["parts"]["writing"] == "ok"  # for a moment that is what turns are for
+        long_ago = time.time() - 60
+        os.utime(path, (long_ago, long_ago))
+        told = wait_for(lambda: (found := ask(service).json())["status"] != "ok" and found)
+    assert told["status"] == "degraded"
+    (said,) = re.findall(r"from writing for (\d+) s", told["parts"]["writing"])
+    assert 60 <= int(said) <= time.time() - long_ago + 1  # it is rounded
+    wait_for(lambda: ask(service).json()["status"] == "ok")

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
+from sqlalchemy import select, update
+
+from app.database import connect
+from app.idempotency import REMEMBERED, forget_old
+from app.tables import Idempotency
 
 SKELETON = {"name": "s", "keypoints": ["a", "b"]}
+COUNT = count()
 
 
 def requests(house, walker):
@@ -27,10 +35,12 @@ def requests(house, walker):
         "import": (f"{house.url}/labels/import", coco, {**coco, "info": {}}),
         "propagation": (f"{house.url}/propagations", {"engine": "linear"}, {"engine": "flow"}),
         "export": (f"{project}/exports", {"images": False}, {"images": True}),
+        "key": ("/keys", {"name": "k"}, {"name": "l"}),
+        "lab": ("/labs", {"name": f"lab {next(COUNT)}"}, {"name": f"lab {next(COUNT)}"}),
     }
 
 
-NAMES = ["project", "video", "track", "import", "propagation", "export"]
+NAMES = ["project", "video", "track", "import", "propagation", "export", "key", "lab"]
 
 
 def post(client, path, body, key):
@@ -89,3 +99,21 @@ def test_a_key_has_a_sensible_length(house, refused, key):
 def test_without_a_key_it_is_done_again(house):
     numbers = {house.http.post(f"{house.url}/tracks", json={"name": "t"}).json()["id"] for _ in range(3)}
     assert len(numbers) == 3
+
+
+def test_an_answer_is_forgotten_after_its_time(house):
+    def remembered(database):
+        with database.session(readonly=True) as session:
+            return {*session.scalars(select(Idempotency.key))}
+
+    for key in ("of long ago", "of today"):
+        post(house.http, f"{house.url}/tracks", {"name": key}, key)
+    database = connect(house.service.settings.database)
+    with database.session() as session:
+        moment = datetime.now(UTC) - REMEMBERED - timedelta(seconds=1)
+        session.execute(update(Idempotency).where(Idempotency.key == "of long ago").values(created_at=moment))
+    assert {"of long ago", "of today"} <= remembered(database)
+    forget_old(database)
+    assert "of today" in remembered(database)
+    assert "of long ago" not in remembered(database)
+    database.dispose()

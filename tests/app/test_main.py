@@ -18,6 +18,25 @@ def test_the_service_loads_nothing_heavy():
     assert child.stdout.strip() == "[]"
 
 
+SERVING = ("fastapi", "starlette", "uvicorn")
+KEEPING = ("sqlalchemy", "pydantic", "obstore", "prometheus_client", "asyncio")
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("app.videos.probe", (*SERVING, *KEEPING, "torch")),
+        ("app.videos.frame_child", (*SERVING, *KEEPING, "torch")),
+        ("worker.ingest_child", (*SERVING, *KEEPING, "torch")),
+        ("cli.worker", (*SERVING, "torch", "transformers", "zarr", "matplotlib", "scipy", "celery")),
+    ],
+)
+def test_a_process_loads_nothing_that_it_does_not_use(module, heavy):
+    code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert child.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])
 def test_nobody_on_the_network_is_served_without_a_key(tmp_path, host):
     with pytest.raises(ValueError, match="authentication"):

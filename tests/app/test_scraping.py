@@ -217,7 +217,7 @@ def test_a_storage_that_fails_is_counted(service, walker):
     for path in store.rglob("*"):
         if path.is_file():
             path.write_bytes(b"damaged")
-    assert service.http.get(f"/videos/{video['id']}/frames/3").status_code == 500
+    assert service.http.get(f"/videos/{video['id']}/frames/3").status_code == 503
     assert samples(service)["posetween_storage_errors_total", "read"] >= 1
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlparse
 
 import httpx2
 import numpy as np
@@ -12,9 +15,9 @@ import obstore
 import pytest
 from obstore.store import from_url
 
-from app.errors import Unreachable
+from app.errors import DamagedObject, Unreachable
 from app.settings import Settings
-from app.storage import DamagedObject, Storage
+from app.storage import Storage
 from tests.services import free_port
 
 
@@ -134,6 +137,7 @@ def test_an_object_in_a_bucket_has_an_address_for_browsers(remote, storage, buck
     stored = remote.put(b"hello")
     address = remote.address(stored.sha256)
     assert address.startswith(s3_address)
+    assert int(parse_qs(urlparse(address).query)["X-Amz-Expires"][0]) <= 300
     part = httpx2.get(address, headers={"Range": "bytes=1-2"})
     assert (part.status_code, part.content) == (206, b"el")
     abroad = Storage(bucket, tmp_path / "abroad", public_endpoint="https://objects.example.org")
@@ -150,6 +154,18 @@ def test_downloads_can_pass_through_the_api_where_browsers_do_not_reach_the_stor
     assert (original.status_code, original.content) == (200, walker.path.read_bytes())
     part = service.http.get(url, headers={"Range": "bytes=4-7"})
     assert (part.status_code, part.content) == (206, b"ftyp")
+
+
+def test_a_browser_keeps_no_address_for_longer_than_it_holds(serving, bucket, walker, tmp_path):
+    service = serving(Settings(data_dir=tmp_path / "data", storage_url=bucket, port=0))
+    video = service.upload(service.project(walker.skeleton), walker.path)
+    url = f"/videos/{video['id']}/content"
+    proxy, original = service.http.get(url), service.http.get(url, params={"original": True})
+    assert (proxy.status_code, original.status_code) == (307, 307)
+    assert proxy.headers["cache-control"] == "private, max-age=60"
+    assert original.headers["cache-control"] == "no-store"
+    trail = service.http.get("/audit", params={"kind": "video.download"}).json()["items"]
+    assert [entry["video_id"] for entry in trail] == [video["id"]]
 
 
 def test_the_loop_with_everything_in_a_bucket(serving, bucket, walker, tmp_path):
@@ -187,3 +203,40 @@ def test_a_bucket_that_does_not_answer_is_said_to_be_away(bucket, tmp_path, monk
     with pytest.raises(Unreachable):
         storage.get("0" * 64)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+class _Forgetful(BaseHTTPRequestHandler):
+    """A store that begins a transfer, refuses its parts, and knows nothing of it when it is called off."""
+
+    def _answer(self, status, body=b""):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        self._answer(200, b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>")
+
+    def do_PUT(self):
+        self._answer(400)
+
+    def do_DELETE(self):
+        self._answer(404)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_transfer_that_broke_off_and_is_forgotten_is_no_missing_object(bucket, tmp_path, monkeypatch):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Forgetful)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    try:
+        with pytest.raises(Unreachable, match="storage of the server does not answer"):
+            Storage(bucket, tmp_path / "scratch").put(b"x" * 100_000)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

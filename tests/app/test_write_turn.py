@@ -77,3 +77,13 @@ def test_nobody_waits_for_ever_and_who_gave_up_blocks_nobody(path, holder):
     holder.wait()
     os.close(WriteTurn(path).take(60))
     os.close(WriteTurn(path).take(60))
+
+
+def test_a_turn_tells_how_long_it_has_been_kept(path, holder):
+    turn = WriteTurn(path)
+    assert 0 <= turn.held() < 60
+    os.utime(path, (time.time() - 100, time.time() - 100))
+    assert 100 <= turn.held() < 160
+    holder.kill()
+    holder.wait()
+    assert turn.held() == 0

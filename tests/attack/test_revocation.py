@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from app.keys.service import Role
+from tests.answers import lasting
 from tests.attack.conftest import as_bytes, coco, unfinished
 
 pytestmark = pytest.mark.slow
@@ -62,15 +63,15 @@ def test_what_a_slow_body_would_write(tenant, annotator, walker, what):
 
 def test_a_slow_upload(tenant, annotator, pair):
     url = f"/projects/{tenant.ids['project_id']}/videos"
-    before = tenant.admin.get(url).json()
+    before = lasting(tenant.admin.get(url))
     given = {"headers": {"Content-Type": "application/octet-stream"}}
     assert slowly(tenant, annotator, "POST", url, pair.path.read_bytes(), **given) == 401
-    assert tenant.admin.get(url).json() == before
+    assert lasting(tenant.admin.get(url)) == before
 
 
 def test_the_last_piece_of_an_upload(tenant, annotator, pair):
     url = f"/projects/{tenant.ids['project_id']}/videos"
-    before = tenant.admin.get(url).json()
+    before = lasting(tenant.admin.get(url))
     data = pair.path.read_bytes()
     begin = tenant.requests["POST", "/uploads"]["headers"]
     upload = annotator.post("/uploads", headers={**begin, "Upload-Length": str(len(data))}).json()["id"]
@@ -80,7 +81,7 @@ def test_the_last_piece_of_an_upload(tenant, annotator, pair):
         "Content-Type": "application/offset+octet-stream",
     }
     assert slowly(tenant, annotator, "PATCH", f"/uploads/{upload}", data, headers=fields) == 401
-    assert tenant.admin.get(url).json() == before
+    assert lasting(tenant.admin.get(url)) == before
 
 
 def test_two_admins_cannot_end_each_other(tenant):

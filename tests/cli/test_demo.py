@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import httpx2
 import pytest
 from rich.console import Console
 
@@ -135,6 +139,26 @@ def test_the_demo_says_what_it_does_and_what_it_made(tmp_path):
         assert f"made/{name}" in done.stdout
     for engine in ENGINES:
         assert list(check_coco((tmp_path / "made" / f"{engine}.json").read_bytes())) == []
+    assert "posetween up --data-dir made/data --open" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_demo_that_stays_open_names_an_address_where_its_poses_can_be_looked_at(tmp_path):
+    pytest.importorskip("torch")
+    command = [sys.executable, "-m", "cli.main", "demo", "--output", "made", "--open"]
+    environment = {**os.environ, "POSETWEEN_ADAPT_STEPS": "2", "COLUMNS": "120"}
+    with subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as demo:
+        assert demo.stdout is not None
+        line = next(line for line in demo.stdout if line.startswith("Look at the poses: "))
+        address, key_file = re.fullmatch(r"Look at the poses: (\S+) \(the key is in (.+)\)\n", line).groups()
+        key = Path(key_file).read_text().strip()
+        answer = httpx2.get(f"{address}/api/v1/projects", headers={"Authorization": f"Bearer {key}"})
+        assert [project["name"] for project in answer.json()["items"]] == ["demo"]
+        os.killpg(demo.pid, signal.SIGINT)
+        assert "Ctrl+C" in demo.stdout.read()
+    assert demo.returncode == 0
 
 
 def test_a_demo_whose_service_does_not_start_says_where_its_log_is(tmp_path):

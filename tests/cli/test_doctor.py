@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from app.sandbox import confinement, landlock, seccomp
 from cli import doctor as doctor_
 from cli.main import app
 from models import processor
@@ -28,7 +29,7 @@ def test_it_tells_of_the_machine_and_of_what_will_be_used(tmp_path: Path) -> Non
     assert report["works"]
     assert report["machine"]["processor"] == Processor.here().name
     assert report["machine"]["cores"] >= 1
-    assert report["compute"]["precision"] == "fp32"
+    assert report["compute"]["precision"] == report["compute"]["learning"] == "fp32"
     assert report["compute"]["threads"] == 1
     assert report["data"]["free_bytes"] > 0
     assert not report["data"]["exists"]
@@ -103,3 +104,14 @@ def test_commands_refuse_a_precision_that_the_device_lacks(tmp_path: Path, comma
     assert done.returncode == 2
     assert "has no instructions for it" in done.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_it_tells_what_keeps_videos_from_reaching_anything_else(monkeypatch, tmp_path: Path) -> None:
+    _, report = _run("--data-dir", str(tmp_path))
+    assert report["machine"]["containment"] == confinement.protections()
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    monkeypatch.setattr(seccomp, "known", lambda: False)
+    status, report = _run("--data-dir", str(tmp_path))
+    assert status == 0
+    assert {"landlock", "seccomp"} <= {one["what"] for one in report["missing"]}
+    assert "limits alone" in CliRunner().invoke(app, ["doctor", "--data-dir", str(tmp_path)]).stdout

@@ -104,6 +104,34 @@ def test_a_file_of_absences_alone_is_refused(files):
     assert "no labelled point on any frame" in result.stderr
 
 
+def test_absent_points_go_through_propagation_as_they_were(files):
+    half = {"keypoints": [10, 10, 2, 0, 0, 0]}
+    path = files.write((0, 40, {}), (5, 40, half), (12, 40, half), (29, 40, {}))
+    given = json.loads(path.read_text())
+    last = given["annotations"].pop()
+    given["images"][1] |= {"absent_keypoints": [{"track_id": 1, "absent": [1]}]}
+    given["images"][2] |= {"absent_keypoints": [{"track_id": 1, "absent": [0]}]}
+    given["annotations"] = [given["annotations"][0], last]
+    path.write_text(json.dumps(given))
+    _, human = invoke(files, path)
+    assert set(human) == {(0, 1), (29, 1)}
+    made = json.loads((files.folder / "out.json").read_bytes())
+    frame = {image["id"]: image["frame_index"] for image in made["images"]}
+    absent = {frame[one["image_id"]]: one["absent"] for one in made["annotations"] if "absent" in one}
+    assert absent == {5: [1], 12: [0]}
+    # Where nothing else is known of the subject the image says it.
+    given["images"][1]["absent_keypoints"] = given["images"][2]["absent_keypoints"] = []
+    given["images"][1]["absent_tracks"], given["images"][2]["absent_tracks"] = [1], [1]
+    given["images"].append({**given["images"][2], "id": 90, "file_name": "clip/00008.png", "frame_index": 8})
+    del given["images"][-1]["absent_tracks"]
+    given["images"][-1]["absent_keypoints"] = [{"track_id": 1, "absent": [1]}]
+    path.write_text(json.dumps(given))
+    invoke(files, path)
+    made = json.loads((files.folder / "out.json").read_bytes())
+    said = {image["frame_index"]: image["absent_keypoints"] for image in made["images"] if "absent_keypoints" in image}
+    assert said == {8: [{"track_id": 1, "category_id": 1, "absent": [1]}]}
+
+
 def test_another_size_is_refused_or_fitted(files):
     keyframes = files.write((0, 40, {}), size=(192, 128))
     result, _ = invoke(files, keyframes)
@@ -153,6 +181,23 @@ def test_a_machines_certain_point_is_still_a_machines(files):
     assert list(human.track.frames) == [0]
     _, (left,) = read_subjects([files.video, labels], skeleton, reading=Reading(machine="skip"))
     assert list(left.track.frames) == [0]
+
+
+def test_absences_are_labels_of_people(files):
+    labels = files.write((0, 40, {}), (5, 44, MACHINE), (9, 44, {"keypoints": [9, 9, 2, 0, 0, 0], "absent": [1]}))
+    document = json.loads(labels.read_text())
+    document["images"][1]["absent_tracks"] = [2]
+    document["images"].append({**document["images"][0], "id": 90, "file_name": "clip/00012.png", "frame_index": 12})
+    document["images"][-1]["absent_keypoints"] = [{"track_id": 1, "absent": [0]}]
+    labels.write_text(json.dumps(document))
+    _, (one, other) = read_subjects([files.video, labels], pseudo_weight=0.25)
+    assert list(one.track.frames) == [0, 5, 9, 12]
+    np.testing.assert_allclose(one.weight, [[1, 1], [0.25, 0.25], [1, 1], [1, 0]])
+    np.testing.assert_array_equal(one.negative, [[0, 0], [0, 0], [0, 1], [1, 0]])
+    np.testing.assert_array_equal(other.negative, [[1, 1]])
+    human, absent = by_hand([one, other])
+    assert list(human.track.frames) == [0, 9, 12]
+    assert (human.labels, absent.labels, len(absent.track)) == (2, 0, 1)
 
 
 def test_poses_to_look_around_may_be_a_machines(files):

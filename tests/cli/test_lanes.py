@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx2
 import psutil
@@ -40,7 +41,7 @@ def lab(tmp_path):
         )
     try:
         about = json.loads(process.stdout.readline())
-        headers = {"Authorization": f"Bearer {about['key']}"}
+        headers = {"Authorization": f"Bearer {Path(about['key_file']).read_text().strip()}"}
         with httpx2.Client(base_url=about["address"] + "/api/v1", headers=headers, timeout=60) as http:
             yield http, process
     finally:

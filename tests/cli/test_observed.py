@@ -90,13 +90,12 @@ def observed(tmp_path_factory, walker) -> Iterator[Observed]:
     with ExitStack() as stack:
         api = stack.enter_context(process(folder / "api", "serve", "--json", "--port", 0, "--data-dir", data))
         about = json.loads(api.stdout.readline())
+        key = Path(about["key_file"]).read_text().strip()
         stack.enter_context(
             process(folder / "worker", "worker", "--data-dir", data, "--device", "cpu", worker_metrics_port=port)
         )
         http = stack.enter_context(
-            httpx2.Client(
-                base_url=about["address"] + "/api/v1", headers={"Authorization": f"Bearer {about['key']}"}, timeout=60
-            )
+            httpx2.Client(base_url=about["address"] + "/api/v1", headers={"Authorization": f"Bearer {key}"}, timeout=60)
         )
 
         def ended(job):
@@ -119,7 +118,7 @@ def observed(tmp_path_factory, walker) -> Iterator[Observed]:
         yield Observed(
             about["address"],
             f"http://127.0.0.1:{port}",
-            about["key"],
+            key,
             folder,
             video,
             job,

@@ -57,8 +57,14 @@ def test_what_a_training_began_with_cannot_be_changed(begun: Path, arguments: li
 
 
 def test_a_whole_network_leaves_no_preset_to_choose(tmp_path: Path, small_checkpoint: Path) -> None:
-    result = pretrain("-o", tmp_path, "--begin", small_checkpoint, "--preset", "tiny")
+    for option in (("--preset", "tiny"), ("--head", small_checkpoint)):
+        assert pretrain("-o", tmp_path, "--begin", small_checkpoint, *option).exit_code == 2
+
+
+def test_a_head_of_another_size_is_refused(tmp_path: Path, small_checkpoint: Path) -> None:
+    result = pretrain("-o", tmp_path / "new", "--head", small_checkpoint)
     assert result.exit_code == 2
+    assert "of another size" in result.stderr
 
 
 def test_a_file_of_another_kind_is_no_training(tmp_path: Path, small_checkpoint: Path) -> None:

@@ -232,11 +232,30 @@ def test_stdpose_fits_itself_to_the_video_unless_told_not_to(
     shares = [line["progress"] for line in lines if line["event"] == "adapting"]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+    # What is written first is there if somebody does not wait.
+    assert [line["event"] for line in lines].index("first_stage") < [line["event"] for line in lines].index("adapting")
+
     (adapted,) = (line for line in lines if line["event"] == "adapted")
     assert 0 < adapted["steps"] <= adapted["planned"] == 200
     assert output.read_bytes() != without
     for data in (without, output.read_bytes()):
         assert not [finding for finding in check_coco(data) if finding.severity == "error"]
+
+
+@pytest.mark.slow
+def test_who_does_not_wait_for_the_fit_has_the_poses_without_it(
+    files: Files, tmp_path: Path, small_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--engine", "stdpose", "--checkpoint", small_checkpoint)
+    plain, first = tmp_path / "plain.json", tmp_path / "first.json"
+    assert invoke(files.video, files.keyframes, "-o", plain, *options, "--no-adapt").exit_code == 0
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("models.adaptation.adaptation.collect", interrupted)
+    assert invoke(files.video, files.keyframes, "-o", first, *options).exit_code != 0
+    assert first.read_bytes() == plain.read_bytes()
 
 
 def test_a_folder_of_images_with_a_gap(files: Files, tmp_path: Path) -> None:

@@ -53,24 +53,29 @@ def lane(worker):
     return words[words.index("--lane") + 1]
 
 
+def signed(about):
+    return {"Authorization": f"Bearer {Path(about['key_file']).read_text().strip()}"}
+
+
 def answering(process):
     return children(process, "spawn_main")
 
 
 def wait_until(holds, seconds=20):
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not (found := holds()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    return found
 
 
 def test_up_serves_with_two_workers_and_stops_all(up, tmp_path):
     process, about = up
     assert httpx2.get(f"{about['address']}/readyz").json()["status"] == "ok"
-    me = httpx2.get(f"{about['address']}/api/v1/me", headers={"Authorization": f"Bearer {about['key']}"}).json()
+    me = httpx2.get(f"{about['address']}/api/v1/me", headers=signed(about)).json()
     assert me["role"] == "admin"
     key_file = tmp_path / "data" / "admin.key"
-    assert key_file.read_text().strip() == about["key"]
+    assert about["key_file"] == str(key_file)
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     wait_until(lambda: len(workers(process)) == 2)
     both = workers(process)
@@ -82,24 +87,25 @@ def test_up_serves_with_two_workers_and_stops_all(up, tmp_path):
     assert "Fatal" not in (tmp_path / "log").read_text()
 
 
-@pytest.mark.parametrize("which", ["all", "quick"])
-def test_a_dead_worker_is_replaced_and_the_other_one_stays(up, which):
+def test_a_dead_worker_is_replaced_and_the_other_one_stays_and_neither_outlives_the_service(up):
     process, _ = up
     wait_until(lambda: len(workers(process)) == 2)
-    first = {lane(worker): worker for worker in workers(process)}
-    os.kill(first[which].pid, signal.SIGKILL)
-    wait_until(lambda: len(workers(process)) == 2 and first[which] not in workers(process))
-    second = {lane(worker): worker for worker in workers(process)}
-    assert second.keys() == first.keys()
-    assert {which} == {name for name in first if second[name] != first[name]}
-
-
-def test_the_workers_do_not_outlive_the_service(up):
-    process, _ = up
-    wait_until(lambda: len(workers(process)) == 2)
+    for which in ("all", "quick"):
+        first = {lane(worker): worker for worker in workers(process)}
+        os.kill(first[which].pid, signal.SIGKILL)
+        second = wait_until(lambda first=first, which=which: replaced(process, first[which]))
+        assert second.keys() == first.keys()
+        assert {which} == {name for name in first if second[name] != first[name]}
     both = workers(process)
+    assert len(both) == 2
     process.kill()
     wait_until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in both))
+
+
+def replaced(process, dead):
+    """The workers by lane, once there are two without the dead one."""
+    found = workers(process)
+    return len(found) == 2 and dead not in found and {lane(worker): worker for worker in found}
 
 
 def test_the_key_stays_the_same(tmp_path):
@@ -161,9 +167,9 @@ def counted(about):
     return 0
 
 
-def test_several_processes_answer_and_count_as_one(several):
+def test_several_processes_count_as_one_and_who_ends_is_replaced_and_what_it_counted_stays(several):
     process, about = several
-    headers = {"Authorization": f"Bearer {about['key']}"}
+    headers = signed(about)
     wait_until(lambda: len(set(counted_by(process))) == 3, 60)
     for _ in range(60):
         assert httpx2.get(f"{about['address']}/api/v1/me", headers=headers).status_code == 200
@@ -171,6 +177,11 @@ def test_several_processes_answer_and_count_as_one(several):
     text = httpx2.get(f"{about['address']}/metrics").text
     assert len(re.findall("^posetween_build_info{", text, re.MULTILINE)) == 1
     assert re.search("^posetween_requests_in_flight 1.0$", text, re.MULTILINE)
+    first = answering(process)
+    os.kill(first[0].pid, signal.SIGKILL)
+    wait_until(lambda: len([child for child in answering(process) if child != first[0]]) == 3, 60)
+    assert httpx2.get(f"{about['address']}/api/v1/me", headers=headers).status_code == 200
+    assert counted(about) == 61
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 0
 
@@ -179,18 +190,6 @@ def counted_by(process):
     """The processes that began to count."""
     (folder,) = Path(tempfile.gettempdir()).glob(f"posetween-metrics-{process.pid}-*")
     return [file.stem.rpartition("_")[2] for file in folder.glob("gauge_*.db")]
-
-
-def test_a_process_that_ends_is_replaced_and_what_it_counted_stays(several):
-    process, about = several
-    headers = {"Authorization": f"Bearer {about['key']}"}
-    for _ in range(30):
-        httpx2.get(f"{about['address']}/api/v1/me", headers=headers)
-    first = answering(process)
-    os.kill(first[0].pid, signal.SIGKILL)
-    wait_until(lambda: len([child for child in answering(process) if child != first[0]]) == 3, 60)
-    assert httpx2.get(f"{about['address']}/api/v1/me", headers=headers).status_code == 200
-    assert counted(about) == 31
 
 
 def test_processes_do_not_outlive_the_one_that_began_them(several):

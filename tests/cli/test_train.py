@@ -85,6 +85,60 @@ def test_an_estimator_is_trained_measured_and_used(files, model, tmp_path):
         assert not [finding for finding in check_coco(output.read_bytes()) if finding.severity == "error"]
 
 
+def test_an_estimate_has_no_pose_of_who_is_said_to_be_absent(files, model, tmp_path):
+    document = json.loads(files.truth.read_bytes())
+    frame = {image["id"]: image["frame_index"] for image in document["images"]}
+    document["annotations"] = [one for one in document["annotations"] if frame[one["image_id"]] in (0, 5, 39)]
+    document["images"][10]["absent_tracks"] = document["images"][20]["absent_tracks"] = [1]
+    document["images"][30]["absent_keypoints"] = [{"track_id": 1, "category_id": 1, "absent": [0]}]
+    tracks, output = tmp_path / "said.json", tmp_path / "poses.json"
+    tracks.write_text(json.dumps(document))
+    result = invoke("estimate", files.other, model / "best.safetensors", "-o", output, "--tracks", tracks)
+    assert result.exit_code == 0, result.output
+    made = read_coco(output.read_bytes(), num_frames=FRAMES)
+    assert [*made.pseudo[1].frames] == [*range(10), *range(21, FRAMES)]
+    assert not made.pseudo[1].visibility[made.pseudo[1].frames == 30, 0].any()
+    assert [*made.labels[1].frames] == [10, 20, 30]
+    assert made.labels[1].absent.sum(axis=1).tolist() == [made.skeleton.size] * 2 + [1]
+
+
+def test_what_is_found_where_nobody_is_said_to_be_is_in_the_report(files, model, tmp_path):
+    pytest.importorskip("models.evaluation.report")
+    document = json.loads(files.truth.read_bytes())
+    frame = {image["id"]: image["frame_index"] for image in document["images"]}
+    document["annotations"] = [one for one in document["annotations"] if frame[one["image_id"]] not in (10, 20)]
+    for number in (10, 20):
+        document["images"][number]["absent_tracks"] = [1]
+    labels, report = tmp_path / "said.json", tmp_path / "report"
+    labels.write_text(json.dumps(document))
+    result = invoke("evaluate", model / "best.safetensors", files.other, labels, "-o", report, "--json")
+    assert result.exit_code == 0, result.output
+    metrics = json.loads(result.stdout)["metrics"]
+    assert metrics["frames"] == FRAMES - 2
+    found = metrics["false_positives"]
+    assert (found["score"], found["poses"], found["points"]) == (0.5, 2, 2 * files.skeleton.size)
+    assert found["pose_rate"] == found["poses_found"] / 2
+    assert "## Where people said that nothing is there" in (report / "report.md").read_text()
+
+
+def test_absences_of_a_file_are_learnt(files, tmp_path):
+    pytest.importorskip("models.training.train")
+    document = json.loads(files.labels.read_bytes())
+    frame = {image["id"]: image["frame_index"] for image in document["images"]}
+    document["annotations"] = [one for one in document["annotations"] if frame[one["image_id"]] % 4]
+    for image in document["images"][::4]:
+        image["absent_tracks"] = [1]
+    labels = tmp_path / "said.json"
+    labels.write_text(json.dumps(document))
+    result = invoke(
+        "train", files.video, labels, "-o", tmp_path / "model", "--minutes", 0.01, "--hold-out", 0.5, "--json"
+    )
+    assert result.exit_code == 0, result.output
+    recipe = json.loads((tmp_path / "model" / "best.json").read_text())["recipe"]
+    assert recipe["presence"]
+    assert 0 <= recipe["curve"][-1]["validation"]["false_positives"] <= 1
+
+
 def test_a_folder_with_a_training_is_only_gone_on_with_when_told(files, model, tmp_path):
     again = invoke("train", files.video, files.labels, "-o", model, "--minutes", 0.03)
     assert again.exit_code == 2

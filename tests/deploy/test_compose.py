@@ -185,3 +185,14 @@ def test_the_api_s_image_can_copy_the_database():
     client = re.search(r"postgresql-client-(\d+)", (ROOT / "Dockerfile").read_text())
     server = re.match(r"postgres:(\d+)", SERVICES["postgres"]["image"])
     assert int(client[1]) >= int(server[1])
+
+
+def test_the_database_and_the_store_have_neither_root_s_capabilities_nor_all_of_the_machine():
+    assert SERVICES["postgres"]["user"] == "postgres"
+    taking_over_a_folder = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
+    for name, kept in (("postgres", set()), ("redis", set()), ("storage", taking_over_a_folder)):
+        service = SERVICES[name]
+        assert service["cap_drop"] == ["ALL"]
+        assert set(service.get("cap_add", [])) == kept
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 FILES = ("Dockerfile", "Dockerfile.gpu")
-FOLDERS = ("pose", "models", "app", "worker", "cli", "migrations")
+FOLDERS = ("pose", "formats", "models", "app", "worker", "cli", "migrations")
 
 
 def patterns():
@@ -45,7 +45,7 @@ def test_what_is_copied_is_in_the_context(name):
     context = exclude_paths(str(ROOT), patterns())
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / name).read_text(), re.MULTILINE)
     sources = [source for line in copied for source in line.split()]
-    assert {*sources} == {*FOLDERS, "pyproject.toml", "constraints.txt", "README.md", "LICENSE"}
+    assert {*sources} == {*FOLDERS, "pyproject.toml", "constraints.txt", "README.md", "LICENSE", "NOTICE"}
     for source in sources:
         assert source in context or any(path.startswith(f"{source}/") for path in context), source
 
@@ -56,7 +56,15 @@ def test_every_package_is_copied():
 
 
 def test_the_context_holds_nothing_but_the_code(tmp_path):
-    code = {"pyproject.toml", "constraints.txt", "README.md", "LICENSE", "app/main.py", "models/weights/a.safetensors"}
+    code = {
+        "pyproject.toml",
+        "constraints.txt",
+        "README.md",
+        "LICENSE",
+        "NOTICE",
+        "app/main.py",
+        "models/weights/a.safetensors",
+    }
     private = {
         *(".env", ".env.local", "app/.env", "app/admin.key", "posetween-data/admin.key", "posetween-data/posetween.db"),
         *("posetween.db", "app/lab.db-wal", "app/walk.mp4.part", ".venv/bin/python", ".git/config", "backups/lab.dump"),

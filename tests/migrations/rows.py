@@ -219,6 +219,37 @@ ROWS: dict[str, dict[str, Sequence[dict[str, Any]]]] = {
         ],
     },
     "0013": {"sign_in": [{"id": 1, "key_id": 1, "secret_sha256": SHA, "expires_at": NOW}]},
+    "0014": {
+        "review": [
+            {
+                "video_id": 1,
+                "number": number,
+                "verdict": verdict,
+                "undoes": undoes,
+                "start": 4,
+                "stop": 9,
+                "track_number": 1,
+                "keypoints": keypoints,
+                "radius90": 1.5,
+                "label_revision": 2,
+                "key_id": 1,
+            }
+            for number, verdict, undoes, keypoints in ((1, "accept", None, [0]), (2, "undo", 1, None))
+        ],
+        "review_span": [{"video_id": 1, "number": 1, "track_number": 1, "start": 4, "stop": 9, "run_id": 1}],
+    },
+    "0016": {
+        "job_line": [
+            {"job_id": 2, "number": 1, "at": NOW, "what": "queued", "attempt": 0},
+            {"job_id": 2, "number": 2, "at": NOW, "what": "begun", "attempt": 1, "worker": "0a1b2c3d"},
+            {"job_id": 2, "number": 3, "at": NOW, "what": "stage", "attempt": 1, "text": "propagating"},
+        ]
+    },
+    "0017": {
+        "video_share": [
+            {"video_id": 1, "state": "2.1.2.1/", "poses": 9, "labelled": 2, "reviewed": 0, "propagated": 3}
+        ],
+    },
 }
 
 

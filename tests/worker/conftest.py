@@ -69,7 +69,7 @@ class Plant:
         """A worker process of its own."""
         settings = self.settings
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        for name in ("lease_seconds", "poll_seconds", "ring_seconds", "broker_url"):
+        for name in ("lease_seconds", "poll_seconds", "ring_seconds", "broker_url", "adapt_steps"):
             environment[f"POSETWEEN_{name.upper()}"] = str(getattr(settings, name))
         command = [sys.executable, "-m", "cli.main", "worker", "--data-dir", str(settings.data_dir)]
         command += ["--database-url", settings.database, *words]
@@ -78,15 +78,15 @@ class Plant:
 
     def ended(self) -> dict[str, Any]:
         """Wait until the job has ended, and give it."""
-        return wait(lambda: (shown := self.state())["finished_at"] and shown)
+        return wait(lambda: (shown := self.state())["finished_at"] and shown, pause=0.03)
 
 
-def wait(condition: Callable[[], Any], seconds: float = 90) -> Any:
-    """Wait until something holds, and give it."""
+def wait(condition: Callable[[], Any], seconds: float = 90, pause: float = 0.005) -> Any:
+    """Wait until something holds, and give it; a longer pause leaves others more time to compute."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited for {seconds} seconds"
-        time.sleep(0.005)
+        time.sleep(pause)
     return found
 
 
@@ -110,11 +110,26 @@ def drift(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def planted(serving: Any, drift: Path, tmp_path: Path) -> Iterator[Callable[..., Plant]]:
     """Make such services, with settings of one's own."""
+    yield from planting(serving, drift, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def alone(serving: Any, drift: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, str]]:
+    """What one worker makes of it."""
+    for make in planting(serving, drift, tmp_path_factory.mktemp("alone")):
+        plant = make()
+        plant.work()
+        assert plant.state()["state"] == "succeeded"
+        yield plant.segments()
+
+
+def planting(serving: Any, drift: Path, folder: Path) -> Iterator[Callable[..., Plant]]:
+    """Make such services in a folder."""
     made: list[Plant] = []
 
     def make(**options: Any) -> Plant:
         options = {"lease_seconds": 1.0, "poll_seconds": 0.05, **options}
-        settings = Settings(data_dir=tmp_path / f"data-{len(made)}", port=0, **options)
+        settings = Settings(data_dir=folder / f"data-{len(made)}", port=0, **options)
         service = serving(settings)
         video = service.upload(service.project(Skeleton(name="one", keypoints=("a", "b"))), drift)
         service.track(video)

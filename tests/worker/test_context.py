@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
+from app import blobs
 from app.database import connect
 from app.jobs import ledger
 from app.jobs.ledger import Fenced
 from app.settings import Settings
 from app.storage import Storage
-from app.tables import Job, Lab, Project
+from app.tables import Discard, Job, JobLine, Lab, Project
 from migrations import apply as migrate
 from worker.context import Cancelled, Context, Stopping
 
@@ -67,6 +70,29 @@ def test_the_heartbeat_holds_the_lease_as_long_as_the_job_takes(database, contex
     assert reap(database) == 1
 
 
+def test_each_stage_is_told_once_however_far_it_counts(database, context):
+    for share, stage in (
+        (0.1, "opening"),
+        (0.2, "reading: 1"),
+        (0.3, "reading: 2"),
+        (0.3001, "reading: 3"),
+        (0.9, "end"),
+    ):
+        context.step(share, stage)
+    context.warn("the file /srv/secret is odd")
+    with database.session(readonly=True) as session:
+        rows = session.execute(select(JobLine.what, JobLine.text, JobLine.worker).order_by(JobLine.number)).all()
+    assert [row[:2] for row in rows] == [
+        ("queued", None),
+        ("begun", None),
+        ("stage", "opening"),
+        ("stage", "reading"),
+        ("stage", "end"),
+        ("warning", "the file … is odd"),
+    ]
+    assert {row.worker for row in rows[1:]} == {"worker"}
+
+
 def test_progress_is_written_when_it_shows(database, context):
     for share in (0.1, 0.1001, 0.1002, 0.2):
         context.step(share, "working")
@@ -95,6 +121,19 @@ def test_what_remains_is_not_said_of_a_job_that_waits_or_has_ended(database, con
     with database.session() as session:
         ledger.release(session, context.held)
     assert (job(database).state, job(database).remaining_seconds) == ("queued", None)
+
+
+def test_progress_that_cannot_be_told_is_told_the_next_time(database, context, monkeypatch):
+    monkeypatch.setattr("app.database._BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("app.database._PRAGMAS", ("busy_timeout=100",))
+    context.database = connect(context.settings.database.replace("posetween.db", "ledger.db"))
+    with database.session() as session:
+        session.get_one(Job, 1)
+        context.step(0.3, "working")
+    assert job(database).progress == 0
+    context.step(0.3, "working")
+    assert job(database).progress == 0.3
+    context.database.dispose()
 
 
 def test_a_cancellation_is_heard_through_the_heartbeat(database, context):
@@ -131,6 +170,21 @@ def test_nothing_is_written_without_the_lease(database, context):
         write()
     with database.session(readonly=True) as session:
         assert session.get_one(Project, 1).name == "project"
+
+
+def test_what_was_put_for_rows_that_were_not_written_goes(database, context):
+    mine = context.storage.put(b"poses that somebody else computes by now")
+    with context.keeping([mine]):
+        pass
+    with database.session() as session:
+        session.get_one(Job, 1).owner = "somebody else"
+    with pytest.raises(Fenced), context.keeping([context.storage.put(b"others"), mine]):
+        pass
+    with database.session(readonly=True) as session:
+        assert len(session.scalars(select(Discard)).all()) == 2
+    assert blobs.discard(database, context.storage, older_than=timedelta(minutes=1)).objects == 0  # just put
+    assert blobs.discard(database, context.storage, older_than=-timedelta(minutes=1)).objects == 2
+    assert [found for found in context.storage.objects(10) if found] == []
 
 
 def work_on(context):

@@ -81,6 +81,9 @@ def test_a_child_that_is_killed_rejects_the_video_and_the_worker_goes_on(working
     shown = ended(working, video["id"])
     assert shown["status"] == "rejected"
     assert "memory" in shown["reason"]
+    log = working.http.get(f"/jobs/{video['ingest_job_id']}/log").json()["items"]
+    warnings = [line["text"] for line in log if line["what"] == "warning"]
+    assert warnings == [f"rejected: {shown['reason']}"]
     assert scratch(working) == []
     data = walker.path.read_bytes()
     after = working.http.post("/projects/1/videos", content=data).json()

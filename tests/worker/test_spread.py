@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from contextlib import contextmanager
 
@@ -13,7 +14,7 @@ from sqlalchemy import insert
 
 from app.jobs import segments
 from app.jobs.ledger import Fenced
-from app.tables import JobSegment
+from app.tables import Job, JobSegment
 from worker.loop import work
 
 
@@ -34,14 +35,6 @@ def pid(owner):
     return int(owner.split(":")[1])
 
 
-@pytest.fixture
-def alone(plant):
-    """What one worker makes of it."""
-    plant.work()
-    assert plant.state()["state"] == "succeeded"
-    return plant.segments()
-
-
 def test_several_workers_make_what_one_makes(planted, alone, database_url):
     plant = planted(database_url=database_url, lease_seconds=20.0)
     with workers(plant, 3):
@@ -55,6 +48,24 @@ def test_several_workers_make_what_one_makes(planted, alone, database_url):
     assert sum(shares.values()) == plant.count
 
 
+def test_a_database_without_time_costs_no_attempt(planted, alone, monkeypatch, wait):
+    """Who waits ten seconds for SQLite, as on a machine that does much else, is told that the database is locked."""
+    plant = planted(lease_seconds=20.0)
+    monkeypatch.setattr("app.database._BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("app.database._PRAGMAS", ("journal_mode=WAL", "busy_timeout=100"))
+    with workers(plant, 2):
+        wait(plant.segments, pause=0.03)
+        for _ in range(3):
+            with plant.database.session() as session:
+                session.get_one(Job, plant.job)  # and with it the turn to write
+                time.sleep(1.0)
+            time.sleep(0.2)
+        ended = plant.ended()
+    assert (ended["state"], ended["attempt"]) == ("succeeded", 1), ended["error"]
+    assert plant.segments() == alone
+    assert {row.attempt for row in plant.rows()} == {1}
+
+
 def test_what_a_killed_helper_held_goes_to_others(planted, new_postgres, alone, wait):
     plant = planted(database_url=new_postgres(), lease_seconds=1.5)
     plant.start()
@@ -65,7 +76,7 @@ def test_what_a_killed_helper_held_goes_to_others(planted, new_postgres, alone, 
         taken = [row.owner for row in plant.rows() if row.owner and row.sha256 is None]
         return next((owner for owner in taken if holder and owner != holder), None)
 
-    killed = wait(helper)
+    killed = wait(helper, pause=0.03)
     os.kill(pid(killed), signal.SIGKILL)
     ended = plant.ended()
     assert (ended["state"], ended["attempt"]) == ("succeeded", 1)
@@ -78,7 +89,7 @@ def test_what_a_killed_helper_held_goes_to_others(planted, new_postgres, alone, 
 def test_a_worker_that_was_stopped_beyond_its_lease_writes_nothing_more(planted, new_postgres, alone, wait):
     plant = planted(database_url=new_postgres(), lease_seconds=1.5)
     first = plant.start()
-    wait(lambda: len(plant.segments()) > 3)
+    wait(lambda: len(plant.segments()) > 3, pause=0.03)
     first.send_signal(signal.SIGSTOP)
     stopped = plant.row().owner
     assert plant.state()["state"] == "running"

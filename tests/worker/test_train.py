@@ -7,18 +7,21 @@ import signal
 import subprocess
 import sys
 from dataclasses import fields
+from io import BytesIO
 from typing import get_args
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 
 from app.database import connect
+from app.jobs.params import TrainerSettings
 from app.jobs.states import FINISHED
 from app.settings import Settings
 from app.storage import open_storage
 from app.tables import JobSegment
 from app.trainings import holdout
-from app.trainings.schemas import CONFIG, Estimator, Preset, TrainingIn
+from app.trainings.schemas import Estimator, Preset, TrainingIn
 from app.trainings.service import FEWEST_LEARNT
 from pose.skeleton import Skeleton
 from pose.video_writer import VideoWriter
@@ -36,12 +39,13 @@ HOPELESS = {"minutes": 0.01, "rate": 1e-12, "seed": 2}
 
 
 def test_the_settings_of_a_training_are_those_of_the_trainer():
+    config = {*TrainerSettings.__struct_fields__} - {"pretrained"}
     theirs = {field.name: field.default for field in fields(trainer.TrainConfig)}
     asked = TrainingIn().model_dump()
-    assert {*CONFIG} <= theirs.keys()
-    same = {name for name in CONFIG if asked[name] is not None}
+    assert config <= theirs.keys()
+    same = {name for name in config if asked[name] is not None}
     assert {name: asked[name] for name in same} == {name: theirs[name] for name in same}
-    assert {*CONFIG} - same == {"estimator", "preset"}
+    assert config - same == {"estimator", "preset"}
     assert asked["backbone"] is None  # settled by the service
     presets = pytest.importorskip("models.estimators.presets")
     assert {*get_args(Estimator)} == {*presets.ESTIMATORS}
@@ -127,6 +131,13 @@ def trained(lab):
     return lab.train(epochs=1)
 
 
+@pytest.fixture(scope="module")
+def hopeless(lab, trained):
+    """A checkpoint that learnt nothing, while the trained one was the promoted one, and its job."""
+    lab.http.post(f"/checkpoints/{trained[0]['id']}/promote")
+    return lab.train(**HOPELESS)
+
+
 def test_the_loop(lab, trained):
     """Label, propagate, train, estimate on another video."""
     checkpoint, job = trained
@@ -135,7 +146,13 @@ def test_the_loop(lab, trained):
     assert {"loss", "losses", "validation", "waiting", "seconds", "best"} <= checkpoint["epochs"][0].keys()
     assert 0 < checkpoint["metrics"]["overall"]["mean"] < 1
     pedigree = checkpoint["pedigree"]
-    assert pedigree["videos"][0] == {"id": 1, "revision": 1, "runs": [lab.run], "sha256": lab.video["sha256"]}
+    assert pedigree["videos"][0] == {
+        "id": 1,
+        "revision": 1,
+        "runs": [lab.run],
+        "reviews": 0,
+        "sha256": lab.video["sha256"],
+    }
     assert pedigree["labels"]["human"] + pedigree["labels"]["held_out"] == FRAMES // 4
     assert pedigree["labels"]["pseudo"] > pedigree["labels"]["human"]
     assert (pedigree["seed"], pedigree["parent"]) == (0, None)
@@ -183,10 +200,32 @@ def test_estimating_again_around_the_same_poses_computes_nothing_anew(lab, train
     assert second.attempt == 0
 
 
-def test_a_worse_candidate_is_kept_and_not_promoted(lab, trained):
+def test_the_promoted_checkpoint_helps_to_propagate(lab, trained):
+    """Discs on waves between labels 40 frames apart: an estimator that learnt them sees what interpolation cannot."""
+    checkpoint, _ = trained
+    lab.http.post(f"/checkpoints/{checkpoint['id']}/promote")
+    asked = {"engine": "stdpose", "keyframes": [0, 40]}
+    runs = {}
+    for name, wish in (("alone", {"detector": "none"}), ("promoted", {}), ("named", {"detector": checkpoint["id"]})):
+        body = {**asked, "start": 0, "stop": 41, **wish}
+        ended = lab.done(lab.http.post("/videos/1/propagations", json=body))
+        runs[name] = lab.http.get(f"/runs/{ended['result']['run_id']}").json()
+    numbers = {name: run["checkpoint_id"] for name, run in runs.items()}
+    assert numbers == {"alone": None, "promoted": checkpoint["id"], "named": checkpoint["id"]}
+    poses = {}
+    for name, run in runs.items():
+        with ZipFile(BytesIO(lab.http.get(f"/runs/{run['id']}/content").content)) as archive:
+            poses[name] = sorted((entry, archive.read(entry)) for entry in archive.namelist() if "xy/c" in entry)
+    assert poses["promoted"] == poses["named"] != poses["alone"]
+    for run in runs.values():
+        lab.http.delete(f"/runs/{run['id']}")
+    refused = lab.http.post("/videos/1/propagations", json={"engine": "linear", "detector": checkpoint["id"]})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/detector")
+
+
+def test_a_worse_candidate_is_kept_and_not_promoted(lab, trained, hopeless):
     good, _ = trained
-    lab.http.post(f"/checkpoints/{good['id']}/promote")
-    bad, job = lab.train(**HOPELESS)
+    bad, job = hopeless
     assert bad["metrics"]["overall"]["mean"] > good["metrics"]["overall"]["mean"]
     assert not bad["promoted"]
     assert (bad["verdict"]["promoted"], bad["verdict"]["against"]) == (False, good["id"])
@@ -199,9 +238,8 @@ def test_a_worse_candidate_is_kept_and_not_promoted(lab, trained):
     lab.http.post(f"/jobs/{started['id']}/cancel")
 
 
-def test_a_better_candidate_takes_over(lab, trained):
-    good, _ = trained
-    bad, _ = lab.train(**HOPELESS)
+def test_a_better_candidate_takes_over(lab, trained, hopeless):
+    (good, _), (bad, _) = trained, hopeless
     lab.http.post(f"/checkpoints/{bad['id']}/promote")
     better, _ = lab.train(base_checkpoint_id=good["id"], minutes=0.02)
     assert better["verdict"]["promoted"], better["verdict"]
@@ -236,14 +274,14 @@ def test_weights_that_are_none(lab, trained):
     path = open_storage(lab.service.settings).file(checkpoint["sha256"])
     whole = path.read_bytes()
     url, body = f"/videos/{lab.bare['id']}/estimates", {"checkpoint_id": checkpoint["id"]}
-    for content, sentence in ((whole[:999], "cannot be used"), (b"cos\nsystem\n", "cannot be used"), (None, "missing")):
+    for content, sentence in ((whole[:999], "is damaged"), (b"cos\nsystem\n", "is damaged"), (None, "missing")):
         path.unlink(missing_ok=True)
         if content is not None:
             path.write_bytes(content)
         ended = lab.service.finished(lab.http.post(url, json=body).json())
         assert ended["state"] == "failed"
         assert sentence in ended["error"]
-        assert f"checkpoint {checkpoint['id']}" in ended["error"]
+        assert (checkpoint["sha256"] if content else f"checkpoint {checkpoint['id']}") in ended["error"]
         assert lab.http.get(f"/runs/{ended['result']['run_id']}").json()["segments_done"] == 0
     path.write_bytes(whole)
 
@@ -277,7 +315,8 @@ class Worker:
 
 def test_a_killed_worker_s_next_attempt_goes_on_and_a_cancelled_one_leaves_nothing(serving, tmp_path, wait):
     lab = Lab(serving, tmp_path, lease_seconds=3, max_attempts=3)
-    job = lab.http.post(f"{lab.url}/trainings", json={"epochs": 500, "patience": 0}).json()
+    body = {"estimator": "single_frame", "epochs": 500, "patience": 0}  # whose epochs are short
+    job = lab.http.post(f"{lab.url}/trainings", json=body).json()
 
     def shown():
         return lab.http.get(f"/jobs/{job['id']}").json()
@@ -286,7 +325,7 @@ def test_a_killed_worker_s_next_attempt_goes_on_and_a_cancelled_one_leaves_nothi
         return (shown()["result"] or {}).get("epochs", [])
 
     first = Worker(lab)
-    wait(lambda: len(epochs()) >= 1, 300)
+    wait(lambda: len(epochs()) >= 1, 300, pause=0.03)
     first.process.send_signal(signal.SIGKILL)
     first.end()
     left = epochs()
@@ -294,12 +333,12 @@ def test_a_killed_worker_s_next_attempt_goes_on_and_a_cancelled_one_leaves_nothi
     assert (folder / "state.safetensors").exists()
     second = Worker(lab)
     try:
-        wait(lambda: len(epochs()) > len(left), 300)
+        wait(lambda: len(epochs()) > len(left), 300, pause=0.03)
         assert shown()["attempt"] == 2
         assert epochs()[: len(left)] == left
         assert [row["index"] for row in epochs()] == list(range(len(epochs())))
         lab.http.post(f"/jobs/{job['id']}/cancel")
-        ended = wait(lambda: (now := shown())["state"] in FINISHED and now, 300)
+        ended = wait(lambda: (now := shown())["state"] in FINISHED and now, 300, pause=0.03)
     finally:
         second.end()
     assert ended["state"] == "cancelled"

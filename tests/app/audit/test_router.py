@@ -78,6 +78,7 @@ def test_labels_taken_back_and_imported(house, trail, walker):
     export = house.service.finished(house.http.post(f"/projects/{house.project['id']}/exports", json={}).json())
     assert one(trail, "export.start")["details"] == {"job_id": export["id"], **export["result"]}
     coco = house.http.get(f"/exports/{export['result']['export_id']}/content").json()
+    assert one(trail, "export.download")["details"] == export["result"]
     send = {"json": coco, "headers": {"Idempotency-Key": "import once"}}
     imported = house.http.post(f"{house.url}/labels/import", **send).json()
     told = {name: imported[name] for name in ("revision", "written", "removed", "tracks", "run_id")}
@@ -110,6 +111,46 @@ def test_trainings_checkpoints_and_estimates(house, trail, plant_checkpoint):
     assert [entry["kind"] for entry in trail.added()] == ["job.cancel", "job.cancel"]
 
 
+def test_who_took_whole_files(house, trail, plant_checkpoint, refused):
+    project, video, number = (
+        house.project["id"],
+        house.video["id"],
+        plant_checkpoint(house.service, house.project["id"]),
+    )
+    run = house.service.finished(house.http.post(f"{house.url}/propagations", json={"engine": "linear"}).json())
+    waiting = house.http.post(f"/projects/{project}/exports", json={}).json()
+    trail.added()
+    with house.client(Role.READER) as reader:
+        key = reader.get("/me").json()["key_id"]
+        run_id = run["result"]["run_id"]
+        for path, kind, about, details in (
+            (f"{house.url}/content?original=1", "video.download", video, {}),
+            (f"/checkpoints/{number}/content", "checkpoint.download", None, {"checkpoint_id": number}),
+            (
+                f"/checkpoints/{number}/files/report.json",
+                "checkpoint.download",
+                None,
+                {"checkpoint_id": number, "file": "report.json"},
+            ),
+            (f"/runs/{run_id}/content", "run.download", video, {"run_id": run_id}),
+        ):
+            assert reader.get(path).status_code == 200
+            entry = one(trail, kind)
+            assert (entry["project_id"], entry["video_id"], entry["key_id"]) == (project, about, key)
+            assert entry["details"] == details
+        for path in (f"{house.url}/content", f"{house.url}/frames/3"):  # what is looked at is not taken away
+            assert reader.get(path).status_code == 200
+        refused(reader.get(f"/exports/{waiting['result']['export_id']}/content"), 409)
+        assert trail.added() == []
+    with house.client(Role.READER) as other:
+        for first in range(0, 30, 10):
+            span = {"Range": f"bytes={first}-{first + 9}"}
+            assert other.get(f"{house.url}/content?original=1", headers=span).status_code == 206
+        assert one(trail, "video.download")["details"] == {"range": True}
+    assert house.http.post(f"/jobs/{waiting['id']}/cancel").is_success
+    trail.added()
+
+
 def test_labels_undone(house, trail, refused):
     revision = house.http.put(f"{house.url}/labels", json=house.labels(9)).json()["revision"]
     trail.added()
@@ -138,6 +179,27 @@ def test_runs_and_jobs(house, trail):
     assert entry["project_id"] == house.project["id"]
     house.http.post(f"/jobs/{job['id']}/cancel")
     assert trail.added() == []
+
+
+def test_reviews(house, trail):
+    run = house.service.finished(house.http.post(f"{house.url}/propagations", json={"engine": "linear"}).json())
+    trail.added()
+    for number, verdict in enumerate(("accept", "reject"), 1):
+        body = {"start": 2, "stop": 4, "track_id": 1, "keypoints": [0], "verdict": verdict}
+        made = house.http.post(f"{house.url}/reviews", json=body).json()
+        entry = one(trail, f"review.{verdict}")
+        assert (entry["video_id"], made["id"]) == (house.video["id"], number)
+        assert entry["details"] == {
+            "review": number,
+            **{name: body[name] for name in ("start", "stop", "track_id", "keypoints")},
+            "radius90": made["radius90"],
+        }
+    undone = house.http.post(f"{house.url}/reviews/1/undo").json()
+    assert one(trail, "review.undo")["details"] == {"review": undone["id"], "undone": 1}
+    assert house.http.post(f"{house.url}/reviews/1/undo").status_code == 409
+    assert trail.added() == []
+    house.http.delete(f"/runs/{run['result']['run_id']}")
+    trail.added()
 
 
 def test_projects_and_uploads(house, trail, pair):
@@ -272,7 +334,7 @@ def test_what_is_deleted_restored_and_erased(house, trail, pair):
         house.http.delete(f"/{kind}s/{number}", params={"purge": True})
         assert one(trail, f"{kind}.delete")["details"]["purge"] is True
     database = connect(house.service.settings.database)
-    Eraser(database, open_storage(house.service.settings), grace=timedelta(0)).run()
+    Eraser(database, open_storage(house.service.settings), grace=timedelta(0), fresh=timedelta(0)).run()
     database.dispose()
     erased = trail.added()
     assert {entry["kind"] for entry in erased} == {"video.erase", "project.erase", "lab.erase"}

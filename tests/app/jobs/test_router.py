@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from contextlib import ExitStack
 
@@ -143,3 +144,53 @@ def test_a_server_that_stops_ends_its_streams(serving, walker, tmp_path):
         thread.join()
     assert states[0] == "queued"
     assert states[-1] == "succeeded"
+
+
+def test_the_log_tells_what_a_job_did(house):
+    job = house.http.post(f"{house.url}/propagations", json={"engine": "linear"}).json()
+    house.service.work()
+    first = house.http.get(f"/jobs/{job['id']}/log", params={"limit": 2}).json()
+    rest = house.http.get(f"/jobs/{job['id']}/log", params={"cursor": first["next_cursor"]}).json()
+    log = first["items"] + rest["items"]
+    assert rest["next_cursor"] is None
+    assert [line["number"] for line in log] == list(range(1, len(log) + 1))
+    assert [line["what"] for line in log[:2]] == ["queued", "begun"]
+    assert [line["what"] for line in log[-2:]] == ["stage", "succeeded"]
+    stages = [line["text"] for line in log if line["what"] == "stage"]
+    assert stages[-1] == "propagating"
+    assert len(stages) == len(set(stages))
+    assert {line["attempt"] for line in log[1:]} == {1}
+    (worker,) = {line["worker"] for line in log[1:]}
+    assert re.fullmatch("[0-9a-f]{8}", worker)
+    times = [line["at"] for line in log]
+    assert times == sorted(times)
+
+
+def test_an_ingest_goes_from_opening_to_storing_and_not_back(house):
+    log = house.http.get(f"/jobs/{house.video['ingest_job_id']}/log").json()["items"]
+    stages = [line["text"] for line in log if line["what"] == "stage"]
+    # A short video may have been read before anybody looked.
+    assert [stage for stage in stages if stage != "reading frames"] == ["opening", "storing"]
+    assert stages.count("reading frames") <= 1
+
+
+def test_the_log_of_a_job_that_is_called_off(house):
+    job = house.http.post(f"{house.url}/propagations", json={}).json()
+    for _ in range(2):
+        house.http.post(f"/jobs/{job['id']}/cancel")
+    log = house.http.get(f"/jobs/{job['id']}/log").json()["items"]
+    assert [line["what"] for line in log] == ["queued", "cancelled"]
+
+
+def test_the_log_of_a_job_that_is_not_there(house, refused):
+    refused(house.http.get("/jobs/9999/log"), 404)
+
+
+def test_jobs_of_a_kind(house):
+    house.http.post(f"{house.url}/propagations", json={})
+    house.service.work()
+    listed = house.http.get("/jobs", params={"kind": "ingest", "limit": 200}).json()["items"]
+    assert house.video["ingest_job_id"] in [job["id"] for job in listed]
+    assert {job["kind"] for job in listed} == {"ingest"}
+    assert house.http.get("/jobs", params={"kind": "ingest", "state": "queued"}).json()["items"] == []
+    assert house.http.get("/jobs", params={"kind": "nothing"}).json()["items"] == []

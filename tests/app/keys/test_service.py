@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 
+import httpx2
 import pytest
 
 from app.settings import Settings
@@ -41,6 +42,36 @@ def test_a_key_is_shown_once(safe, everything):
     assert int(number) == made["id"]
     assert not any("key" in key for key in safe.http.get("/keys").json()["items"])
     assert not any(secret in row for row in everything(safe)["api_key"])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "part"), [("/keys", {"name": "k", "role": "admin"}, None), ("/labs", {"name": "elsewhere"}, "key")]
+)
+def test_who_repeats_a_request_is_told_the_same_key_and_nobody_else_is(safe, everything, refused, path, body, part):
+    once = {"Idempotency-Key": f"of {path}"}
+    first = safe.http.post(path, json=body, headers=once)
+    assert (first.status_code, safe.http.post(path, json=body, headers=once).text) == (201, first.text)
+    made = first.json()[part] if part else first.json()
+    secret = made["key"].split("_", 2)[2]
+    with httpx2.Client(base_url=safe.http.base_url, headers={"Authorization": f"Bearer {made['key']}"}) as theirs:
+        assert theirs.get("/me").json()["key_id"] == made["id"]
+    rows = everything(safe)
+    assert not any(secret in row for table in rows.values() for row in table)
+    assert len([row for row in rows["idempotency"] if f"of {path}" in row]) == 1
+    other = safe.http.post("/keys", json={"name": "another admin", "role": "admin"}).json()
+    with httpx2.Client(base_url=safe.http.base_url, headers={"Authorization": f"Bearer {other['key']}"}) as another:
+        assert "told to nobody else" in refused(another.post(path, json=body, headers=once), 409)["detail"]
+    assert safe.http.delete(f"/keys/{other['id']}").status_code == 204
+    assert safe.http.delete(f"/keys/{made['id']}").status_code == (204 if part is None else 404)
+
+
+def test_without_authentication_a_key_is_made_once_and_told_once(serving, tmp_path, refused):
+    open_ = serving(Settings(data_dir=tmp_path / "data", port=0, auth=False))
+    once = {"Idempotency-Key": "open"}
+    made = open_.http.post("/keys", json={"name": "k"}, headers=once)
+    assert made.status_code == 201
+    refused(open_.http.post("/keys", json={"name": "k"}, headers=once), 409)
+    assert [key["name"] for key in open_.http.get("/keys").json()["items"]].count("k") == 1
 
 
 def test_the_last_admin_key_cannot_be_revoked(safe, refused):

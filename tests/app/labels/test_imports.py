@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from app import tables
+from app import blobs, tables
 from app.database import connect
 from app.settings import Settings
+from app.storage import open_storage
 from app.trainings.dependence import dependence
 from app.trainings.spans import Spans
 from pose.skeleton import Skeleton
@@ -114,6 +116,21 @@ def test_ones_own_export_comes_back_as_the_labels_of_people(video):
     assert other.points(layer="merged") == video.points()
     assert other.imported(exported)["written"] == 2
     assert other.export(["human"])["annotations"] == video.export(["human"])["annotations"]
+
+
+def test_an_absent_point_of_a_subject_without_another_comes_back_from_an_export(video):
+    other = video.lab.video()
+    for one in (video, other):
+        one.imported(document(pose(0), pose(20)))
+    gone = [{"frame_index": frame, "track_id": 1, "absent": absent} for frame, absent in ((9, [1]), (12, True))]
+    video.http.put(f"{video.url}/labels", json={"labels": gone})
+    exported = video.export(["human"])
+    frame = {image["id"]: image["frame_index"] for image in exported["images"]}
+    assert sorted(frame.values()) == [0, 9, 12, 20]
+    assert [frame[one["image_id"]] for one in exported["annotations"]] == [0, 20]
+    assert other.imported(exported, mode="replace")["written"] == 4
+    assert (other.labels()[9, 1]["absent"], other.labels()[12, 1]["absent"]) == ([1], True)
+    assert other.points() == video.points()
 
 
 def test_a_machines_poses_can_be_kept_as_a_run(video):
@@ -224,6 +241,18 @@ def test_a_stale_replace_writes_nothing(video, refused):
     video.imported(document(pose(10)))
     refused(video.send(document(pose(0, 70)), mode="replace", match=1), 412, "/if-match")
     assert video.revision() == 2
+
+
+def test_a_machines_poses_of_an_import_that_fails_are_not_kept(video, refused):
+    settings = video.lab.service.settings
+    storage = open_storage(settings)
+    video.imported(document(pose(0)))
+    before = {sha256 for found in storage.objects(100) for sha256, *_ in found}
+    refused(video.send(document(pose(0), pose(7, 123.75, **MACHINE)), pseudo="run", match=9), 412, "/if-match")
+    database = connect(settings.database)
+    blobs.discard(database, storage, older_than=-timedelta(minutes=1))
+    database.dispose()
+    assert {sha256 for found in storage.objects(100) for sha256, *_ in found} == before
 
 
 @pytest.mark.parametrize(

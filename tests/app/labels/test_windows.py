@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
+from app.apart import Apart
+from app.database import connect
+from app.labels import router, windows
 from app.settings import Settings
+from app.storage import open_storage
 from pose.skeleton import Skeleton
 
 
@@ -90,3 +96,55 @@ def test_the_past_of_people_lies_over_the_present_of_machines(layered):
     labels = read(layered, layer="merged", revision=0)
     assert labels == read(layered, layer="pseudo")
     assert not any("revision" in label or "stale" in label for label in labels.values())
+
+
+@pytest.mark.parametrize("layer", ["human", "pseudo", "merged"])
+def test_a_window_with_too_many_poses_ends_early_and_says_where_to_go_on(desk, monkeypatch, layer):
+    for track in (1, 2, 3):
+        desk.label(track, *range(0, 45, 2))
+    desk.propagate()
+    query = {"layer": layer, "start": 3, "stop": 41}
+    whole = desk.http.get(f"{desk.url}/labels", params=query).json()
+    assert (whole["start"], whole["stop"], whole["next_start"]) == (3, 41, None)
+    monkeypatch.setattr(windows, "reach", partial(windows.reach, most=20))
+    monkeypatch.setattr(router, "_FEW_LABELS", 0)  # no short cut
+    database, storage = connect(desk.service.settings.database), open_storage(desk.service.settings)
+
+    async def here(apart, act, lab_id):
+        with database.session(readonly=True) as session:
+            return act(session, storage)
+
+    monkeypatch.setattr(Apart, "__call__", here)  # where what is set above counts
+    parts, at = [], query["start"]
+    while at is not None:
+        part = desk.http.get(f"{desk.url}/labels", params={**query, "start": at}).json()
+        assert part["start"] == at < part["stop"]
+        assert {at <= label["frame_index"] < part["stop"] for label in part["labels"]} == {True}
+        assert part["next_start"] in (part["stop"], None)
+        assert len(part["labels"]) <= 20 + 3  # about so many: whole frames
+        parts.append(part)
+        at = part["next_start"]
+    assert len(parts) > 2
+    assert parts[-1]["stop"] == 41
+    assert [label for part in parts for label in part["labels"]] == whole["labels"]
+    database.dispose()
+
+
+def test_a_window_never_spans_more_than_its_most_frames(desk, monkeypatch):
+    desk.label(1, 0, 20, 44)
+    monkeypatch.setattr(router, "MAX_WINDOW", 20)
+    stops = []
+    at = 0
+    while at is not None:
+        part = desk.http.get(f"{desk.url}/labels", params={"start": at}).json()
+        stops.append((part["stop"], [label["frame_index"] for label in part["labels"]]))
+        at = part["next_start"]
+    assert stops == [(20, [0]), (40, [20]), (45, [44])]
+
+
+def test_the_schema_says_how_to_read_on(desk):
+    read = desk.http.get("/openapi.json").json()["paths"]["/api/v1/videos/{video_id}/labels"]["get"]
+    assert "next_start" in read["description"]
+    window = read["responses"]["200"]["content"]["application/json"]["schema"]
+    assert "null" in window["description"]
+    assert "go on" in window["properties"]["next_start"]["description"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -182,11 +183,96 @@ def test_so_many_jobs_may_wait(small, lab, walker, refused, everything):
     assert lab.post(f"/projects/{number}/exports", json={}).status_code == 202
 
 
-def test_propagations_count_too(small, lab, walker, refused):
-    number = project(lab, walker.skeleton)
-    video = send(lab, number, walker.path.read_bytes()).json()["id"]
+def test_propagations_count_too(small, lab, pair):
+    number = project(lab, pair.skeleton)
+    video = send(lab, number, pair.path.read_bytes()).json()["id"]
     small.work()
     lab.post(f"/videos/{video}/tracks", json={"name": "t"})
-    lab.put(f"/videos/{video}/labels", json={"labels": [small.label(0, 1, walker.tracks[1])]})
+    lab.put(f"/videos/{video}/labels", json={"labels": [small.label(0, 1, pair.tracks[1])]})
     codes = [lab.post(f"/videos/{video}/propagations", json={}).status_code for _ in range(3)]
     assert codes == [202, 202, 429]
+
+
+@pytest.fixture
+def tight(serving, tmp_path, database_url):
+    """A service whose labs may keep 100 kB, and have three uploads open."""
+    folder, limit = tmp_path / "tight", 100_000
+    return serving(
+        Settings(data_dir=folder, port=0, database_url=database_url, max_lab_bytes=limit, max_open_uploads=3)
+    )
+
+
+def arrived(service):
+    return sum(path.stat().st_size for path in service.settings.scratch_dir.rglob("*") if path.is_file())
+
+
+def test_an_upload_that_does_not_say_its_length_counts_as_it_grows(tight, walker, refused):
+    number, many = project(tight.http, walker.skeleton), bytes(3_000_000)
+    uploads = [begin(tight.http, number, None).json()["id"] for _ in range(3)]
+
+    def offset(upload):
+        return tight.http.head(f"/uploads/{upload}", headers=TUS).headers["upload-offset"]
+
+    def grow(upload, content, **headers):
+        return append(tight.http, upload, content, **headers, **{"Upload-Offset": offset(upload)})
+
+    for upload in uploads:
+        refused(grow(upload, many), 507)
+        # In pieces, and after a checksum was promised, which is kept aside until it is there.
+        refused(grow(upload, (many[:9000] for _ in range(300))), 507)
+        digest = b64encode(hashlib.sha1(many).digest()).decode()
+        refused(grow(upload, many, **{"Upload-Checksum": f"sha1 {digest}"}), 507)
+    assert arrived(tight) <= tight.settings.max_lab_bytes
+    assert tight.http.get("/lab").json()["promised_bytes"] == sum(int(offset(upload)) for upload in uploads)
+    assert int(offset(uploads[0])) == tight.settings.max_lab_bytes
+    for upload in uploads:
+        assert tight.http.delete(f"/uploads/{upload}", headers=TUS).status_code == 204
+    assert tight.http.get("/lab").json()["promised_bytes"] == 0
+
+
+def test_a_video_that_does_not_say_its_length_counts_as_it_arrives(tight, walker, refused):
+    number, most = project(tight.http, walker.skeleton), 0
+
+    def body():
+        nonlocal most
+        for _ in range(400):
+            most = max(most, arrived(tight))
+            time.sleep(0.002)
+            yield bytes(5000)
+
+    refused(send(tight.http, number, body()), 507)
+    assert 0 < most <= tight.settings.max_lab_bytes
+    assert arrived(tight) == 0
+
+
+def test_so_many_uploads_may_be_unfinished_at_a_time(tight, walker, refused):
+    number = project(tight.http, walker.skeleton)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: begin(tight.http, number, 10), range(8)))
+    assert sorted(answer.status_code for answer in answers) == [201] * 3 + [429] * 5
+    problem = refused(begin(tight.http, number, 10), 429)
+    assert "3 uploads of this lab" in problem["detail"]
+    (first,) = [answer.json()["id"] for answer in answers if answer.status_code == 201][:1]
+    assert tight.http.delete(f"/uploads/{first}", headers=TUS).status_code == 204
+    assert begin(tight.http, number, 10).status_code == 201
+
+
+def test_exports_and_what_ingest_makes_count(serving, tmp_path, database_url, walker, refused):
+    size = walker.path.stat().st_size
+    service = serving(Settings(data_dir=tmp_path, port=0, database_url=database_url, max_lab_bytes=size + 100))
+    number = project(service.http, walker.skeleton)
+    video = send(service.http, number, walker.path.read_bytes()).json()
+    service.work()
+    shown = service.http.get(f"/videos/{video['id']}").json()
+    assert shown["status"] == "rejected"
+    assert str(size + 100) in shown["reason"]
+    assert stored(service.http) == size
+    assert arrived(service) == 0
+    jobs = [service.http.post(f"/projects/{number}/exports", json={}) for _ in range(8)]
+    states = [service.finished(job.json())["state"] for job in jobs]
+    assert states.count("failed") > 0
+    errors = [service.http.get(f"/jobs/{job.json()['id']}").json()["error"] for job in jobs]
+    assert all(str(size + 100) in error for error in errors if error)
+    assert stored(service.http) <= size + 100
+    kept = sum(path.stat().st_size for path in tmp_path.rglob("storage/sha256/*/*"))
+    assert kept == stored(service.http)

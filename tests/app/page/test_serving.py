@@ -52,6 +52,26 @@ def test_the_entry_is_looked_for_anew_and_what_it_loads_is_kept_for_ever(ask, bu
     assert (again.status_code, again.headers["cache-control"]) == (304, script.headers["cache-control"])
 
 
+def test_what_the_page_loads_comes_packed_where_the_browser_takes_that(ask, built):
+    script = built / "assets" / "index-abc.js"
+    script.write_text("export const text = 'again and again';\n" * 1000)
+    (packed,) = ask(built, "/assets/index-abc.js", **{"Accept-Encoding": "gzip, deflate, br"})
+    assert (packed.text, packed.headers["content-encoding"]) == (script.read_text(), "gzip")
+    assert int(packed.headers["content-length"]) < script.stat().st_size / 20
+    assert packed.headers["vary"] == "Accept-Encoding"
+    assert "javascript" in packed.headers["content-type"]
+    assert packed.headers["cache-control"] == "public, max-age=31536000, immutable"
+    for refusal in ("identity", "gzip;q=0", "br"):
+        (plain,) = ask(built, "/assets/index-abc.js", **{"Accept-Encoding": refusal})
+        assert (plain.text, plain.headers["vary"]) == (script.read_text(), "Accept-Encoding")
+        assert "content-encoding" not in plain.headers
+    (part,) = ask(built, "/assets/index-abc.js", **{"Accept-Encoding": "gzip", "Range": "bytes=0-5"})
+    assert (part.status_code, part.content) == (206, b"export")
+    about = {"Accept-Encoding": "gzip", "If-None-Match": packed.headers["etag"]}
+    (kept,) = ask(built, "/assets/index-abc.js", **about)
+    assert (kept.status_code, kept.content) == (304, b"")
+
+
 def test_the_page_runs_nothing_inline_and_nothing_of_others(ask, built):
     page, script, status = ask(built, "/", "/assets/index-abc.js", "/status")
     policy = page.headers["content-security-policy"]

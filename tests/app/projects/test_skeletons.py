@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from app.database import connect
+from app.jobs.params import TrainingParams
 from app.settings import Settings
 from app.storage import open_storage
 from app.trainings import label_set
@@ -106,7 +107,11 @@ def test_what_is_retired_is_neither_learnt_nor_asked_for(lab):
 
         params = session.get_one(Job, job.json()["id"]).params
     found = label_set.read(
-        database, open_storage(lab.service.settings), int(lab.url.split("/")[2]), params, lambda: None
+        database,
+        open_storage(lab.service.settings),
+        int(lab.url.split("/")[2]),
+        TrainingParams.of(params),
+        lambda: None,
     )
     database.dispose()
     assert found.skeleton.keypoints == ("b", "typo")

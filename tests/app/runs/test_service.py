@@ -34,6 +34,12 @@ BAD = [
     ({"keyframes": [-1]}, "/keyframes/0"),
     ({"adapt": "yes"}, "/adapt"),
     ({"engine": "flow", "adapt": True}, "/adapt"),
+    ({"detector": 10**6}, "/detector"),
+    ({"detector": "best"}, "/detector"),
+    ({"detector": 0}, "/detector"),
+    ({"engine": "flow", "detector": 1}, "/detector"),
+    ({"corrects_run_id": 10**6}, "/corrects_run_id"),
+    ({"corrects_run_id": 0}, "/corrects_run_id"),
     ({"surprise": 1}, "/surprise"),
 ]
 
@@ -70,6 +76,13 @@ def test_a_run_knows_where_it_comes_from(house, run):
     assert run["segments"] == run["segments_done"] == 2
     assert run["cuts"] == []
     assert house.http.get(f"{house.url}/runs").json()["items"] == [run]
+
+
+def test_a_run_says_which_one_it_corrects(house, run):
+    assert run["corrects_run_id"] is None
+    body = {"engine": "linear", "start": 5, "stop": 9, "corrects_run_id": run["id"]}
+    job = house.service.finished(house.http.post(f"{house.url}/propagations", json=body).json())
+    assert house.http.get(f"/runs/{job['result']['run_id']}").json()["corrects_run_id"] == run["id"]
 
 
 def test_a_run_names_the_cuts_in_its_range(serving, tmp_path):

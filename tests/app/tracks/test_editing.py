@@ -260,6 +260,40 @@ def test_what_cannot_be_done_is_named_and_changes_nothing(desk, refused, everyth
     assert everything(desk.service) == before
 
 
+def test_one_call_mends_a_bounded_number_of_labels(desk, refused, everything, monkeypatch):
+    monkeypatch.setattr("app.tracks.editing.MAX_MENDED", 5)
+    desk.label(1, 0, 10, 20, 30)
+    desk.label(2, 0, 10)
+    before = everything(desk.service)
+    calls = [
+        desk.edit("swap", a=1, b=2),
+        desk.edit("merge", **{"from": 1, "into": 2, "prefer": "into"}),
+    ]
+    for answer in calls:
+        problem = refused(answer, 422)
+        assert "up to 5 labels" in problem["detail"]
+        assert "tracks 1 and 2 have more" in problem["detail"]
+    assert everything(desk.service) == before
+    assert desk.edit("swap", a=1, b=2, start=0, stop=20).json()["written"] == 4
+    assert desk.http.delete(f"{desk.url}/tracks/1").status_code == 200  # four labels
+    monkeypatch.setattr("app.tracks.editing.MAX_MENDED", 1)
+    assert "track 2 has more" in refused(desk.edit("split", track=2, start=10), 422)["detail"]
+    assert "track 2 has more" in refused(desk.http.delete(f"{desk.url}/tracks/2"), 422)["detail"]
+
+
+def test_an_undo_looks_at_a_bounded_number_of_labels(desk, refused, monkeypatch):
+    first = desk.label(1, 0, 10)
+    second = desk.label(2, 5)
+    before = desk.read()
+    third = desk.label(1, 0, 10, 20)
+    monkeypatch.setattr("app.labels.undo.MAX_READ", 3)
+    assert "more than 3 labels" in refused(desk.undo(first), 409)["detail"]
+    assert desk.undo(second).json()["written"] == 1  # much was written since, but not there
+    monkeypatch.setattr("app.labels.undo.MAX_READ", 5)
+    assert desk.undo(third).json()["written"] == 3
+    assert desk.read() == {place: points for place, points in before.items() if place[0] == 1}
+
+
 def test_somebody_was_faster(desk, refused):
     seen = desk.label(1, 0, 10)
     desk.label(2, 10)

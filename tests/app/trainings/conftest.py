@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.database import Database, connect
+from app.jobs.params import TrainingParams
 from app.settings import Settings
 from app.storage import Storage, go_on, open_storage
 from app.tables import Job
@@ -49,7 +50,7 @@ class Project:
 
     def read(self, params: dict[str, Any]) -> LabelSet:
         """What a training learns from."""
-        return label_set.read(self.database, self.storage, self.video["project_id"], params, go_on)
+        return label_set.read(self.database, self.storage, self.video["project_id"], TrainingParams.of(params), go_on)
 
     def propagate(self, **body: Any) -> int:
         """Propagate; gives the run."""

@@ -30,7 +30,7 @@ def test_human_labels_alone(project, walker):
     assert (learnt.weight == known).all()
     rows = np.isin(walker.tracks[1].frames, aside.poses.frames)
     assert np.allclose(aside.poses.xy[aside.weight > 0], walker.tracks[1].xy[rows][aside.weight > 0], atol=1e-3)
-    rest = {"pseudo": 0, "left_out": 0, "stale": 0}
+    rest = {"accepted": 0, "pseudo": 0, "absent": 0, "left_out": 0, "stale": 0, "rejected": 0}
     assert found.counts == {"human": len(learnt.poses), "held_out": len(aside.poses), **rest}
     assert found.skeleton.keypoints == walker.skeleton.keypoints
 
@@ -171,3 +171,60 @@ def test_a_machine_s_poses_alone_are_without_people_s_keyframes(project):
     assert len(frames)
     assert not [frame for frame in frames if frame % 4 == 0]
     assert found.counts["human"] == 0
+
+
+def test_what_a_person_accepted_counts_in_full_and_what_they_rejected_not_at_all(project):
+    project.propagate()
+    before = project.read(project.params())
+    free = [int(frame) for frame in only(before).poses.frames if frame % 4]
+    first, second = free[0], free[-1]
+    url = f"/videos/{VIDEO}/reviews"
+    for frame, verdict in ((first, "accept"), (second, "reject")):
+        sent = project.http.post(url, json={"start": frame, "stop": frame + 1, "verdict": verdict})
+        assert sent.status_code == 201, sent.text
+    params = project.params(pseudo_weight=0.5)
+    found = project.read(params)
+    row = np.flatnonzero(only(found).poses.frames == first)[0]
+    assert (only(found).weight[row] == (only(found).poses.visibility[row] > 0)).all()
+    assert second not in only(found).poses.frames
+    assert (found.counts["accepted"], found.counts["rejected"]) == (1, 1)
+    assert found.counts["pseudo"] == before.counts["pseudo"] - 2
+    accepted = project.read(project.params(include=["accepted"]))
+    assert only(accepted).poses.frames.tolist() == [first]
+    # A training knows the reviews of its own time.
+    project.http.post(f"{url}/1/undo")
+    assert project.read(params).counts == found.counts
+    assert project.train(include=["accepted"]).status_code == 409
+
+
+def test_what_people_said_to_be_absent_is_learnt_and_measured_as_such(project, walker):
+    project.propagate()
+    params = project.params()
+    spans = Spans.from_json(params["held_out"])
+    held = held_frames(project.read(params))
+    aside = int(next(frame for frame in range(45) if frame not in held and spans.cover(VIDEO, np.array([frame]))[0]))
+    learnt_from = [frame for frame in range(45) if frame % 4 and not spans.cover(VIDEO, np.array([frame]))[0]]
+    free, partly = learnt_from[0], learnt_from[-1]
+    before = project.read(params).counts
+    said = [{"frame_index": frame, "track_id": 1, "absent": True} for frame in (aside, free)]
+    project.label([*said, {"frame_index": partly, "track_id": 1, "absent": [0]}])
+    found = project.read(project.params(include=["human"]))
+    learnt, (measured,) = only(found), found.held_out
+    assert found.counts["absent"] == 2
+    assert (found.counts["human"], found.counts["held_out"]) == (before["human"], before["held_out"])
+    rows = {frame: row for row, frame in enumerate(learnt.poses.frames.tolist())}
+    assert learnt.poses.absent[rows[free]].all()
+    assert (learnt.weight[rows[free]] == 1).all()
+    assert learnt.weight[rows[partly]].tolist() == [1] + [0] * (walker.skeleton.size - 1)
+    assert not (learnt.weight > 0)[~learnt.poses.said].any()
+    row = measured.poses.frames.tolist().index(aside)
+    assert measured.poses.absent[row].all()
+    assert (measured.weight[row] == 1).all()
+    # It is looked for where all labels of people tell that it is.
+    assert {*range(0, 45, 4)} <= {*measured.around.frames.tolist()}
+    merged = project.read(project.params())
+    assert merged.counts["absent"] == 2
+    assert not merged.learnt[0].poses.visibility[merged.learnt[0].poses.absent].any()
+    machine = project.read(project.params(include=["pseudo"]))
+    assert machine.counts["absent"] == 0
+    assert not (only(machine).weight > 0)[only(machine).poses.absent].any()

@@ -84,7 +84,10 @@ def test_a_training_knows_what_was_there_when_it_was_asked_for(project):
         "minutes": 0,
         "patience": 8,
     }
-    assert params["snapshot"] == {"skeleton_version": 1, "videos": [{"id": 1, "revision": 1, "runs": [run]}]}
+    assert params["snapshot"] == {
+        "skeleton_version": 1,
+        "videos": [{"id": 1, "revision": 1, "runs": [run], "reviews": 0}],
+    }
     assert params["include"] == ["accepted", "human", "pseudo"]
     assert params["pseudo_weight"] == 0.5
     assert params["base_checkpoint_id"] is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from app import blobs
 from app.database import connect
+from app.file_cache import FileCache
 from app.keys import service as keys
 from app.settings import Settings
 from app.storage import open_storage
@@ -23,6 +24,7 @@ from app.tables import (
     Discard,
     Erasure,
     Export,
+    Idempotency,
     Job,
     JobSegment,
     Lab,
@@ -33,9 +35,8 @@ from app.tables import (
     Video,
 )
 from app.trash import rows
-from app.trash.erasure import Eraser
+from app.trash.erasure import FRESH, Eraser
 from app.trash.leftovers import Leftovers
-from app.videos.frame_cache import FrameCache
 from tests.app.conftest import client_of
 from tests.app.trash.test_service import NAME, Loop
 from tests.conftest import serve
@@ -74,7 +75,7 @@ def old_enough(storage):
 
 def erase(database, storage, step=lambda: None):
     old_enough(storage)
-    return Eraser(database, storage, step, grace=NOW).run()
+    return Eraser(database, storage, step, grace=NOW, fresh=NOW).run()
 
 
 def objects_of(database, loop):
@@ -129,6 +130,9 @@ def test_nothing_of_a_purged_video_remains(loop, database, storage, caplog):
     slug, sha256 = loop.video["slug"], loop.video["sha256"]
     frames = loop.service.settings.frames_dir
     assert any(frames.iterdir())
+    features = FileCache(loop.service.settings.features_dir, 2**20)
+    for one in before | {"0" * 64}:
+        features.put(f"{one} from 7/{one}", b"seen")
     shown = loop.http.delete(url, params={"purge": 1}).json()
     assert (shown["restore_until"], shown["exports"], shown["checkpoints"]) == (None, [loop.export], [loop.checkpoint])
 
@@ -156,8 +160,9 @@ def test_nothing_of_a_purged_video_remains(loop, database, storage, caplog):
     assert list(blobs.check(database, storage)) == []
     assert blobs.collect(database, storage, older_than=timedelta(seconds=1)).objects == 0
     # This machine's own.
-    leftovers = Leftovers(database, storage, FrameCache(frames, 2**30))
+    leftovers = Leftovers(database, storage, FileCache(frames, 2**30), features)
     leftovers.clear()
+    assert not features.folder.exists() or not any(features.folder.iterdir())
     assert not any(one in path.name for one in before for path in frames.iterdir())
     assert files_with(loop.service.settings.data_dir, slug, sha256, point) == []
     assert slug not in caplog.text
@@ -223,6 +228,52 @@ def test_a_crash_anywhere_is_gone_on_from(loop, database, storage):
     assert {table for table, _ in rows_naming(database, NAME)} == set()
 
 
+def test_the_number_of_what_was_erased_is_not_given_again(loop, database, storage):
+    """Browsers keep frames for ever under their addresses."""
+    project = loop.service.project(skeleton(), "the last one")
+    video = loop.http.post(f"/projects/{project['id']}/videos", content=loop.bytes).json()
+    loop.service.work()
+    loop.http.delete(f"/projects/{project['id']}", params={"purge": 1})
+    assert erase(database, storage) == 1
+    again = loop.service.project(skeleton(), "the very last one")
+    assert again["id"] > project["id"]
+    for _ in range(2):
+        sent = loop.http.post(f"/projects/{again['id']}/videos", content=loop.bytes)
+        assert sent.json()["id"] > video["id"]
+    assert loop.http.get(f"/videos/{video['id']}").status_code == 404
+
+
+def test_what_a_killed_worker_put_and_no_row_knows_goes_with_it(loop, database, storage):
+    left = storage.put(b"poses of which nobody had said yet whose they are")
+    loop.http.delete(f"/videos/{loop.video['id']}", params={"purge": 1})
+    seen = []
+
+    def step():
+        with database.session(readonly=True) as session:
+            seen.append((session.get(Video, loop.video["id"]) is None, storage.has(left.sha256)))
+
+    assert erase(database, storage, step) == 1
+    assert (False, True) in seen
+    assert (True, True) not in seen  # once the service calls it erased nothing of it is left
+    assert (True, False) in seen
+    assert list(blobs.check(database, storage)) == []
+
+
+def test_nothing_is_erased_while_a_worker_may_just_have_put_something_of_it(loop, database, storage):
+    with database.session() as session:
+        for job in session.scalars(select(Job).where(Job.finished_at.is_not(None))):
+            job.finished_at -= FRESH
+        last = session.scalars(select(Job).where(Job.video_id == loop.video["id"])).first()
+        last.finished_at = datetime.now(UTC)
+        number = last.id
+    loop.http.delete(f"/videos/{loop.video['id']}", params={"purge": 1})
+    old_enough(storage)
+    assert Eraser(database, storage, grace=NOW).run() == 0
+    with database.session() as session:
+        session.get_one(Job, number).finished_at -= FRESH
+    assert Eraser(database, storage, grace=NOW).run() == 1
+
+
 def test_nothing_is_erased_before_its_time_nor_while_a_worker_has_it(loop, database, storage):
     url = f"/videos/{loop.video['id']}"
     loop.http.delete(url)
@@ -252,7 +303,7 @@ def test_what_stood_in_the_trash_long_enough_is_erased(loop, database, storage):
 
 
 def test_an_erased_lab_leaves_its_number_alone(loop, database, storage):
-    made = loop.http.post("/labs", json={"name": NAME}).json()
+    made = loop.http.post("/labs", json={"name": NAME}, headers={"Idempotency-Key": "a lab"}).json()
     with client_of(loop.service, keys.Role.ADMIN, made["id"]) as theirs:
         project = theirs.post("/projects", json={"name": NAME, "skeleton": {"name": NAME, "keypoints": ["a"]}}).json()
         theirs.post(f"/projects/{project['id']}/videos", params={"filename": NAME}, content=loop.bytes + bytes(0))
@@ -270,6 +321,7 @@ def test_an_erased_lab_leaves_its_number_alone(loop, database, storage):
         assert {"lab.create", "key.create", "project.create", "video.upload"} <= {entry.kind for entry in entries}
         created = select(AuditEntry).where(AuditEntry.kind == "lab.create", AuditEntry.lab_id == 1)
         assert session.scalars(created).one().details == {"lab_id": lab.id}
+        assert session.get(Idempotency, (1, "a lab")) is None
     assert NAME not in loop.http.get("/labs", params={"deleted": 1}).text
     assert loop.http.delete(f"/labs/{made['id']}").status_code == 404
     assert erase(database, storage) == 0
@@ -295,4 +347,4 @@ def test_every_table_goes_with_what_it_is_about_or_has_a_reason_to_stay():
     stay = {"lab", "api_key", "audit", "blob", "browser_session", "idempotency", "duty"}
     stay |= {"sign_in", "erasure", "discard", "backup_copy"}
     assert {table.name for table in Table.metadata.sorted_tables} - whole - {"project"} == stay
-    assert {"label", "label_revision", "track", "run", "run_slab", "job", "job_segment", "upload"} <= about
+    assert {"label", "label_revision", "track", "run", "run_slab", "job", "job_line", "job_segment", "upload"} <= about

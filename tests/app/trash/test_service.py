@@ -12,6 +12,7 @@ from app.database import connect
 from app.keys.service import Role
 from app.settings import Settings
 from app.tables import Project
+from tests.answers import lasting
 from tests.app.conftest import client_of
 
 NAME = "the participant who changed her mind"
@@ -84,7 +85,7 @@ def numbers(answer):
 
 def test_a_deleted_video_is_hidden_at_once_and_comes_back_as_it_was(loop, refused):
     urls, lists, url = loop.urls(), loop.lists(), f"/videos/{loop.video['id']}"
-    before = {one: loop.http.get(one).content for one in (*urls, *lists) if "events" not in one}
+    before = {one: lasting(loop.http.get(one)) for one in (*urls, *lists) if "events" not in one}
     gone = loop.http.delete(url)
     assert gone.status_code == 202, gone.text
     shown = gone.json()
@@ -112,7 +113,7 @@ def test_a_deleted_video_is_hidden_at_once_and_comes_back_as_it_was(loop, refuse
     back = loop.http.post(f"{url}/restore")
     assert back.status_code == 200, back.text
     assert loop.http.get(f"/checkpoints/{loop.checkpoint}").json()["rests_on_deleted"] is None
-    assert {one: loop.http.get(one).content for one in before} == before
+    assert {one: lasting(loop.http.get(one)) for one in before} == before
     assert loop.http.post(f"{url}/restore").status_code == 200
     assert numbers(loop.http.get(lists[0], params={"deleted": True})) == []
 

@@ -102,6 +102,7 @@ def quay(serving, tmp_path_factory, walker) -> Any:
             port=0,
             max_upload_bytes=2**22,
             max_json_bytes=4000,
+            max_open_uploads=0,
             upload_silence_seconds=1.5,
         )
     )

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx2
@@ -27,9 +28,10 @@ def server(folder):
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         said = json.loads(child.stdout.readline())
-        headers = {"Authorization": f"Bearer {said['key']}"}
+        key = Path(said["key_file"]).read_text().strip()
+        headers = {"Authorization": f"Bearer {key}"}
         with httpx2.Client(base_url=f"{said['address']}/api/v1", headers=headers, timeout=60) as http:
-            yield SimpleNamespace(http=http, key=said["key"], kill=child.kill)
+            yield SimpleNamespace(http=http, key=key, kill=child.kill)
     finally:
         child.kill()
         child.wait()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from app.database import connect
+from app.jobs.params import TrainingParams
 from app.settings import Settings
 from app.storage import go_on, open_storage
 from app.tables import Job
@@ -144,7 +145,7 @@ def test_trainings_neither_learn_from_a_damaged_frame_nor_measure_on_it(session)
         with database.session(readonly=True) as rows:
             params = rows.get_one(Job, answer.json()["id"]).params
         storage = open_storage(session.settings)
-        found = label_set.read(database, storage, 1, json.loads(json.dumps(params)), go_on)
+        found = label_set.read(database, storage, 1, TrainingParams.of(json.loads(json.dumps(params))), go_on)
         database.dispose()
         for one in (*found.learnt, *found.held_out):
             assert BAD not in one.poses.frames

@@ -241,7 +241,7 @@ def test_a_cancelled_ingest_starts_again_with_the_next_upload(studio, refused):
 
 def test_names_are_only_shown(studio):
     slugs = set()
-    for index, name in enumerate(["../../etc/passwd", "Ünïcode \N{CAT}.mp4", 'a"b\r\nX: y.mp4', "a"]):
+    for index, name in enumerate(["../../etc/passwd", "Ünïcode \N{CAT}.mp4", 'a"b; X: y.mp4', "a"]):
         data = encoded(frames=8 + index)
         video = studio.http.post("/projects/1/videos", params={"filename": name}, content=data).json()
         assert video["filename"] == name

@@ -1,28 +1,34 @@
-"""Frames as images, kept in files for those who ask next: the ones used last, up to a number of bytes.
+"""What can be made again, kept in files for those who ask next: what was used last, up to a number of bytes.
+
+So are kept images of frames, and what networks see in frames.
 
 The processes of a machine share them; the kernel keeps in memory what is read often. Losing them costs nothing but
-time, so nothing here waits for the disk, and a disk without room only means that less is kept.
+time, so nothing here waits for the disk, and a disk without room, or with its reserve alone, only means that less is
+kept.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 import threading
 import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
+from app import disk
+
 #: Using a file within this time of its last use is not written down.
 _USED_SECONDS = 30.0
 #: Of the most that may be kept: what may be written before somebody looks how much is there, and what is made room for.
 _LOOK_SHARE, _SPARE_SHARE = 1 / 32, 1 / 8
-#: Characters of the digest of a video, which the names of its frames begin with.
+#: Characters of the digest of an object, which the names of what was made from it begin with.
 _DIGEST = 64
 
 
-class FrameCache:
+class FileCache:
     """Bytes by name, forgotten in the order in which they were used last.
 
     Args:
@@ -41,15 +47,12 @@ class FrameCache:
 
     def get(self, name: str) -> bytes | None:
         """What was kept under a name, used as of now."""
-        try:
-            descriptor = os.open(f"{self.folder}/{name}", os.O_RDONLY)
-        except OSError:
-            return None
-        with open(descriptor, "rb", buffering=0) as file:
-            if time.time() - os.fstat(descriptor).st_mtime > _USED_SECONDS:
+        with suppress(OSError), open(f"{self.folder}/{name}", "rb", buffering=0) as file:
+            if time.time() - os.fstat(file.fileno()).st_mtime > _USED_SECONDS:
                 with suppress(OSError):  # of another user, who may have set it up
-                    os.utime(descriptor)
+                    os.utime(file.fileno())
             return file.readall()
+        return None
 
     def put(self, name: str, data: bytes) -> None:
         """Keep something, where there is room; what was not used for longest is forgotten for it."""
@@ -60,7 +63,9 @@ class FrameCache:
         with suppress(OSError):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                part.write_bytes(data)
+                if disk.room(path.parent) < len(data):
+                    return
+                _write(part, data)
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)
@@ -72,14 +77,14 @@ class FrameCache:
         self._forget()
 
     def views(self) -> set[str]:
-        """Digests of the videos of which anything is kept."""
+        """Digests of the objects of which anything is kept."""
         try:
             return {name[:_DIGEST] for name in os.listdir(self.folder)}
         except FileNotFoundError:
             return set()
 
     def drop(self, sha256: str) -> None:
-        """Forget the frames of a video."""
+        """Forget what was made from an object."""
         for folder in self.folder.glob(f"{sha256}*"):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -109,3 +114,9 @@ class FrameCache:
             with suppress(FileNotFoundError):
                 os.unlink(path)
             size -= each
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
+    with open(descriptor, "wb") as file:
+        file.write(data)

@@ -1,0 +1,71 @@
+"""Reads that compute for long, in processes of low priority beside this one.
+
+Python computes on one core in each process. A thread that makes JSON of 20 000 labels takes turns with the threads that
+write what annotators place, and these need many turns for each label: some such reads at a time delay every write by
+seconds. In a process of their own they get what nobody else needs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import TypeVar
+
+from anyio import BrokenWorkerProcess, CapacityLimiter, to_process
+from pydantic import SecretStr
+from sqlalchemy.orm import Session
+
+from app.database import Database, connect
+from app.errors import Busy
+from app.settings import Settings
+from app.storage import Storage, open_storage
+from app.turns import FairTurns
+
+#: Processes, of which one lab holds half at most. Each keeps some hundred megabytes until it was idle for five minutes.
+_PLACES = 2
+_POLITE = 10  # of 19
+
+Answer = TypeVar("Answer")
+#: What is sent to such a process and back is pickled: a function of a module, or a ``partial`` of one.
+Act = Callable[[Session, Storage], Answer]
+
+
+class Apart:
+    """Does reading transactions in other processes. These begin with the first, and anew where they died.
+
+    Args:
+        settings: Which database and which storage.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        # The token is for who reads the metrics, and would be masked here.
+        self._settings = settings.model_copy(update={"metrics_token": SecretStr("")}).model_dump_json()
+        self._turns = FairTurns(_PLACES, _PLACES // 2)
+        self._processes = CapacityLimiter(_PLACES)
+
+    async def __call__(self, act: Act[Answer], lab_id: int) -> Answer:
+        """Do something in a transaction when it is the lab's turn.
+
+        Raises:
+            Busy: The process ended over it.
+        """
+        async with self._turns.of(lab_id):
+            try:
+                return await to_process.run_sync(_read, self._settings, act, cancellable=True, limiter=self._processes)
+            except BrokenWorkerProcess as error:
+                raise Busy("the process that reads this ended over it; ask again") from error
+
+
+def _read(settings: str, act: Act[Answer]) -> Answer:
+    database, storage = _opened(settings)
+    with database.session(readonly=True) as session:
+        return act(session, storage)
+
+
+@cache
+def _opened(settings: str) -> tuple[Database, Storage]:
+    """What this process works with from its first task on."""
+    os.nice(_POLITE)
+    chosen = Settings.model_validate_json(settings)
+    return connect(chosen.database), open_storage(chosen)

@@ -1,0 +1,30 @@
+"""How much of a disk uploads, exports and what is computed may take, and what is kept free for everything else.
+
+Labels, keys, deleting and cancelling need little, and must work where the disk is full of videos: that is how people
+get out of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+_SHARE, _MOST = 0.05, 2**30
+
+
+def reserve(folder: Path) -> int:
+    """Bytes of a folder's disk that stay free: a twentieth of it, or 1 GiB where that is less."""
+    return min(int(shutil.disk_usage(folder).total * _SHARE), _MOST)
+
+
+def room(folder: Path) -> int:
+    """Bytes that may still be written to a folder's disk before the reserve begins."""
+    usage = shutil.disk_usage(folder)
+    return max(0, usage.free - min(int(usage.total * _SHARE), _MOST))
+
+
+#: What to tell whose bytes have no room.
+FULL = (
+    "the disk of the server is full but for a reserve, which is kept so that labels can be written and things deleted;"
+    " delete something, or ask whoever runs this installation for more room"
+)

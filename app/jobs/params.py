@@ -1,0 +1,319 @@
+"""What the ledger's rows say of jobs: what each kind is to do, and what came of it.
+
+Rows are JSON, and there are rows that older code wrote. So a field that is added has a default, which is what rows
+without it mean; none is renamed. Where what a field means changes, so does the ``VERSION`` of its type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from app.labels.schemas import Source
+
+
+class NewerRow(ValueError):
+    """A row is of a version that this code does not know."""
+
+
+class JobRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a row says, as one type.
+
+    Attributes:
+        VERSION: Of what its fields mean. Rows of version 1 do not name it.
+    """
+
+    VERSION: ClassVar[int] = 1
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any] | None) -> Self:
+        """Read a row; what it says beyond this type is passed over.
+
+        Raises:
+            NewerRow: It is of a later version.
+            msgspec.ValidationError: It lacks a field, or has something else in it.
+        """
+        said = {} if row is None else row
+        version = said.get("version", 1)
+        if version > cls.VERSION:
+            raise NewerRow(f"{cls.__name__} is of version {version}; this version of Posetween knows {cls.VERSION}")
+        return msgspec.convert(said, cls)
+
+    def to_row(self) -> dict[str, Any]:
+        """Write it as JSON takes it."""
+        row: dict[str, Any] = msgspec.to_builtins(self)
+        return row if self.VERSION == 1 else {**row, "version": self.VERSION}
+
+
+class FillingParams(JobRow, frozen=True, kw_only=True):
+    """What fills a run, be it a propagation, an estimate or a file that was imported.
+
+    Attributes:
+        tracks: Numbers of the tracks that get poses, ascending.
+        start: First frame.
+        stop: Frame after the last.
+        keyframes: The only frames whose labels count; None for all.
+    """
+
+    tracks: list[int]
+    start: int
+    stop: int
+    keyframes: list[int] | None = None
+
+
+class PropagationParams(FillingParams, frozen=True, kw_only=True):
+    """What a propagation is to do.
+
+    Attributes:
+        engine: As it was asked for, ``auto`` among others.
+        adapt: Whether the engine is fitted to the video first.
+        checkpoint_id: Checkpoint whose poses are candidates.
+    """
+
+    engine: str
+    adapt: bool = False
+    checkpoint_id: int | None = None
+
+
+class EstimateParams(FillingParams, frozen=True, kw_only=True):
+    """What an estimate is to do.
+
+    Attributes:
+        checkpoint_id: What estimates.
+        runs: Runs around whose poses the subjects are looked for.
+        whole_frame: Whether the one subject is looked for on whole frames instead.
+    """
+
+    checkpoint_id: int
+    runs: list[int]
+    whole_frame: bool
+
+
+class ImportParams(FillingParams, frozen=True, kw_only=True):
+    """Where poses of a file came to lie.
+
+    Attributes:
+        engine: ``import``.
+    """
+
+    engine: str
+
+
+class PackingParams(JobRow, frozen=True, kw_only=True):
+    """What a packing is to do.
+
+    Attributes:
+        run_id: The run that is packed.
+    """
+
+    run_id: int
+
+
+class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The labels and runs of a video at one moment.
+
+    Attributes:
+        id: The video.
+        revision: The last revision of its labels.
+        runs: The runs that are seen, newest first.
+        reviews: The last review that counts; there were none when the oldest snapshots were taken.
+    """
+
+    id: int
+    revision: int
+    runs: list[int]
+    reviews: int = 0
+
+
+class Snapshot(JobRow, frozen=True, kw_only=True):
+    """The labels and runs of a project at one moment: what exports are made of and estimators learn from.
+
+    Attributes:
+        skeleton_version: Of the project.
+        videos: Those that belong to it.
+    """
+
+    skeleton_version: int
+    videos: list[VideoSnapshot]
+
+
+class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How an estimator is trained, see ``models.training.train.TrainConfig``.
+
+    Attributes:
+        pretrained: Where the backbone's weights come from; the oldest trainings do not say it.
+    """
+
+    estimator: str
+    preset: str
+    epochs: int
+    batch: int
+    rate: float
+    seed: int
+    minutes: float
+    patience: int
+    pretrained: str = "shipped"
+
+
+class Starter(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asked for a job.
+
+    Attributes:
+        key_id: By which key.
+        session_id: In which session of a browser.
+    """
+
+    key_id: int | None
+    session_id: int | None
+
+
+class TrainingParams(JobRow, frozen=True, kw_only=True):
+    """What a training is to do.
+
+    Attributes:
+        config: How it learns.
+        base_checkpoint_id: The checkpoint that it goes on from.
+        include: Whose poses are learnt, see ``app.labels.schemas.Source``.
+        pseudo_weight: How much a machine's pose counts beside a person's.
+        snapshot: What it learns from.
+        held_out: Spans of what it does not learn from: video, first frame, frame after the last.
+        by: Who asked for it.
+    """
+
+    config: TrainerSettings
+    base_checkpoint_id: int | None
+    include: list[Source]
+    pseudo_weight: float
+    snapshot: Snapshot
+    held_out: list[tuple[int, int, int]]
+    by: Starter
+
+
+class RunResult(JobRow, frozen=True, kw_only=True):
+    """What came of a packing or an import, and what is known of any job that fills a run once it is queued.
+
+    Attributes:
+        run_id: The run.
+    """
+
+    run_id: int
+
+
+class LearntVideo(VideoSnapshot, frozen=True, kw_only=True):
+    """A video that a checkpoint learnt from.
+
+    Attributes:
+        sha256: Of the file that was uploaded.
+    """
+
+    sha256: str
+
+
+class Parent(msgspec.Struct, frozen=True, kw_only=True):
+    """The checkpoint that another one goes on from.
+
+    Attributes:
+        id: Of the checkpoint.
+        sha256: Of its weights.
+    """
+
+    id: int
+    sha256: str
+
+
+class Pedigree(JobRow, frozen=True, kw_only=True):
+    """What a checkpoint is made from, as it stands in its row and in its file.
+
+    Attributes:
+        project_id: Whose labels it learnt from.
+        skeleton_version: Of the project.
+        videos: Those with the labels.
+        include: See ``TrainingParams``, as ``pseudo_weight`` and ``held_out``.
+        labels: Poses that were learnt from and held out, by kind.
+        runs_left_out: Runs that know of what is held out, so that nothing was learnt from them.
+        config: How it learnt.
+        seed: Everything random follows from it.
+        parent: None where it goes on from no other.
+        code_version: What trained it.
+    """
+
+    project_id: int
+    skeleton_version: int
+    videos: list[LearntVideo]
+    include: list[Source]
+    pseudo_weight: float
+    held_out: list[tuple[int, int, int]]
+    labels: dict[str, int]
+    runs_left_out: list[int]
+    config: TrainerSettings
+    seed: int
+    parent: Parent | None
+    code_version: str
+
+
+class TrainingResult(JobRow, frozen=True, kw_only=True, omit_defaults=True):
+    """What came of a training, or is known so far.
+
+    Attributes:
+        labels: Poses that are learnt from and held out, by kind, see ``app.trainings.label_set``.
+        epochs: The loss curve so far.
+        checkpoint_id: The checkpoint that it gave.
+        verdict: What the promotion gate said of it.
+    """
+
+    labels: dict[str, int]
+    epochs: list[dict[str, Any]] = []
+    checkpoint_id: int | None = None
+    verdict: dict[str, Any] | None = None
+
+
+class FoundCuts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a propagation found out about the cuts of its video.
+
+    Attributes:
+        version: Of what finds them, see ``models.cuts``.
+        frames: First frames of shots.
+        scanned: Spans of frames that were looked through.
+    """
+
+    version: str
+    frames: list[int]
+    scanned: list[tuple[int, int]]
+
+
+class PropagationResult(RunResult, frozen=True, kw_only=True):
+    """What came of a propagation, or of its segments so far.
+
+    Attributes:
+        cuts: None before the first segment is done.
+    """
+
+    cuts: FoundCuts | None = None
+
+
+class EstimateResult(RunResult, frozen=True, kw_only=True):
+    """What came of an estimate.
+
+    Attributes:
+        checkpoint_id: What estimated.
+    """
+
+    checkpoint_id: int
+
+
+class ExportResult(JobRow, frozen=True, kw_only=True):
+    """What came of an export.
+
+    Attributes:
+        export_id: The export.
+    """
+
+    export_id: int
+
+
+def cuts_of(result: Mapping[str, Any] | None) -> list[int]:
+    """First frames of shots that a job found which filled a run, whatever its kind."""
+    found = PropagationResult.of(result).cuts if result else None
+    return found.frames if found is not None else []

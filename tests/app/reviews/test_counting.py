@@ -1,0 +1,140 @@
+"""How much of a video is labelled, reviewed and propagated: after every act as the poses themselves tell it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from sqlalchemy import event
+
+from app.database import connect
+from app.pagination import PageRequest
+from app.reviews.counting import Counting
+from app.tables import Project, VideoShare
+from app.turns import Turns
+from app.videos.router import list_videos
+
+FRAMES = 45
+PARTS = ("labelled", "reviewed", "propagated")
+
+
+def listed(desk, video=0):
+    """What a list tells of one of the project's videos."""
+    return desk.http.get(f"/projects/{desk.project['id']}/videos").json()["items"][video]["share"]
+
+
+def share(desk, video=0):
+    """The numbers once they are of things as they are."""
+    until = time.monotonic() + 30
+    while not (found := listed(desk, video)) or not found["current"]:
+        assert time.monotonic() < until, found
+        time.sleep(0.05)
+    return found
+
+
+def numbers(desk):
+    found = share(desk)
+    assert desk.http.get(desk.url).json()["share"] == found
+    assert found["poses"] == FRAMES * len(desk.tracks())
+    return tuple(found[name] for name in PARTS)
+
+
+def told(desk):
+    """The same as the labels tell it, pose by pose; of a label alone that is absent, none of it is."""
+    labels = desk.http.get(f"{desk.url}/labels", params={"layer": "merged"}).json()["labels"]
+    kinds = [
+        "rejected" if one.get("rejected") else "human" if one.get("absent") is True else one["source"] for one in labels
+    ]
+    return tuple(map(kinds.count, ("human", "accepted", "pseudo")))
+
+
+def test_each_act_is_counted_and_taken_back_with_it(desk, reviewer):
+    assert numbers(desk) == (0, 0, 0)
+    revision = desk.label(1, 0, 20, 40)
+    assert numbers(desk) == (3, 0, 0) == told(desk)
+    run = desk.propagate()
+    assert numbers(desk) == (3, 0, 42) == told(desk)
+    review = reviewer.say("accept", 5, 10)
+    assert numbers(desk) == (3, 5, 37) == told(desk)
+    rejected = reviewer.say("reject", 30, 33)
+    assert numbers(desk) == (3, 5, 34) == told(desk)
+    assert reviewer.undo(rejected["id"]).is_success
+    assert reviewer.undo(review["id"]).is_success
+    assert numbers(desk) == (3, 0, 42) == told(desk)
+    assert desk.http.delete(f"/runs/{run}").is_success
+    assert numbers(desk) == (3, 0, 0) == told(desk)
+    assert desk.http.post(f"/runs/{run}/restore").is_success
+    assert numbers(desk) == (3, 0, 42)
+    fix = desk.label(1, 7)
+    assert numbers(desk) == (4, 0, 41) == told(desk)
+    assert desk.undo(fix).is_success
+    assert numbers(desk) == (3, 0, 42)
+    assert desk.undo(revision).is_success
+    assert numbers(desk)[0] == 0
+
+
+def test_who_is_said_to_be_absent_needs_no_label(desk):
+    desk.label(1, 0, 20)
+    absent = [{"frame_index": frame, "track_id": 1, "absent": True} for frame in (30, 44)]
+    assert desk.http.put(f"{desk.url}/labels", json={"labels": absent}).is_success
+    assert numbers(desk) == (2 + 15, 0, 0)
+    desk.propagate()
+    labelled, _, propagated = numbers(desk)
+    assert (labelled, propagated) == (17, told(desk)[2])
+
+
+def test_a_deleted_track_counts_no_more(desk):
+    desk.label(1, 0)
+    desk.label(2, 3, 4)
+    assert numbers(desk) == (3, 0, 0)
+    assert desk.http.delete(f"{desk.url}/tracks/2").is_success
+    assert numbers(desk) == (1, 0, 0)
+
+
+def test_old_numbers_are_told_as_such_until_they_are_counted_again(desk, workroom):
+    desk.label(1, 0, 20)
+    share(desk)
+    database = connect(workroom.settings.database)
+    try:
+        with database.session() as session:
+            session.get_one(VideoShare, desk.video["id"]).state = "another"
+        old = listed(desk)
+        assert (old["labelled"], old["current"]) == (2, False)
+        assert numbers(desk) == (2, 0, 0)
+    finally:
+        database.dispose()
+
+
+@pytest.fixture
+def statements(workroom):
+    """Counts what a page of videos asks the database."""
+    database = connect(workroom.settings.database)
+
+    def ask(project, limit):
+        asked = []
+
+        def note(connection, cursor, statement, *_):
+            asked.append(statement)
+
+        event.listen(database.engine, "before_cursor_execute", note)
+        try:
+            with database.session(readonly=True) as session:
+                page = PageRequest(limit=limit, after=None)
+                counting = Counting(database, None, Turns.of(database))
+                found = list_videos(session.get_one(Project, project), session, page, counting)
+        finally:
+            event.remove(database.engine, "before_cursor_execute", note)
+        return len(found.items), len(asked)
+
+    yield ask
+    database.dispose()
+
+
+def test_a_page_asks_as_often_whatever_its_length(desk, statements, pair):
+    desk.label(1, 0, 20, 40)
+    desk.propagate()
+    desk.service.upload(desk.project, pair.path)
+    assert (share(desk)["labelled"], share(desk, 1)["labelled"]) == (3, 0)
+    (one, asked), (two, asked_of_two) = (statements(desk.project["id"], limit) for limit in (1, 2))
+    assert (one, two) == (1, 2)
+    assert asked == asked_of_two

@@ -1,0 +1,54 @@
+"""Threads that look whose a key is go round the labs that ask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+
+from app.faces import Faces
+from app.turns import FairThreads
+
+MANY, OTHER = 1, 2
+
+
+def test_a_lab_that_asks_once_does_not_wait_for_one_that_asks_without_end():
+    async def act():
+        threads, done = FairThreads(3, 2), []
+
+        async def ask(lab_id):
+            await threads.run(partial(time.sleep, 0.02), lab_id)
+            done.append(lab_id)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(100):
+                group.create_task(ask(MANY))
+            await asyncio.sleep(0)
+            group.create_task(ask(OTHER))
+            group.create_task(ask(None))
+        return done
+
+    done = asyncio.run(act())
+    assert len(done) == 102
+    assert done.index(OTHER) < 10
+    assert done.index(None) < 10
+
+
+class Shown:
+    """A request that shows a key."""
+
+    def __init__(self, key=None, cookie=None):
+        given = {"authorization": key, "cookie": cookie}
+        self.headers = {name: value for name, value in given.items() if value}
+
+
+def test_a_lab_is_known_by_what_it_showed_last():
+    faces = Faces()
+    faces.note(Shown("Bearer one"), 1)
+    faces.note(Shown(cookie="posetween_session=x"), 2)
+    assert faces.lab_of(Shown("Bearer one")) == 1
+    assert faces.lab_of(Shown(cookie="posetween_session=x")) == 2
+    for nobody in (Shown(), Shown("Bearer two"), Shown("Bearer one", "posetween_session=x")):
+        assert faces.lab_of(nobody) is None
+    faces.note(Shown("Bearer one"), 3)
+    assert faces.lab_of(Shown("Bearer one")) == 3

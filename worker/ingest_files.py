@@ -1,0 +1,3 @@
+"""What the child process of ingest leaves in its folder."""
+
+PROXY, TABLES = "proxy", "tables"
