@@ -7,8 +7,9 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
 # What the code needs, without the code: this layer stays when the code changes.
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/posetween/bin/pip install --constraint constraints.txt '.[server]'
+    /opt/posetween/bin/pip install --constraint constraints.txt '.[server,formats]'
 COPY pose pose
+COPY posetween posetween
 COPY formats formats
 COPY models models
 COPY app app

@@ -8,15 +8,15 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
+from app.exchange.reading import read
+from cli.dataset_counts import counts, poses_line, video_line
 from cli.files import check_place, sentence
 from cli.options import Json, UsageError
 from formats.dataset import Dataset
 from formats.errors import FormatError
 from formats.losses import sentences
-from formats.recognise import recognise
 from formats.registry import FORMATS, Format, check, write
 
 _NAMES = ", ".join(FORMATS)
@@ -46,8 +46,9 @@ def convert(
     if target is not None:
         _check_target(target, form)
     try:
-        name = source_format or recognise(source)
-        dataset = FORMATS[name].read(source)
+        with tempfile.TemporaryDirectory(prefix="posetween-") as folder:
+            found = read(source, source_format, Path(folder), media=False)
+        name, dataset = found.format, found.dataset
         losses = check(dataset, to, target or source)
         if target is not None and not dry_run:
             _write(dataset, to, target)
@@ -61,7 +62,7 @@ def convert(
         "from": name,
         "to": to,
         "output": None if dry_run else str(target),
-        **_counts(dataset),
+        **counts(dataset),
         "losses": losses,
     }
     if as_json:
@@ -89,54 +90,15 @@ def _write(dataset: Dataset, to: str, target: Path) -> None:
             part.replace(target)
 
 
-def _counts(dataset: Dataset) -> dict[str, Any]:
-    """What a data set holds."""
-    videos = []
-    for number, video in enumerate(dataset.videos):
-        rows = dataset.rows_of(number)
-        videos.append(
-            {
-                "name": video.name,
-                "width": video.width,
-                "height": video.height,
-                "num_frames": video.num_frames,
-                "labelled_frames": len(np.unique(dataset.frame[rows])),
-                "empty_frames": len(video.empty),
-                "poses": rows.stop - rows.start,
-                "tracks": {str(track): video.tracks.get(track) for track in np.unique(dataset.track[rows]).tolist()},
-            }
-        )
-    return {
-        "keypoints": [*dataset.skeleton.keypoints],
-        "poses": len(dataset),
-        "points": int(dataset.known.sum()),
-        "by_people": int(dataset.human.sum()),
-        "by_machines": int(dataset.machine.sum()),
-        "hidden": int((dataset.visibility == 1).sum()),
-        "absent": int(dataset.absent.sum()),
-        "videos": videos,
-    }
-
-
 def _tell(told: dict[str, Any], losses: dict[str, int], *, dry_run: bool) -> None:
     if dry_run:
         typer.echo(f"{FORMATS[told['from']].title}; keypoints: {', '.join(told['keypoints'])}")
         for video in told["videos"][:_SHOWN]:
-            typer.echo(_video(video))
+            typer.echo(video_line(video))
         if len(told["videos"]) > _SHOWN:
             typer.echo(f"and {len(told['videos']) - _SHOWN} more videos")
-    points = f"{told['points']} points, {told['by_people']} by people and {told['by_machines']} by machines"
-    typer.echo(f"{told['poses']} poses with {points}, in {len(told['videos'])} videos")
+    typer.echo(poses_line(told))
     for line in sentences(losses):
         typer.echo(f"{'would be lost' if dry_run else 'lost'}: {line}", err=not dry_run)
     if not dry_run:
         typer.echo(told["output"])
-
-
-def _video(video: dict[str, Any]) -> str:
-    size = f"{video['width']} x {video['height']}" if video["width"] and video["height"] else "size not said"
-    length = f"{video['num_frames']} frames" if video["num_frames"] else "length not said"
-    tracks = ", ".join(f"{number} {name}" if name else number for number, name in video["tracks"].items())
-    frames = f"{video['poses']} poses on {video['labelled_frames']} frames"
-    nobody = f", nobody on {video['empty_frames']}" if video["empty_frames"] else ""
-    return f"video {video['name']!r} ({size}, {length}): {frames}{nobody}; tracks: {tracks or 'none'}"

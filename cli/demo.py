@@ -22,7 +22,6 @@ from pycocotools.coco import COCO
 from rich.console import Console
 from rich.table import Table
 
-from cli.client import ApiError, Client, JobError
 from cli.demo_steps import Show, Step, Steps
 from cli.sample import write_sample
 from pose.drawing import contact_sheet, overlay
@@ -33,6 +32,7 @@ from pose.synthetic import SceneSpec
 from pose.track import Track
 from pose.video import Video
 from pose.video_writer import VideoWriter
+from posetween import ApiError, Client, JobError
 
 #: Label this frame, the one as many later, and so on, and the last.
 EVERY = 20
@@ -201,6 +201,7 @@ def _labelled(
     with steps.next() as show:
         project = client.post("/projects", {"name": "demo", "skeleton": _schema(skeleton)})
         uploaded = client.upload(project["id"], video)
+        assert uploaded["ingest_job_id"] is not None
         client.wait(uploaded["ingest_job_id"], show)
     url = f"/videos/{uploaded['id']}"
     with steps.next():
@@ -217,8 +218,8 @@ def _propagated(client: Client, show: Show, project: int, url: str, engine: str)
     job = client.post(f"{url}/propagations", {"engine": engine, "adapt": engine == "stdpose"})
     client.wait(job["id"], show)
     export = client.post(f"/projects/{project}/exports", {"format": "coco"})
-    job = client.wait(export["id"], lambda job: None)
-    return client.read(f"/exports/{job['result']['export_id']}/content")
+    result = client.wait(export["id"])["result"] or {}
+    return client.read(f"/exports/{result['export_id']}/content")
 
 
 def _schema(skeleton: Skeleton) -> dict[str, Any]:

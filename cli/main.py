@@ -22,6 +22,7 @@ COMMANDS = {
     "pretrain": "cli.pretrain:pretrain",
     "sample": "cli.sample:sample",
     "convert": "cli.convert:convert",
+    "import": "cli.importing.command:import_",
     "demo": "cli.demo:demo",
     "labs": "cli.labs:app",
     "keys": "cli.keys:app",

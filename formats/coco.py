@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
@@ -60,13 +60,18 @@ def write(dataset: Dataset, target: Path) -> None:
         target: The file.
     """
     with target.open("wb") as stream:
-        names = folder_names(video.name for video in dataset.videos)
-        write_coco(
-            stream,
-            dataset.skeleton,
-            ((_info(dataset, number, name), _instances(dataset, number)) for number, name in enumerate(names)),
-            info={"description": dataset.skeleton.name},
-        )
+        write_stream(dataset, stream)
+
+
+def write_stream(dataset: Dataset, stream: BinaryIO) -> None:
+    """Write a file to where bytes go, see ``write``."""
+    names = folder_names(video.name for video in dataset.videos)
+    write_coco(
+        stream,
+        dataset.skeleton,
+        ((_info(dataset, number, name), _instances(dataset, number)) for number, name in enumerate(names)),
+        info={"description": dataset.skeleton.name},
+    )
 
 
 def _info(dataset: Dataset, number: int, name: str) -> VideoInfo:

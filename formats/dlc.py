@@ -30,6 +30,9 @@ SCORER = "posetween"
 CONFIG = "config.yaml"
 FOLDER = "labeled-data"
 
+#: Of the number in a picture's name, at least.
+DIGITS = 4
+
 
 def read(path: Path) -> Dataset:
     """Read a project, a folder of its labels, or one table of labels.
@@ -187,7 +190,7 @@ def subjects_of(dataset: Dataset) -> tuple[list[str] | None, dict[tuple[int, int
     return (None, dict.fromkeys(name_of, "")) if alone else (names, name_of)
 
 
-def picture(frame: int, video: Video, least: int = 4) -> str:
+def picture(frame: int, video: Video, least: int = DIGITS) -> str:
     """The name of a frame's picture, all of a video as long as that of its last frame.
 
     Args:

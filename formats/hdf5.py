@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,14 +39,20 @@ class Hdf5:
         Raises:
             FormatError: There is none, it lies elsewhere, or it says that it is too large.
         """
-        dataset = self._node(name)
-        if not hasattr(dataset, "shape"):
-            raise refuse(self.path, name, "this is no dataset")
-        if dataset.is_virtual or dataset.external:
-            raise refuse(self.path, name, "this dataset lies in another file")
+        dataset = self._dataset(name)
         if dataset.size is None or dataset.size > 3 * MAX_POINTS or dataset.nbytes > 64 * MAX_POINTS:
             raise refuse(self.path, name, f"a dataset of the shape {dataset.shape} is too large")
         return np.asarray(dataset[()])
+
+    def blobs(self, name: str) -> Iterator[bytes]:
+        """The rows of a dataset as bytes, one at a time: what follows the end of one is zeros.
+
+        Raises:
+            FormatError: There is none, or it lies elsewhere.
+        """
+        dataset = self._dataset(name)
+        for row in range(dataset.shape[0] if dataset.shape else 0):
+            yield np.asarray(dataset[row]).astype(np.uint8, casting="unsafe").tobytes()
 
     def texts(self, name: str) -> list[str]:
         """A dataset of texts."""
@@ -55,6 +61,14 @@ class Hdf5:
     def attribute(self, node: str, name: str) -> Any:
         """What a dataset or group says of itself; None where it says nothing, or is not there."""
         return self._node(node).attrs.get(name) if node in self._file else None
+
+    def _dataset(self, name: str) -> Any:
+        dataset = self._node(name)
+        if not hasattr(dataset, "shape"):
+            raise refuse(self.path, name, "this is no dataset")
+        if dataset.is_virtual or dataset.external:
+            raise refuse(self.path, name, "this dataset lies in another file")
+        return dataset
 
     def _node(self, name: str) -> Any:
         import h5py

@@ -22,7 +22,8 @@ LOSES = (
     "video_names", "skeleton_name", "edges", "swap", "sigmas",
 )  # fmt: skip
 
-_DIGITS = 8
+#: Of the number in a picture's name.
+DIGITS = 8
 
 
 def read(path: Path) -> Dataset:
@@ -58,7 +59,7 @@ def _pictures(dataset: Dataset) -> Iterator[list[str]]:
     nothing = ["", "", "0"] * dataset.skeleton.size
     for number, (folder, video) in enumerate(zip(folders, dataset.videos, strict=True)):
         for frame, shown in cells_of(dataset, number, None, {}).items():
-            cells = [f"{FOLDER}/{folder}/{picture(frame, video, _DIGITS)}"]
+            cells = [f"{FOLDER}/{folder}/{picture(frame, video, DIGITS)}"]
             row = shown.get("")
             if row is None:
                 yield cells + nothing

@@ -78,7 +78,7 @@ def _dataset(file: Hdf5) -> Dataset:
     negative = file.array("negative_frames") if file.has("negative_frames") else None
     names = {number: text for number, text in called if text}
     videos = tuple(
-        _video(_source(file, one), names, _empty(number, frames, place, negative)) for number, one in enumerate(said)
+        _video(source_of(file, one), names, _empty(number, frames, place, negative)) for number, one in enumerate(said)
     )
     try:
         return Dataset.of(skeleton, videos, **merged(parts, skeleton.size))
@@ -151,8 +151,8 @@ def _sparse_id(said: dict[str, Any], number: int) -> int:
     return int(group[5:]) if group.startswith("video") and group[5:].isdecimal() else number
 
 
-def _source(file: Hdf5, said: dict[str, Any]) -> dict[str, Any]:
-    """What is said of the video that a package holds pictures of."""
+def source_of(file: Hdf5, said: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a video; where it is a package's pictures, of the video that they were taken from."""
     group = str(said.get("backend", {}).get("dataset") or "").partition("/")[0]
     source = file.attribute(f"{group}/source_video", "json") if said.get("filename") == "." and group else None
     return said if source is None else json.loads(decoded(source)) or said

@@ -177,6 +177,11 @@ def write(dataset: Dataset, target: Path) -> None:
             write_file(target / "labels" / "train" / picture(folder, frame, ".txt"), "".join(subjects))
 
 
+def image(folder: str, frame: int) -> str:
+    """Where the picture of a frame belongs."""
+    return f"images/train/{picture(folder, frame)}"
+
+
 def _line(dataset: Dataset, row: int, width: int, height: int) -> str:
     size = np.array([width, height], dtype=np.float64)
     visibility, xy = dataset.visibility[row], dataset.xy[row].astype(np.float64)

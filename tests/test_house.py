@@ -9,7 +9,7 @@ import pytest
 from tests.scheduling import LONG
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("pose", "formats", "models", "app", "worker", "cli")
+ROOMS = ("pose", "posetween", "formats", "models", "app", "worker", "cli")
 VAGUE = {"utils", "helpers", "common", "base", "manager", "misc"}
 
 

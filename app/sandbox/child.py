@@ -21,7 +21,7 @@ from typing import IO, Any
 from app.sandbox.confinement import Confinement
 
 _ROOT = Path(__file__).absolute().parents[2]
-_PACKAGES = ("app", "pose", "worker")
+_PACKAGES = ("app", "formats", "pose", "worker")
 
 
 def start(

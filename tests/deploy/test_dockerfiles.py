@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 FILES = ("Dockerfile", "Dockerfile.gpu")
-FOLDERS = ("pose", "formats", "models", "app", "worker", "cli", "migrations")
+FOLDERS = ("pose", "posetween", "formats", "models", "app", "worker", "cli", "migrations")
 
 
 def patterns():
@@ -110,7 +110,7 @@ def needed(lines):
 def test_the_image_of_the_api_brings_no_torch():
     installed = re.compile(r"install --constraint constraints\.txt '\.\[(.+)\]'")
     extras = {name: {*installed.search((ROOT / name).read_text())[1].split(",")} for name in FILES}
-    assert extras == {"Dockerfile": {"server"}, "Dockerfile.gpu": {"server", "worker", "vitpose"}}
+    assert extras == {"Dockerfile": {"server", "formats"}, "Dockerfile.gpu": {"server", "worker", "vitpose", "formats"}}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     with_torch = set()
     for name in FILES:

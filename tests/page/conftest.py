@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from app.page.serving import BUILT
-from cli.client import Client
 from pose.track import Track
+from posetween import Client
 from tests.conftest import Rendered
 
 ROOT = Path(__file__).parents[2]

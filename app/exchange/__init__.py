@@ -1,0 +1,1 @@
+"""Projects of other tools, read where they can do no harm."""

@@ -1,0 +1,83 @@
+"""Reading a project of another tool in a confined child process: its table, and where its videos and pictures are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.exchange import task as tasks
+from formats.dataset import Dataset
+from formats.errors import FormatError, refuse
+from formats.media import Media, from_json, media_of, to_json
+from formats.packed import pack, unpack
+from formats.recognise import recognise
+from formats.registry import FORMATS
+
+#: Files that point at others beside them.
+_BESIDE = {".yaml", ".yml", ".csv"}
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was read.
+
+    Attributes:
+        format: Its format, a key of ``formats.registry.FORMATS``.
+        dataset: The table.
+        media: What is said of the pixels of each of its videos.
+    """
+
+    format: str
+    dataset: Dataset
+    media: tuple[Media, ...]
+
+
+def read(path: Path, name: str | None, folder: Path, *, media: bool = True) -> Found:
+    """Read a file or folder.
+
+    Args:
+        path: The file or folder.
+        name: Of its format; None to tell it by what is in it.
+        folder: An empty one, which takes what the child writes: pictures out of packages lie there afterwards.
+        media: Whether to look for pictures and videos too.
+
+    Raises:
+        FormatError: It cannot be read.
+    """
+    try:
+        place = path.resolve(strict=True)
+    except (OSError, RuntimeError, ValueError):
+        raise refuse(path, "", "there is no such file") from None
+    near = place.parent if place.is_file() and place.suffix.lower() in _BESIDE else place
+    task = {"path": str(place), "format": name, "media": media}
+    try:
+        said = tasks.do("app.exchange.reading", task, folder, (str(near),))
+        if "errors" in said:
+            raise FormatError(Path(said["path"]), [(where, sentence) for where, sentence in said["errors"]])
+        found = Found(said["format"], unpack(folder), tuple(map(from_json, said["media"])))
+    except tasks.Broken as error:
+        raise refuse(path, "", str(error)) from None
+    except FormatError:
+        raise
+    except (KeyError, TypeError, ValueError, OSError):
+        raise refuse(path, "", "the process that read it gave an answer that makes no sense") from None
+    return found
+
+
+def main(task: dict[str, Any]) -> None:
+    """Read, in the child."""
+    wanted = tasks.asked(task)
+    path, folder = Path(wanted["path"]), Path(wanted["folder"])
+    try:
+        name = wanted["format"] or recognise(path)
+        dataset = FORMATS[name].read(path)
+        media = media_of(path, name, dataset, folder) if wanted["media"] else [Media()] * len(dataset.videos)
+        pack(dataset, folder)
+    except FormatError as error:
+        tasks.say(task, {"path": str(error.path), "errors": error.errors})
+        return
+    except MemoryError:
+        tasks.say(task, {"path": str(path), "errors": [("", "it needs more memory than it may have")]})
+        return
+    tasks.say(task, {"format": name, "media": [to_json(one) for one in media]})

@@ -1,0 +1,54 @@
+"""What a data set holds, for machines and for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from formats.dataset import Dataset
+
+
+def counts(dataset: Dataset) -> dict[str, Any]:
+    """What a data set holds."""
+    videos = []
+    for number, video in enumerate(dataset.videos):
+        rows = dataset.rows_of(number)
+        videos.append(
+            {
+                "name": video.name,
+                "width": video.width,
+                "height": video.height,
+                "num_frames": video.num_frames,
+                "labelled_frames": len(np.unique(dataset.frame[rows])),
+                "empty_frames": len(video.empty),
+                "poses": rows.stop - rows.start,
+                "tracks": {str(track): video.tracks.get(track) for track in np.unique(dataset.track[rows]).tolist()},
+            }
+        )
+    return {
+        "keypoints": [*dataset.skeleton.keypoints],
+        "poses": len(dataset),
+        "points": int(dataset.known.sum()),
+        "by_people": int(dataset.human.sum()),
+        "by_machines": int(dataset.machine.sum()),
+        "hidden": int((dataset.visibility == 1).sum()),
+        "absent": int(dataset.absent.sum()),
+        "videos": videos,
+    }
+
+
+def video_line(video: dict[str, Any]) -> str:
+    """A video of ``counts`` in a line."""
+    size = f"{video['width']} x {video['height']}" if video["width"] and video["height"] else "size not said"
+    length = f"{video['num_frames']} frames" if video["num_frames"] else "length not said"
+    tracks = ", ".join(f"{number} {name}" if name else number for number, name in video["tracks"].items())
+    frames = f"{video['poses']} poses on {video['labelled_frames']} frames"
+    nobody = f", nobody on {video['empty_frames']}" if video["empty_frames"] else ""
+    return f"video {video['name']!r} ({size}, {length}): {frames}{nobody}; tracks: {tracks or 'none'}"
+
+
+def poses_line(told: dict[str, Any]) -> str:
+    """All of ``counts`` in a line."""
+    points = f"{told['points']} points, {told['by_people']} by people and {told['by_machines']} by machines"
+    return f"{told['poses']} poses with {points}, in {len(told['videos'])} videos"

@@ -1,0 +1,1 @@
+"""``posetween import``: another tool's project becomes one of a service."""

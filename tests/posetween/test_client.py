@@ -1,0 +1,149 @@
+"""The client against a real service."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from posetween import ApiError, Client, JobError, uploads
+from posetween.connection import Connection
+from posetween.poses import HUMAN, PSEUDO
+
+
+@pytest.fixture
+def client(service):
+    with Client(address(service), service.key) as client:
+        yield client
+
+
+def address(service):
+    return str(service.http.base_url).removesuffix("/").removesuffix("/api/v1")
+
+
+def skeleton(scene):
+    return {"name": "person", "keypoints": [*scene.skeleton.keypoints], "edges": [*scene.skeleton.edges]}
+
+
+def test_from_a_video_to_poses_and_an_export(service, client, walker, tmp_path):
+    project = client.create_project("walking", skeleton(walker))
+    assert client.projects("walking") == [project]
+    assert client.projects("walk") == []
+    video = client.upload(project["id"], walker.path)
+    service.work()
+    client.wait(video["ingest_job_id"])
+    video = client.video(video["id"])
+    assert (video["status"], video["num_frames"]) == ("ready", walker.num_frames)
+
+    track = client.create_track(video["id"], "walker")
+    truth = walker.tracks[1]
+    labels = [service.label(frame, track["id"], truth) for frame in (0, 20, 44)]
+    assert client.put_labels(video["id"], labels)["written"] == 3
+    client.rename_track(video["id"], track["id"], "somebody")
+    assert [one["name"] for one in client.tracks(video["id"])] == ["somebody"]
+
+    job = client.propagate(video["id"], engine="linear")
+    service.work()
+    run = client.wait(job["id"])["result"]["run_id"]
+    assert [one["id"] for one in client.runs(video["id"])] == [run]
+    poses = client.poses(video["id"])
+    assert poses.xy.shape == (1, walker.num_frames, truth.num_keypoints, 2)
+    shown = truth.visibility[20] > 0
+    assert set(poses.source[0, 20][shown].tolist()) == {HUMAN}
+    np.testing.assert_allclose(poses.xy[0, 20][shown], truth.xy[20][shown], atol=0.01)
+    assert PSEUDO in poses.source[0, 10]
+    assert client.poses(video["id"], 5, 9, layer="human").xy.shape[1] == 4
+
+    job = client.export(project["id"], include=["human"])
+    service.work()
+    export = client.download(client.wait(job["id"]), tmp_path / "labels.json")
+    assert export["manifest"]["annotations"] == 3
+    assert len(json.loads((tmp_path / "labels.json").read_bytes())["annotations"]) == 3
+    assert [*tmp_path.glob(".*")] == []
+
+
+def test_the_same_file_is_the_same_video_and_is_not_sent_again(service, client, walker):
+    project = client.create_project("twice", skeleton(walker))
+    first = client.upload(project["id"], walker.path, name="one.mp4")
+    told = []
+    again = client.upload(project["id"], walker.path, sent=lambda done, of: told.append(done))
+    assert again["id"] == first["id"]
+    assert again["filename"] == "one.mp4"
+    assert told == []
+
+
+def test_an_upload_goes_on_where_it_broke_off(service, client, walker):
+    project = client.create_project("cut", skeleton(walker))
+    data, sha256 = walker.path.read_bytes(), uploads.digest(walker.path)
+    half = len(data) // 2
+    connection = Connection(address(service), service.key)
+    place = uploads.begin(
+        connection, project["id"], "walk.mp4", len(data), uploads.key_of(project["id"], sha256, "walk.mp4")
+    )
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    connection.send("PATCH", place, content=data[:half], headers=headers)
+    connection.close()
+
+    told = []
+    video = client.upload(project["id"], walker.path, name="walk.mp4", sent=lambda done, of: told.append((done, of)))
+    assert told[0] == (half, len(data))
+    assert told[-1] == (len(data), len(data))
+    assert video["sha256"] == sha256
+    service.work()
+    assert client.video(video["id"])["status"] == "ready"
+
+
+def test_an_upload_that_was_terminated_begins_anew(service, client, walker):
+    project = client.create_project("ended", skeleton(walker))
+    sha256, size = uploads.digest(walker.path), walker.path.stat().st_size
+    connection = Connection(address(service), service.key)
+    place = uploads.begin(
+        connection, project["id"], "walk.mp4", size, uploads.key_of(project["id"], sha256, "walk.mp4")
+    )
+    connection.send("DELETE", place, headers={"Tus-Resumable": "1.0.0"})
+    connection.close()
+    assert client.upload(project["id"], walker.path, name="walk.mp4")["sha256"] == sha256
+
+
+def test_what_is_no_video_is_refused_with_the_sentence_of_the_service(service, client, walker, tmp_path):
+    project = client.create_project("text", skeleton(walker))
+    (tmp_path / "notes.txt").write_text("no video at all " * 50)
+    with pytest.raises(ApiError, match="video") as refused:
+        client.upload(project["id"], tmp_path / "notes.txt")
+    assert refused.value.status == 422
+    assert client.videos(project["id"]) == []
+
+
+def test_a_refusal_names_the_place(service, client):
+    with pytest.raises(ApiError, match="/skeleton/keypoints") as refused:
+        client.create_project("nothing", {"name": "nothing", "keypoints": []})
+    assert refused.value.status == 422
+    with pytest.raises(ApiError, match="GET /videos/9") as refused:
+        client.video(9)
+    assert refused.value.status == 404
+
+
+def test_a_job_that_was_cancelled_says_so(service, client, walker):
+    project = client.create_project("called off", skeleton(walker))
+    video = client.upload(project["id"], walker.path)
+    client.post(f"/jobs/{video['ingest_job_id']}/cancel", None)
+    with pytest.raises(JobError, match="cancelled"):
+        client.wait(video["ingest_job_id"])
+
+
+def test_a_wrong_key_and_what_is_no_address(service):
+    with Client(address(service), "ptw_wrong") as client, pytest.raises(ApiError) as refused:
+        client.projects()
+    assert refused.value.status == 401
+    with pytest.raises(ApiError, match="begins with http"):
+        Client("localhost:8000", "key")
+    with pytest.raises(ApiError, match="no key"):
+        Client("http://127.0.0.1:8000", "two words")
+
+
+def test_a_service_that_is_not_there(monkeypatch):
+    monkeypatch.setattr("posetween.connection._PAUSES", (0.0, 0.0))
+    with Client("http://127.0.0.1:9", "key") as client, pytest.raises(ApiError, match="does not answer") as refused:
+        client.projects()
+    assert refused.value.status == 0
