@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import invalid
+from app.jobs.params import Snapshot, VideoSnapshot
 from app.labels.schemas import Layer, Source
 from app.reviews import standing
 from app.runs import poses, stages
@@ -35,8 +36,8 @@ def videos_of(session: Session, project: Project, wanted: Sequence[int] | None) 
     return [video for video in videos if video.id in wanted]
 
 
-def take(session: Session, project: Project, videos: Sequence[Video], *, ended: bool = False) -> dict[str, Any]:
-    """What has to be remembered to read the same poses later, as JSON.
+def take(session: Session, project: Project, videos: Sequence[Video], *, ended: bool = False) -> Snapshot:
+    """What has to be remembered to read the same poses later.
 
     Args:
         session: The transaction.
@@ -44,24 +45,19 @@ def take(session: Session, project: Project, videos: Sequence[Video], *, ended: 
         videos: Of the project.
         ended: Only runs to which nothing is added any more.
     """
-    return {
-        "skeleton_version": project.skeleton_version,
-        "videos": [
-            {
-                "id": video.id,
-                "revision": video.revision,
-                "runs": (runs := poses.visible_runs(session, video.id, ended=ended)),
-                "reviews": standing.last(session, video.id),
-                **({"first_stages": firsts} if (firsts := stages.firsts(session, runs)) else {}),
-            }
+    return Snapshot(
+        skeleton_version=project.skeleton_version,
+        videos=[
+            VideoSnapshot(
+                id=video.id,
+                revision=video.revision,
+                runs=(runs := poses.visible_runs(session, video.id, ended=ended)),
+                reviews=standing.last(session, video.id),
+                first_stages=stages.firsts(session, runs) or msgspec.UNSET,
+            )
             for video in videos
         ],
-    }
-
-
-def reviews_of(part: Mapping[str, Any]) -> int:
-    """The last review that counts for a video of a snapshot; there were none when those of older ones were taken."""
-    return int(part.get("reviews", 0))
+    )
 
 
 def layer_of(include: Collection[Source]) -> Layer:

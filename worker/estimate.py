@@ -6,14 +6,13 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.jobs import lanes
-from app.jobs.params import EstimateParams, EstimateResult
+from app.jobs.params import Computed, EstimateParams, EstimateResult, PropagationResult
 from app.labels import windows
 from app.projects import service as projects
 from app.runs.keyframes import keyframes_of
@@ -60,7 +59,7 @@ class Estimation:
     pieces: dict[tuple[int, int], Piece]
     whole_frame: bool
     device: str
-    computed: dict[str, Any] | None
+    computed: Computed | None
 
     @property
     def name(self) -> str:
@@ -72,12 +71,12 @@ class Estimation:
         """The checkpoint's."""
         return self.checkpoint.weights_sha256
 
-    def learn(self, result: dict[str, Any] | None) -> None:
-        """Hear nothing: segments find nothing out for each other."""
+    def learn(self, result: PropagationResult) -> None:
+        """Take nothing over: segments find nothing out for each other."""
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> EstimateResult:
         """What the job's row says."""
-        return EstimateResult(run_id=self.run.id, checkpoint_id=self.checkpoint.id).to_row()
+        return EstimateResult(run_id=self.run.id, checkpoint_id=self.checkpoint.id)
 
 
 def estimate(context: Context) -> None:
@@ -129,7 +128,7 @@ def _work(context: Context) -> Estimation:
         ]
     pieces.sort(key=lambda piece: (piece.segment, piece.track))
     by_place = {(piece.track, piece.segment.start): piece for piece in pieces}
-    device, made = compute.device_name, compute.pedigree()
+    device, made = compute.device_name, Computed.of(compute.pedigree())
     return Estimation(run, video, checkpoint, skeleton, by_place, bool(bare), device, made)
 
 

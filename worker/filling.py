@@ -10,13 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.jobs import bell, held, ledger, segments
+from app.jobs.params import Computed, PropagationResult
 from app.jobs.segments import Taken
 from app.runs import packing
 from app.settings import QUICK
@@ -79,8 +80,8 @@ def fill(
 
 def _end(context: Context, work: Work) -> None:
     with context.writing() as session:
-        work.learn(session.scalar(select(Job.result).where(Job.id == context.held.job_id)))
-        ledger.succeed(session, context.held, work.result())
+        _learn(session, work, context.held.job_id)
+        ledger.succeed(session, context.held, work.result().to_row())
         held.release(session, context.held.job_id)
         packing.queue(session, context.settings, work.run)
 
@@ -246,11 +247,16 @@ def _record(context: Context, work: Work, taken: Taken, poses: Track) -> None:
 
     def record() -> None:
         with context.keeping([stored]) as session:
-            work.learn(session.scalar(select(Job.result).where(Job.id == taken.job_id)))
-            session.execute(update(Job).where(Job.id == taken.job_id).values(result=work.result()))
+            _learn(session, work, taken.job_id)
+            session.execute(update(Job).where(Job.id == taken.job_id).values(result=work.result().to_row()))
             segments.record(session, taken, stored.sha256)
 
     context.insist(record)
+
+
+def _learn(session: Session, work: Work, job_id: int) -> None:
+    if (row := session.scalar(select(Job.result).where(Job.id == job_id))) is not None:
+        work.learn(PropagationResult.of(row))
 
 
 def _attempts(context: Context) -> int:
@@ -299,7 +305,7 @@ def _known(session: Session, run: Run, digests: Sequence[str]) -> dict[str, str 
     return {digest: sha256 for digest, sha256 in session.execute(computed)}  # noqa: C416
 
 
-def _computed_before(session: Session, work: Work) -> dict[str, Any] | None:
+def _computed_before(session: Session, work: Work) -> Computed | None:
     """What the pedigree of the run says that computed this one's segments last; of this one, where it is done."""
     digests = {piece.input_sha256 for piece in work.pieces.values()}
     makers = (
@@ -309,7 +315,8 @@ def _computed_before(session: Session, work: Work) -> dict[str, Any] | None:
         .order_by(Run.id.desc())
     )
     own = session.get_one(Run, work.run.id)
-    return next((run.computed for run in (own, *session.scalars(makers)) if run.computed), None)
+    rows = (run.computed for run in (own, *session.scalars(makers)) if run.computed)
+    return next((Computed.of(row) for row in rows), None)
 
 
 def _write_down(context: Context, work: Work, *, shared: bool) -> None:
@@ -326,7 +333,7 @@ def _write_down(context: Context, work: Work, *, shared: bool) -> None:
         unfinished = segments.unfinished(session, job_id)
         computed = work.computed if unfinished else _computed_before(session, work)
         if computed is not None:
-            session.execute(update(Run).where(Run.id == run.id).values(computed=computed))
+            session.execute(update(Run).where(Run.id == run.id).values(computed=computed.to_row()))
         if shared and unfinished > _batch(work):
             segments.share(session, job_id)
             bell.note(session, session.scalars(select(Job.queue).where(Job.id == job_id)).one(), job_id)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from msgspec import UNSET
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.jobs import states
+from app.jobs.params import Computed, FoundCuts, PropagationParams, PropagationResult
 from app.projects import service as projects
 from app.runs.keyframes import keyframes_of
 from app.runs.service import PROPAGATE
@@ -60,7 +62,7 @@ class Propagation:
     pieces: dict[tuple[int, int], Piece]
     cuts: Cuts
     device: str
-    computed: dict[str, Any] | None
+    computed: Computed | None
 
     @property
     def name(self) -> str:
@@ -72,14 +74,14 @@ class Propagation:
         """The engine's, where it has any."""
         return getattr(self.engine, "checkpoint_sha256", None)
 
-    def learn(self, result: dict[str, Any] | None) -> None:
+    def learn(self, result: PropagationResult) -> None:
         """Add the cuts that the job's row names."""
-        _learn(self.cuts, result)
+        _learn(self.cuts, result.cuts)
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> PropagationResult:
         """What the job's row says of the run and the cuts found so far."""
-        found = {"version": shots.VERSION, "frames": self.cuts.frames, "scanned": self.cuts.scanned}
-        return {"run_id": self.run.id, "cuts": found}
+        found = FoundCuts(version=shots.VERSION, frames=self.cuts.frames, scanned=self.cuts.scanned)
+        return PropagationResult(run_id=self.run.id, cuts=found)
 
 
 def propagation_of(context: Context) -> Propagation:
@@ -94,30 +96,29 @@ def propagation_of(context: Context) -> Propagation:
         video = session.get_one(Video, run.video_id)
         labels = keyframes_of(session, job, run, video, step=context.listen)
         cuts = _known_cuts(session, job, video)
-        checkpoint = session.get(Checkpoint, number) if (number := job.params.get("checkpoint_id")) else None
+        params = PropagationParams.of(job.params)
+        checkpoint = session.get(Checkpoint, number) if (number := params.checkpoint_id) else None
         keypoints = projects.skeleton(session, video.project_id, run.skeleton_version).keypoints
-    wanted_fit = bool(job.params.get("adapt"))
-    fitted_later = wanted_fit or "stage" in job.params
-    engine = _engine(job.params["engine"], adapt=fitted_later, settings=context.settings)
+    fitted_once = params.adapt or params.stage is not UNSET
+    engine = _engine(params.engine, adapt=fitted_once, settings=context.settings)
     if adaptable(engine):
         engine.lay_on(features(context.settings) if context.settings.feature_cache_bytes else None)
     if number and adaptable(engine):
         if checkpoint is None:
             raise JobFailed(f"checkpoint {number}, whose poses were to help, was erased")
         engine = _helped(context, engine, checkpoint, keypoints)
-    adapts = wanted_fit and adaptable(engine)
+    adapts = params.adapt and adaptable(engine)
     version = _version(engine, labels, context.settings) if adapts else engine.version
-    pieces = _pieces(f"{engine.name} {version}", labels, job, video, context.listen)
+    pieces = _pieces(f"{engine.name} {version}", labels, params, video, context.listen)
     by_place = {(one.track, one.segment.start): one for one in pieces}
     compute = compute_of(context.settings) if adaptable(engine) else None
-    device, computed = (compute.device_name, compute.pedigree()) if compute is not None else ("cpu", None)
+    device, computed = (compute.device_name, Computed.of(compute.pedigree())) if compute else ("cpu", None)
     return Propagation(run, video, engine, adapts, labels, by_place, cuts, device, computed)
 
 
-def _learn(cuts: Cuts, result: dict[str, Any] | None) -> None:
-    found = (result or {}).get("cuts", {})
-    if found.get("version") == shots.VERSION:
-        cuts.learn(found["frames"], found["scanned"])
+def _learn(cuts: Cuts, found: FoundCuts | None) -> None:
+    if found is not None and found.version == shots.VERSION:
+        cuts.learn(found.frames, found.scanned)
 
 
 def _engine(name: str, *, adapt: bool, settings: Settings) -> Engine:
@@ -160,15 +161,18 @@ def _known_cuts(session: Session, job: Job, video: Video) -> Cuts:
         .limit(1)
     )
     cuts = Cuts()
-    for result in (job.result, session.scalar(ended)):
-        _learn(cuts, result)
+    for row in (job.result, session.scalar(ended)):
+        if row is not None:
+            _learn(cuts, PropagationResult.of(row).cuts)
     return cuts
 
 
-def _pieces(made_by: str, labels: dict[int, Track], job: Job, video: Video, step: Callable[[], None]) -> list[Piece]:
+def _pieces(
+    made_by: str, labels: dict[int, Track], params: PropagationParams, video: Video, step: Callable[[], None]
+) -> list[Piece]:
     pieces = []
     for number, keyframes in labels.items():
-        for segment in plan(keyframes, job.params["start"], job.params["stop"]):
+        for segment in plan(keyframes, params.start, params.stop):
             step()
             near = relevant(keyframes, segment)
             pieces.append(Piece(number, segment, near, digest_of(made_by, video, segment, near)))

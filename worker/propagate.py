@@ -7,9 +7,11 @@ from collections.abc import Callable
 from copy import copy
 from functools import partial
 
+from msgspec.structs import replace
 from sqlalchemy import update
 
 from app.jobs import lanes
+from app.jobs.params import Fit
 from app.tables import Run
 from models.engines.engine import Engine, FrameSource, Stepwise
 from models.registry import adaptable
@@ -68,8 +70,9 @@ def _fitted(context: Context, work: Propagation, frames: FrameSource, progress: 
         for _ in fitting:
             progress.step()
     with context.writing() as session:
-        computed = {**(work.computed or {}), "fit": fitting.pedigree}
-        session.execute(update(Run).where(Run.id == work.run.id).values(computed=computed))
+        assert work.computed is not None
+        computed = replace(work.computed, fit=Fit.of(fitting.pedigree))
+        session.execute(update(Run).where(Run.id == work.run.id).values(computed=computed.to_row()))
     fitted = fitting.engine
     fitted.step = context.listen
     return fitted

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from app.jobs.params import Computed, PropagationResult, RunResult
 from app.tables import Run, Video
 from pose.segments import Segment
 from pose.track import Track
@@ -63,7 +64,7 @@ class Work(Protocol):
         ...
 
     @property
-    def computed(self) -> dict[str, Any] | None:
+    def computed(self) -> Computed | None:
         """Where and how, for the run's pedigree; None where there is no network."""
         ...
 
@@ -72,10 +73,10 @@ class Work(Protocol):
         """The segments in the order in which they are computed, by track and first frame."""
         ...
 
-    def learn(self, result: dict[str, Any] | None) -> None:
-        """Hear what the job's row says of what others found out."""
+    def learn(self, result: PropagationResult) -> None:
+        """Take over what others found out, as the job's row says it."""
         ...
 
-    def result(self) -> dict[str, Any]:
-        """What the job's row shall say."""
+    def result(self) -> RunResult:
+        """What the job's row is to say."""
         ...

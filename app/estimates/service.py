@@ -81,8 +81,7 @@ def start(session: Session, settings: Settings, video: Video, wanted: EstimateIn
         label_revision=posed.revision,
         skeleton_version=version,
     )
-    of, about = lanes.of_estimate, {"checkpoint_id": checkpoint.id}
-    job = filling.queue(session, settings, project, ESTIMATE, params.to_row(), run, of, **about)
+    job = filling.queue(session, settings, project, ESTIMATE, params, run, lanes.of_estimate)
     return Started(job, made)
 
 

@@ -80,7 +80,7 @@ async def preview_export(
     def take(session: Session) -> tuple[Export, int, int]:
         project = find_project(project_id, session, caller)
         videos = snapshots.videos_of(session, project, body.videos)
-        snapshot = snapshots.take(session, project, videos)
+        snapshot = snapshots.take(session, project, videos).to_row()
         wanted = Export(project_id=project.id, spec=body.model_dump(mode="json"), snapshot=snapshot)
         return wanted, *previews.most_poses(session, videos)
 

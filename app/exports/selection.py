@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 import numpy as np
 
 from app import snapshots
 from app.database import Database
 from app.exports.schemas import ExportIn
+from app.jobs.params import Snapshot, VideoSnapshot
 from app.labels import windows
 from app.labels.windows import Layered
 from app.projects import service as projects
@@ -69,11 +70,11 @@ class Selection:
         self.layer = snapshots.layer_of(self.spec.include)
         self.frames: list[tuple[Video, list[int]]] = []
         with database.session(readonly=True) as session:
-            version = export.snapshot["skeleton_version"]
-            self.whole: Skeleton = projects.skeleton(session, export.project_id, version)
+            snapshot = Snapshot.of(export.snapshot)
+            self.whole: Skeleton = projects.skeleton(session, export.project_id, snapshot.skeleton_version)
             self.skeleton = self.whole.active()
             self.name = session.get_one(Project, export.project_id).name
-            self.parts = [(session.get_one(Video, part["id"]), part) for part in export.snapshot["videos"]]
+            self.parts = [(session.get_one(Video, part.id), part) for part in snapshot.videos]
         self.total = max(1, sum(video.num_frames or 0 for video, _ in self.parts))
         self.done = 0
         #: Poses from which stale points were left out.
@@ -94,7 +95,7 @@ class Selection:
                 f"stale points of {self.stale} poses were left out, since labels that they rest on were moved or taken"
                 " back; propagate again, or ask for include_stale"
             )
-        if firsts := sorted({run for _, part in self.parts for run in part.get("first_stages", ())} & self.used):
+        if firsts := sorted({run for _, part in self.parts for run in part.first_stages or ()} & self.used):
             found.append(
                 f"the poses of run{'s' * (len(firsts) > 1)} {', '.join(map(str, firsts))} are those of the first stage:"
                 " the second, fitted to the video, had not ended when the export was asked for"
@@ -111,7 +112,7 @@ class Selection:
         """Hear whether the export shall go on."""
         self.report(self.done, self.total)
 
-    def _video(self, part: tuple[Video, dict[str, Any]]) -> tuple[VideoInfo, Iterator[Instance]]:
+    def _video(self, part: tuple[Video, VideoSnapshot]) -> tuple[VideoInfo, Iterator[Instance]]:
         video, snapshot = part
         assert video.num_frames is not None
         assert video.width is not None
@@ -130,13 +131,13 @@ class Selection:
         self.frames.append((video, frames))
         return about, self._instances(video, snapshot, frames)
 
-    def _instances(self, video: Video, snapshot: dict[str, Any], frames: list[int]) -> Iterator[Instance]:
-        grounds = Grounds(video, self.whole.size, snapshot["revision"], self.listen)
+    def _instances(self, video: Video, snapshot: VideoSnapshot, frames: list[int]) -> Iterator[Instance]:
+        grounds = Grounds(video, self.whole.size, snapshot.revision, self.listen)
         for start, stop in self.windows(video):
             yield from self._part(video, snapshot, grounds, frames, start, stop)
 
     def _part(
-        self, video: Video, snapshot: dict[str, Any], grounds: Grounds, frames: list[int], start: int, end: int
+        self, video: Video, snapshot: VideoSnapshot, grounds: Grounds, frames: list[int], start: int, end: int
     ) -> Iterator[Instance]:
         while start < end:
             stop, tracks = self._window(video, snapshot, grounds, start, end)
@@ -178,13 +179,13 @@ class Selection:
         return visibility
 
     def _window(
-        self, video: Video, snapshot: dict[str, Any], grounds: Grounds, start: int, stop: int
+        self, video: Video, snapshot: VideoSnapshot, grounds: Grounds, start: int, stop: int
     ) -> tuple[int, list[Layered]]:
-        what: windows.Choice = {"layer": self.layer, "revision": snapshot["revision"], "runs": snapshot["runs"]}
+        what: windows.Choice = {"layer": self.layer, "revision": snapshot.revision, "runs": snapshot.runs}
         with self.database.session(readonly=True) as session:
             end = windows.reach(session, video, start=start, stop=stop, most=_POSES, **what)
             size = self.whole.size
-            here = {"start": start, "stop": end, "reviews": snapshots.reviews_of(snapshot)}
+            here = {"start": start, "stop": end, "reviews": snapshot.reviews}
             tracks = windows.read(session, self.storage, video, size, **here, grounds=grounds, **what)
         return end, [track.pick(self.whole.points) for track in tracks]
 

@@ -35,7 +35,7 @@ def start(session: Session, settings: Settings, project: Project, wanted: Export
         project_id=project.id,
         job_id=job.id,
         spec=wanted.model_dump(mode="json"),
-        snapshot=snapshots.take(session, project, videos),
+        snapshot=snapshots.take(session, project, videos).to_row(),
     )
     session.add(export)
     session.flush()

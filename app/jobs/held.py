@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UNSET
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.jobs import bell, ledger, turns
 from app.jobs.ledger import HELD
+from app.jobs.params import PropagationParams
 from app.jobs.states import FINISHED, QUEUED, SUCCEEDED
 from app.tables import Job
 
@@ -48,7 +50,8 @@ def _waiting() -> Select[Any]:
 
 def _free(session: Session, job_id: int) -> None:
     job = session.execute(select(Job.lab_id, Job.priority, Job.params).where(Job.id == job_id)).one()
-    queue = str(job.params["then"])
+    queue = PropagationParams.of(job.params).then
+    assert queue is not UNSET
     freed = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.queue == HELD, Job.state == QUEUED)

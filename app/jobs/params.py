@@ -70,11 +70,37 @@ class PropagationParams(FillingParams, frozen=True, kw_only=True):
         engine: As it was asked for, ``auto`` among others.
         adapt: Whether the engine is fitted to the video first.
         checkpoint_id: Checkpoint whose poses are candidates.
+        corrects_run_id: Run that was looked at when the labels were corrected.
+        stage: 1 or 2 where the propagation has two, see ``app.runs.stages``; the row says nothing of it elsewhere.
+        other_run_id: Run of the other stage.
+        after: Job that has to succeed before a second stage begins, see ``app.jobs.held``.
+        then: Queue into which it goes then.
     """
 
     engine: str
     adapt: bool = False
     checkpoint_id: int | None = None
+    corrects_run_id: int | msgspec.UnsetType | None = msgspec.UNSET
+    stage: int | msgspec.UnsetType = msgspec.UNSET
+    other_run_id: int | msgspec.UnsetType = msgspec.UNSET
+    after: int | msgspec.UnsetType = msgspec.UNSET
+    then: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class RunParams(FillingParams, frozen=True, kw_only=True):
+    """What any job that fills a run says of it; None where its kind does not say it.
+
+    Attributes:
+        checkpoint_id: Checkpoint whose poses these are, or were candidates.
+        corrects_run_id: See ``PropagationParams``, as ``stage`` and ``other_run_id``.
+        whole_frame: See ``EstimateParams``.
+    """
+
+    checkpoint_id: int | None = None
+    corrects_run_id: int | None = None
+    stage: int | None = None
+    other_run_id: int | None = None
+    whole_frame: bool | None = None
 
 
 class EstimateParams(FillingParams, frozen=True, kw_only=True):
@@ -119,12 +145,14 @@ class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         revision: The last revision of its labels.
         runs: The runs that are seen, newest first.
         reviews: The last review that counts; there were none when the oldest snapshots were taken.
+        first_stages: Those of ``runs`` whose second stage had not ended; not written where there are none.
     """
 
     id: int
     revision: int
     runs: list[int]
     reviews: int = 0
+    first_stages: list[int] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Snapshot(JobRow, frozen=True, kw_only=True):
@@ -189,6 +217,40 @@ class TrainingParams(JobRow, frozen=True, kw_only=True):
     snapshot: Snapshot
     held_out: list[tuple[int, int, int]]
     by: Starter
+
+
+class Fit(JobRow, frozen=True, kw_only=True):
+    """How an engine was fitted to a video.
+
+    Attributes:
+        steps: Of the optimiser, that were taken.
+        planned: Of them, that were asked for.
+        seconds: They took.
+        short_of_time: Whether they were fewer than asked for.
+        precision: In which it learnt.
+    """
+
+    steps: int
+    planned: int
+    seconds: float
+    short_of_time: bool
+    precision: str
+
+
+class Computed(JobRow, frozen=True, kw_only=True, omit_defaults=True):
+    """Where and how the poses of a run were computed, for its pedigree.
+
+    Attributes:
+        device: Its name.
+        precision: Of the network.
+        threads: Of PyTorch.
+        fit: How the engine was fitted to the video, where it was.
+    """
+
+    device: str
+    precision: str
+    threads: int
+    fit: Fit | None = None
 
 
 class RunResult(JobRow, frozen=True, kw_only=True):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.errors import invalid
 from app.jobs import ledger
+from app.jobs.params import EstimateParams, EstimateResult, FillingParams, RunResult
 from app.labs import quotas
 from app.settings import Settings
 from app.tables import Job, Project, Run, Video
@@ -38,10 +38,9 @@ def queue(
     settings: Settings,
     project: Project,
     kind: str,
-    params: dict[str, Any],
+    params: FillingParams,
     run: Run,
     lane: Callable[[float], str],
-    **result: Any,
 ) -> Job:
     """Queue a job that fills a new run, whose id is in the job's result.
 
@@ -50,21 +49,20 @@ def queue(
         settings: Tell how often a job is tried.
         project: Of the video.
         kind: Of the job.
-        params: What the job needs; ``tracks``, ``start`` and ``stop`` are among them.
+        params: What the job needs.
         run: Not added to the session yet, and without job and version of the code.
         lane: The queue for so many frames, counted once for each track.
-        result: What else the job's result holds.
 
     Raises:
         TooMany: The lab has as many jobs waiting as it may.
     """
     quotas.check_queue(session, settings, project.lab_id)
-    frames = float(len(params["tracks"]) * (params["stop"] - params["start"]))
+    frames = float(len(params.tracks) * (params.stop - params.start))
     job = ledger.enqueue(
         session,
         project,
         kind,
-        params,
+        params.to_row(),
         queue=lane(frames),
         video_id=run.video_id,
         max_attempts=settings.max_attempts,
@@ -73,6 +71,12 @@ def queue(
     run.job_id, run.code_version = job.id, VERSION
     session.add(run)
     session.flush()
-    job.result = {"run_id": run.id, **result}
+    job.result = _begun(params, run.id).to_row()
     session.flush()
     return job
+
+
+def _begun(params: FillingParams, run_id: int) -> RunResult:
+    if isinstance(params, EstimateParams):
+        return EstimateResult(run_id=run_id, checkpoint_id=params.checkpoint_id)
+    return RunResult(run_id=run_id)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+from msgspec.structs import replace
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.checkpoints import service as checkpoints
 from app.errors import invalid
 from app.jobs import lanes, ledger
+from app.jobs.params import PropagationParams, RunParams, cuts_of
 from app.jobs.states import SUCCEEDED
 from app.labels import history
 from app.labels.revision import check_revision
@@ -70,16 +72,16 @@ def start(session: Session, settings: Settings, video: Video, wanted: Propagatio
     staged = wanted.engine == "auto" and wanted.adapt is None and stages.worth(stop - wanted.start, labelled.counts)
     detector = _detector(session, project, wanted, staged=staged)
     engine = "stdpose" if wanted.engine == "auto" and isinstance(wanted.detector, int) else wanted.engine
-    params = {
-        "engine": engine,
-        "adapt": bool(wanted.adapt),
-        "tracks": numbers,
-        "start": wanted.start,
-        "stop": stop,
-        "keyframes": sorted(set(wanted.keyframes)) if wanted.keyframes is not None else None,
-        "checkpoint_id": detector,
-        "corrects_run_id": wanted.corrects_run_id,
-    }
+    params = PropagationParams(
+        engine=engine,
+        adapt=bool(wanted.adapt),
+        tracks=numbers,
+        start=wanted.start,
+        stop=stop,
+        keyframes=sorted(set(wanted.keyframes)) if wanted.keyframes is not None else None,
+        checkpoint_id=detector,
+        corrects_run_id=wanted.corrects_run_id,
+    )
 
     def made() -> Run:
         return Run(
@@ -101,7 +103,7 @@ def start(session: Session, settings: Settings, video: Video, wanted: Propagatio
     if staged:
         second, later = made(), stages.params_of_second(job, run)
         filling.queue(session, settings, project, PROPAGATE, later, second, lambda _: ledger.HELD)
-        job.params = {**params, "stage": stages.FIRST, "other_run_id": second.id}
+        job.params = replace(params, stage=stages.FIRST, other_run_id=second.id).to_row()
         session.flush()
     return job
 
@@ -130,6 +132,7 @@ def show_all(session: Session, video: Video, runs: Sequence[Run]) -> list[RunOut
     shown = []
     for run in runs:
         job = jobs[run.job_id]
+        params = RunParams.of(job.params)
         total, done = segments.get(job.id, (0, 0))
         shown.append(
             RunOut.model_validate(
@@ -139,22 +142,22 @@ def show_all(session: Session, video: Video, runs: Sequence[Run]) -> list[RunOut
                     "job_id": run.job_id,
                     "state": job.state,
                     "engine": run.engine,
-                    "checkpoint_id": job.params.get("checkpoint_id"),
+                    "checkpoint_id": params.checkpoint_id,
                     "checkpoint_sha256": run.checkpoint_sha256,
-                    "corrects_run_id": job.params.get("corrects_run_id"),
+                    "corrects_run_id": params.corrects_run_id,
                     "label_revision": run.label_revision,
                     "skeleton_version": run.skeleton_version,
                     "code_version": run.code_version,
                     "computed": run.computed,
-                    "tracks": job.params["tracks"],
-                    "start": job.params["start"],
-                    "stop": job.params["stop"],
-                    "cuts": [frame for frame in _cuts(job) if job.params["start"] <= frame < job.params["stop"]],
+                    "tracks": params.tracks,
+                    "start": params.start,
+                    "stop": params.stop,
+                    "cuts": [frame for frame in cuts_of(job.result) if params.start <= frame < params.stop],
                     "segments": total,
                     "segments_done": done,
                     "packed": run.id in packed,
                     "hidden": run.hidden_at is not None,
-                    "stage": job.params.get("stage"),
+                    "stage": params.stage,
                     "other_stage": others.get(job.id),
                     "created_at": run.created_at,
                     "rests_on_deleted": deleted.get(job.id),
@@ -231,11 +234,6 @@ def _was_propagated(session: Session, video: Video, engine: str) -> bool:
     """Whether most poses may be there already. A worker that finds they are not passes the job on."""
     done = select(Job.id).where(Job.video_id == video.id, Job.kind == PROPAGATE, Job.state == SUCCEEDED)
     return session.scalar(done.where(Job.params["engine"].as_string() == engine).limit(1)) is not None
-
-
-def _cuts(job: Job) -> list[int]:
-    frames: list[int] = (job.result or {}).get("cuts", {}).get("frames", [])
-    return frames
 
 
 def _labelled_tracks(session: Session, video: Video, wanted: PropagationIn, stop: int) -> tuple[list[int], list[int]]:

@@ -10,13 +10,14 @@ Cancelling the second keeps the first. Cancelling the first, and its failure, en
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable
 
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, and_, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from app.jobs import lanes, ledger
+from app.jobs.params import PropagationParams, RunParams
 from app.jobs.states import FINISHED, SUCCEEDED
 from app.runs.schemas import OtherStage
 from app.tables import Job, Run
@@ -48,20 +49,19 @@ def worth(frames: int, labels: Collection[int]) -> bool:
 
 def supersede(session: Session, job: Job) -> None:
     """End the second stages of earlier propagations of which nothing would be seen under a new one."""
-    wanted = job.params
+    wanted = PropagationParams.of(job.params)
     earlier = select(Job).where(Job.video_id == job.video_id, Job.state.not_in(FINISHED), _stage(Job) == SECOND)
+    second = {one.id: PropagationParams.of(one.params) for one in session.scalars(earlier.where(Job.id < job.id))}
     covered = [
-        one.id
-        for one in session.scalars(earlier.where(Job.id < job.id))
-        if {*one.params["tracks"]} <= {*wanted["tracks"]}
-        and wanted["start"] <= one.params["start"]
-        and one.params["stop"] <= wanted["stop"]
+        number
+        for number, one in second.items()
+        if {*one.tracks} <= {*wanted.tracks} and wanted.start <= one.start and one.stop <= wanted.stop
     ]
     if covered:
         ledger.cancel_all(session, Job.id.in_(covered), _WHY)
 
 
-def params_of_second(first: Job, run: Run) -> dict[str, Any]:
+def params_of_second(first: Job, run: Run) -> PropagationParams:
     """What the job of a second stage needs to know.
 
     Args:
@@ -69,7 +69,8 @@ def params_of_second(first: Job, run: Run) -> dict[str, Any]:
         run: Which that job fills.
     """
     then = lanes.of_propagation("stdpose", 0, adapt=True)
-    return {**first.params, "adapt": True, "stage": SECOND, "other_run_id": run.id, "after": first.id, "then": then}
+    wanted = PropagationParams.of(first.params)
+    return replace(wanted, adapt=True, stage=SECOND, other_run_id=run.id, after=first.id, then=then)
 
 
 def is_seen() -> ColumnElement[bool]:
@@ -89,7 +90,8 @@ def is_current() -> ColumnElement[bool]:
 def with_other(session: Session, run: Run) -> list[Run]:
     """A run and the other stage of its propagation."""
     job = session.get_one(Job, run.job_id)
-    other = session.get(Run, number) if (number := _other(job.params)) is not None else None
+    number = RunParams.of(job.params).other_run_id
+    other = session.get(Run, number) if number is not None else None
     return [run] if other is None else [run, other]
 
 
@@ -103,7 +105,7 @@ def firsts(session: Session, runs: Collection[int]) -> list[int]:
 
 def others(session: Session, jobs: Iterable[Job]) -> dict[int, OtherStage]:
     """By job, what the API says of the other stage of its propagation."""
-    wanted = {job.id: number for job in jobs if (number := _other(job.params)) is not None}
+    wanted = {job.id: number for job in jobs if (number := RunParams.of(job.params).other_run_id) is not None}
     if not wanted:
         return {}
     rows = session.execute(
@@ -116,8 +118,3 @@ def others(session: Session, jobs: Iterable[Job]) -> dict[int, OtherStage]:
 def _stage(job: type[Job]) -> ColumnElement[int]:
     stage: ColumnElement[int] = job.params["stage"].as_integer()
     return stage
-
-
-def _other(params: Mapping[str, Any]) -> int | None:
-    other: int | None = params.get("other_run_id")
-    return other

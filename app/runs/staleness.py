@@ -21,7 +21,7 @@ from cachetools import LRUCache
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.jobs.params import FillingParams, cuts_of
+from app.jobs.params import FillingParams, RunParams, cuts_of
 from app.labels import history
 from app.runs.keyframes import keyframes_of, used
 from app.storage import go_on
@@ -193,4 +193,4 @@ def _propagated(job: Job) -> bool:
 
 def _rests_on_labels(job: Job) -> bool:
     """An estimator looks around labels and what was propagated from them, unless it looks at whole frames."""
-    return _propagated(job) or job.params.get("whole_frame") is False
+    return _propagated(job) or RunParams.of(job.params).whole_frame is False

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.checkpoints.lineage import Seen
 from app.estimates.service import ESTIMATE
-from app.jobs.params import PropagationParams
+from app.jobs.params import PropagationParams, RunParams
 from app.runs.imported import IMPORT
 from app.runs.keyframes import keyframes_of
 from app.storage import go_on
@@ -70,7 +70,7 @@ def dependence(
         step: Called now and then; what it raises ends this.
     """
     job = session.get_one(Job, run.job_id)
-    if (number := job.params.get("checkpoint_id")) is not None:
+    if (number := RunParams.of(job.params).checkpoint_id) is not None:
         checkpoint = session.get(Checkpoint, number)
         if checkpoint is None:  # erased with its project: nobody knows what it has learnt from
             return Dependence(wholly=True)

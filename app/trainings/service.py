@@ -107,7 +107,7 @@ def start(
     held = Spans([*kept.all, *new])
     left = [found.select(~held.cover(video, found.frames)) for video, found in labels.items()]
     _check_keypoints(skeleton, left, "labelled on held-out frames only; label each on more frames first")
-    snapshot = Snapshot.of(snapshots.take(session, project, videos, ended=True))
+    snapshot = snapshots.take(session, project, videos, ended=True)
     _check_enough(session, sum(map(len, left)), wanted, snapshot)
     quotas.check_queue(session, settings, project.lab_id)
     quotas.check_storage(session, settings, project.lab_id)
