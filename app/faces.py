@@ -20,17 +20,21 @@ class Faces:
 
     def note(self, request: Request, lab_id: int) -> None:
         """A request turned out to be a lab's."""
-        shown = _shown(request)
+        face = shown(request)
         with self._lock:
-            self._labs[shown] = lab_id
+            self._labs[face] = lab_id
 
     def lab_of(self, request: Request) -> int | None:
         """The lab that showed last what a request shows; None where nobody did."""
-        shown = _shown(request)
+        return self.lab_with(shown(request))
+
+    def lab_with(self, face: bytes) -> int | None:
+        """The lab that showed last what has this digest, see ``shown``; None where nobody did."""
         with self._lock:
-            return self._labs.get(shown)
+            return self._labs.get(face)
 
 
-def _shown(request: Request) -> bytes:
+def shown(request: Request) -> bytes:
+    """Digest of the key and the cookies that a request shows."""
     headers = request.headers
     return sha256(f"{headers.get('authorization', '')} {headers.get('cookie', '')}".encode()).digest()

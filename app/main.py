@@ -46,6 +46,7 @@ from app.labs.arrivals import Arrivals
 from app.labs.router import router as labs
 from app.metrics import ApiMetrics, StorageMetrics, new_registry, shared_by_processes
 from app.observed_storage import ObservedStorage
+from app.pace import Pace, Paced
 from app.page import serving
 from app.presence import Presence, Present
 from app.projects.router import router as projects
@@ -111,7 +112,7 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
     frames = Frames(storage, cache, open_videos=settings.open_videos, makers=makers, memory_bytes=memory_bytes)
     usage = Usage()
     followers = Followers(database)
-    presence = Presence(settings.max_connections // 2)
+    presence, faces = Presence(settings.max_connections // 2), Faces()
     leftovers = Leftovers(database, storage, cache)
     shares = Counting(database, storage, turns)
 
@@ -147,7 +148,7 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
     app.state.database = database
     app.state.turns = turns
     app.state.apart = Apart(settings)
-    app.state.doorkeeper = Doorkeeper(usage, Rates(settings.requests_per_minute), presence, Faces())
+    app.state.doorkeeper = Doorkeeper(usage, Rates(settings.requests_per_minute), presence, faces)
     app.state.storage = storage
     app.state.intake = intake
     app.state.frames = frames
@@ -170,6 +171,7 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
         room=room,
     )
     app.add_middleware(Present, presence=presence)
+    app.add_middleware(Paced, pace=Pace(settings.paced_requests_per_second), faces=faces)
     app.add_middleware(TusManners, path=f"{PREFIX}/uploads")
     problems.install(app)
     # Routes are looked through in turn: what pages ask for all the time comes first.

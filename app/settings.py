@@ -57,6 +57,8 @@ class Settings(BaseSettings):
         cors_origins: Origins whose pages may call the API from a browser, ``*`` for all of them.
         cors_credentials: Whether they may use the sessions of that browser.
         requests_per_minute: Requests a minute of one key, counted in each API process; 0 for any number.
+        paced_requests_per_second: Requests a second of one key or session in each API process, beyond which the next
+            ones wait up to two seconds where other labs ask too; 0 for any number.
         max_lab_bytes: Bytes a lab may keep; 0 for as many as there is room for.
         trash_days: How long what was deleted can be restored before it is erased.
         max_queued_jobs: Propagations, estimates, trainings and exports of a lab that may wait; 0 for any number.
@@ -117,6 +119,7 @@ class Settings(BaseSettings):
     cors_credentials: bool = True
     session_hours: float = Field(default=12, gt=0, le=24 * 366)
     requests_per_minute: int = Field(default=30_000, ge=0)
+    paced_requests_per_second: float = Field(default=50, ge=0)
     max_lab_bytes: int = Field(default=0, ge=0)
     trash_days: float = Field(default=30, ge=0, le=3660)
     max_queued_jobs: int = Field(default=10_000, ge=0)

@@ -27,7 +27,7 @@ from app.settings import Settings
 _KEEP_ALIVE_SECONDS = 75
 #: A process that does not say that it lives for so long is replaced.
 _SILENCE_SECONDS = 30
-_TURN_SECONDS = 0.0005
+_TURN_SECONDS = 0.00002
 
 
 def run(chosen: Settings, app: FastAPI, listener: socket.socket) -> None:
@@ -85,7 +85,9 @@ def _settle() -> None:
     million objects, of which looking through all others again and again would take a third of the processor time.
 
     Threads take turns more often: one that asks the database waits for its turn after each answer, and by default the
-    thread that reads requests keeps it for 5 ms when there are many.
+    thread that reads requests keeps it for 5 ms when there are many. A write takes some forty turns, and on SQLite all
+    others wait for it: at half a millisecond each, one lab that read kept frames without a pause had them wait for two
+    seconds.
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
