@@ -24,7 +24,7 @@ from app.turns import FairTurns
 
 #: Processes, of which one lab holds half at most. Each keeps some hundred megabytes until it was idle for five minutes.
 _PLACES = 2
-_POLITE = 10  # of 19
+_POLITE = 15  # of 19: what decodes frames comes first
 
 Answer = TypeVar("Answer")
 #: What is sent to such a process and back is pickled: a function of a module, or a ``partial`` of one.
