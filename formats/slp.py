@@ -152,10 +152,19 @@ def _sparse_id(said: dict[str, Any], number: int) -> int:
 
 
 def source_of(file: Hdf5, said: dict[str, Any]) -> dict[str, Any]:
-    """What is said of a video; where it is a package's pictures, of the video that they were taken from."""
+    """What is said of a video; where it is a package's pictures, of the video that they were taken from.
+
+    A package counts its pictures where a project counts the frames of its videos; the length of the source is told.
+    """
     group = str(said.get("backend", {}).get("dataset") or "").partition("/")[0]
-    source = file.attribute(f"{group}/source_video", "json") if said.get("filename") == "." and group else None
-    return said if source is None else json.loads(decoded(source)) or said
+    if not group:
+        return said
+    text = file.attribute(f"{group}/source_video", "json") if file.has(f"{group}/source_video") else None
+    source = said.get("source_video") if text is None else json.loads(decoded(text))
+    if isinstance(source, dict) and source:
+        return source
+    shape = said["backend"].get("shape")
+    return said | {"backend": said["backend"] | ({"shape": [None, *shape[1:]]} if shape else {})}
 
 
 def _video(said: dict[str, Any], names: dict[int, str], empty: tuple[int, ...]) -> Video:

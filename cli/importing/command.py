@@ -15,7 +15,7 @@ from rich.console import Console
 from app.exchange.reading import read
 from cli.dataset_counts import counts, poses_line
 from cli.importing import sending, stills
-from cli.importing.numbering import Placed, place, refusals, renumbered
+from cli.importing.numbering import Placed, place, refusals, renumbered, without_gone
 from cli.importing.parts import with_empty_frames
 from cli.importing.sending import SendingError, Sent
 from cli.importing.sources import SourceError, find_sources
@@ -149,7 +149,9 @@ def _losses(dataset: Dataset, placed: Sequence[Placed], *, empty_absent: bool) -
         losses |= {"empty_frames": bare} if bare else {}
     gone = [one.source.number for one in placed if one.source.kind == "missing"]
     poses = sum(dataset.rows_of(number).stop - dataset.rows_of(number).start for number in gone)
-    return losses | ({"missing_videos": len(gone), "missing_poses": poses} if gone else {})
+    losses |= {"missing_videos": len(gone), "missing_poses": poses} if gone else {}
+    lost = len(dataset) - len(without_gone(dataset, placed))
+    return losses | ({"missing_pictures": lost} if lost else {})
 
 
 def _signed_in(server: str, key_file: Path | None) -> Client:
@@ -216,6 +218,8 @@ def _tell_losses(losses: Mapping[str, int], console: Console, word: str) -> None
     known = {kind: count for kind, count in losses.items() if not kind.startswith("missing_")}
     for line in sentences(known):
         console.print(f"{word}: {line}")
+    if "missing_pictures" in losses:
+        console.print(f"{word}: {losses['missing_pictures']} poses of a machine on frames of which there is no picture")
     if "missing_videos" in losses:
         console.print(
             f"{word}: {losses['missing_videos']} videos whose pixels are nowhere, with {losses['missing_poses']} poses"

@@ -29,12 +29,14 @@ class Placed:
         proof: What the pictures say; None where there are none, or nobody asked.
         frames: New numbers of frames, of those that change.
         shift: x and y that are added to labels: the corner of the crop that they were made on.
+        gone: Frames that are not among the stills; a machine's poses there have no place.
     """
 
     source: Source
     proof: Proof | None = None
     frames: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     shift: tuple[int, int] = (0, 0)
+    gone: frozenset[int] = frozenset()
 
     @property
     def report(self) -> dict[str, Any]:
@@ -65,9 +67,9 @@ def place(dataset: Dataset, sources: Sequence[Source], *, proving: bool, say: Sa
     for source in sources:
         name = dataset.videos[source.number].name
         if source.kind == "stills":
-            stills.check(dataset, source)
+            gone = stills.check(dataset, source)
             places = {frame: place for frame, place in stills.places(source).items() if frame != place}
-            found.append(Placed(source, frames=places))
+            found.append(Placed(source, frames=places, gone=gone))
         elif source.kind == "video" and source.media.pictures and proving:
             say(f"comparing {len(source.media.pictures)} pictures with {source.file}")
             found.append(_proved(name, source))
@@ -125,6 +127,7 @@ def renumbered(dataset: Dataset, placed: Sequence[Placed]) -> Dataset:
     Raises:
         SourceError: Frames fall together, or are labelled without a picture that tells where they went.
     """
+    dataset = without_gone(dataset, placed)
     frame, xy, videos = dataset.frame.copy(), dataset.xy.copy(), [*dataset.videos]
     for one in placed:
         number = one.source.number
@@ -156,6 +159,17 @@ def renumbered(dataset: Dataset, placed: Sequence[Placed]) -> Dataset:
             replace(video, tracks=one.tracks, empty=one.empty) for video, one in zip(videos, moved.videos, strict=True)
         )
     )
+
+
+def without_gone(dataset: Dataset, placed: Sequence[Placed]) -> Dataset:
+    """The table without the poses that have no place in what is uploaded."""
+    gone = np.zeros(len(dataset), dtype=bool)
+    for one in placed:
+        rows = dataset.rows_of(one.source.number)
+        gone[rows] = np.isin(dataset.frame[rows], [*one.gone])
+    if not gone.any():
+        return dataset
+    return dataset.with_columns(visibility=np.where(gone[:, None], 0, dataset.visibility))
 
 
 def _complete(name: str, to: dict[int, int], labelled: set[int], proof: Proof) -> None:

@@ -60,14 +60,15 @@ def places(source: Source) -> dict[int, int]:
     return {frame: place for place, frame in enumerate(sorted(source.media.pictures))}
 
 
-def check(dataset: Dataset, source: Source) -> None:
-    """See that a video can be made of stills.
+def check(dataset: Dataset, source: Source) -> frozenset[int]:
+    """See that stills make a video; gives the frames without a picture, on which a machine alone saw somebody.
 
     Raises:
-        SourceError: A labelled frame has no picture, or pictures are of several sizes.
+        SourceError: A frame that people labelled has no picture, or pictures are of several sizes.
     """
     video, rows = dataset.videos[source.number], dataset.rows_of(source.number)
-    lacking = sorted({*dataset.frame[rows].tolist(), *video.empty} - source.media.pictures.keys())
+    said = (dataset.human[rows] | dataset.absent[rows]).any(axis=1)
+    lacking = sorted({*dataset.frame[rows][said].tolist(), *video.empty} - source.media.pictures.keys())
     if lacking:
         told = ", ".join(map(str, lacking[:10]))
         sentence = f"its file was not found, and these labelled frames have no picture: {told}"
@@ -81,6 +82,7 @@ def check(dataset: Dataset, source: Source) -> None:
         (one, a), (other, b) = [*sizes.items()][:2]
         sides = f"{a} has {one[0]} x {one[1]} pixels, {b} {other[0]} x {other[1]}"
         raise SourceError(f"video {video.name!r}: its pictures are of several sizes ({sides}), and a video has one")
+    return frozenset({*dataset.frame[rows].tolist()} - source.media.pictures.keys())
 
 
 def write_archive(source: Source, target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from cli.importing import stills
+from cli.importing.numbering import Placed, renumbered
 from cli.importing.sources import Source, SourceError
 from formats.dataset import Dataset, Video
 from formats.media import Media
@@ -49,6 +51,17 @@ def test_a_labelled_frame_without_a_picture_and_pictures_of_two_sizes_are_refuse
     pictures = {0: one, 7: other, 9: one}
     with pytest.raises(SourceError, match=r"several sizes \(.*img0.png has 64 x 48 pixels, .*img7.png 32 x 32\)"):
         stills.check(two_mice(), Source(0, "stills", None, Media(pictures=pictures)))
+
+
+def test_a_machines_poses_on_frames_without_a_picture_are_left_out(picture):
+    table = two_mice().with_columns(
+        human=two_mice().human & (two_mice().frame != 7)[:, None], absent=two_mice().absent & False
+    )
+    table = table.with_videos(tuple(replace(video, empty=()) for video in table.videos))
+    source = Source(0, "stills", None, Media(pictures={0: picture("img0.png")}))
+    assert stills.check(table, source) == {7}
+    left = renumbered(table, [Placed(source, gone=frozenset({7}))])
+    assert left.frame.tolist() == [0, 0, 12]
 
 
 def test_single_stills_of_one_size_become_one_video(picture):
