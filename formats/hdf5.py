@@ -30,8 +30,8 @@ class Hdf5:
         self._file = file
 
     def has(self, name: str) -> bool:
-        """Whether there is such a dataset or group."""
-        return name in self._file
+        """Whether there is such a dataset or group in the file itself."""
+        return self._here(name) is not None
 
     def array(self, name: str) -> np.ndarray:
         """A dataset.
@@ -60,7 +60,8 @@ class Hdf5:
 
     def attribute(self, node: str, name: str) -> Any:
         """What a dataset or group says of itself; None where it says nothing, or is not there."""
-        return self._node(node).attrs.get(name) if node in self._file else None
+        found = self._here(node)
+        return None if found is None else found.attrs.get(name)
 
     def _dataset(self, name: str) -> Any:
         dataset = self._node(name)
@@ -69,6 +70,18 @@ class Hdf5:
         if dataset.is_virtual or dataset.external:
             raise refuse(self.path, name, "this dataset lies in another file")
         return dataset
+
+    def _here(self, name: str) -> Any:
+        """A dataset or group; None where there is none, or a link that leads elsewhere: it is not followed."""
+        import h5py
+
+        node = self._file
+        for part in filter(None, name.split("/")):
+            link = node.get(part, getlink=True) if hasattr(node, "keys") else None
+            if not isinstance(link, h5py.HardLink):
+                return None
+            node = node[part]
+        return node
 
     def _node(self, name: str) -> Any:
         import h5py

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from formats.dlc_h5 import TABLE
 from formats.errors import FormatError, refuse
 from formats.files import read_file, read_text
 from formats.hdf5 import MAGIC, Hdf5, read_hdf5
@@ -71,6 +72,8 @@ def _file(path: Path) -> str | None:
 def _hdf5(file: Hdf5) -> str | None:
     if file.attribute("metadata", "json") is not None and file.has("instances"):
         return "slp"
+    if file.has(TABLE):
+        return "dlc-predictions"
     return "sleap-analysis" if file.has("tracks") and file.has("node_names") else None
 
 

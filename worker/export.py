@@ -5,10 +5,12 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from app.exports.build import build
+from app.exports.others import CannotHold
+from app.exports.table import TooLarge
 from app.jobs import ledger
 from app.jobs.params import ExportResult
 from app.tables import Export
-from worker.context import Context
+from worker.context import Context, JobFailed
 
 
 def export(context: Context) -> None:
@@ -21,7 +23,10 @@ def export(context: Context) -> None:
             context.step(0.98 * done / total, "writing")
             context.check_room(target.stat().st_size if target.exists() else 0)
 
-        manifest = build(context.database, context.storage, row, target, report)
+        try:
+            manifest = build(context.database, context.storage, row, target, report)
+        except (CannotHold, TooLarge) as error:
+            raise JobFailed(str(error)) from error
         context.check_room(target.stat().st_size)
         stored = context.storage.adopt(target, step=context.listen)
 

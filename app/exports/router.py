@@ -129,7 +129,7 @@ def get_export_content(export: ExportDep, storage: StorageDep) -> Content:
     """The file."""
     if export.sha256 is None or export.manifest is None:
         raise Conflict("the export is not done; follow its job")
-    media = "application/zip" if export.spec["images"] else "application/json"
+    media = "application/zip" if export.manifest["file_name"].endswith(".zip") else "application/json"
     return Content(
         storage.file(export.sha256, within=DOWNLOADED),
         media_type=media,

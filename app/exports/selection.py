@@ -106,13 +106,14 @@ class Selection:
         """Write the annotations as one COCO file."""
         info = {"description": self.name, "contributor": f"Posetween {VERSION}", "include": sorted(self.spec.include)}
         heard = cast("BinaryIO", Heard(stream, self.listen))
-        return write_coco(heard, self.skeleton, map(self._video, self.parts), info=info)
+        return write_coco(heard, self.skeleton, map(self.opened, self.parts), info=info)
 
     def listen(self) -> None:
         """Hear whether the export shall go on."""
         self.report(self.done, self.total)
 
-    def _video(self, part: tuple[Video, VideoSnapshot]) -> tuple[VideoInfo, Iterator[Instance]]:
+    def opened(self, part: tuple[Video, VideoSnapshot]) -> tuple[VideoInfo, Iterator[Instance]]:
+        """A video of ``parts``, and its poses as they are read."""
         video, snapshot = part
         assert video.num_frames is not None
         assert video.width is not None

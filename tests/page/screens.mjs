@@ -87,6 +87,11 @@ await browse(async ({ page, browser, faults }) => {
   await exported.getByRole('link', { name: /^Download/ }).waitFor();
   seen.exported = await exported.innerText();
   await look('exports');
+  await page.getByLabel('Format').selectOption('yolo');
+  await page.getByRole('button', { name: 'Export YOLO-pose' }).click();
+  const yolo = page.locator('[data-export]').filter({ hasText: 'YOLO-pose' });
+  await yolo.getByRole('link', { name: /^Download/ }).waitFor();
+  seen.yolo = await yolo.innerText();
 
   await open('Settings');
   await page.getByLabel('Name', { exact: true }).fill('Gait, renamed');

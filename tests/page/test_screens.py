@@ -103,6 +103,11 @@ def test_what_an_export_would_hold_is_told_before(seen, walker):
     assert f"2 videos, 0 frames, 0 poses. {between} poses were left out" in seen["exported"]
 
 
+def test_an_export_for_another_tool_tells_what_that_does_not_hold(seen):
+    assert "YOLO-pose" in seen["yolo"]
+    assert "What the format does not hold: " in seen["yolo"]
+
+
 def test_an_export_tells_what_is_in_it_and_what_was_asked_for(seen):
     assert "score from 0.2" in seen["exported"]
     assert "people" not in seen["exported"]

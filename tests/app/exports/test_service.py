@@ -22,6 +22,7 @@ BAD = [
     ({"videos": [1, 99]}, "/videos/1"),
     ({"videos": [2**70]}, "/videos/0"),
     ({"images": "some"}, "/images"),
+    ({"images": True, "format": "cvat"}, "/images"),
     ({"surprise": 1}, "/surprise"),
 ]
 

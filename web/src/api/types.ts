@@ -23,6 +23,7 @@ export type Checkpoint = S['CheckpointOut'];
 export type Export = S['ExportOut'];
 export type ExportPreview = S['ExportPreview'];
 export type ExportWanted = Partial<S['ExportIn']>;
+export type ExportFormat = NonNullable<ExportWanted['format']>;
 export type Key = S['KeyOut'];
 export type Entry = S['EntryOut'];
 export type Lab = S['LabOut'];

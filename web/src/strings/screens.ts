@@ -2,11 +2,25 @@
 import type { operations } from '../api/schema';
 import type { JobLine } from '../api/types';
 import type { Role } from '../api/session.svelte';
-import type { ExportPreview, Share } from '../api/types';
+import type { ExportFormat, ExportPreview, Share } from '../api/types';
 import { bytes } from './numbers';
 
 type Query = NonNullable<operations['list_acts_api_v1_audit_get']['parameters']['query']>;
 type Kind = NonNullable<Query['kind']>;
+
+/** Each format that exports are written in. */
+const FORMATS: Record<ExportFormat, string> = {
+  coco: 'COCO',
+  dlc: 'DeepLabCut labels',
+  'dlc-predictions': 'DeepLabCut predictions',
+  'lightning-pose': 'Lightning Pose labels',
+  yolo: 'YOLO-pose',
+  cvat: 'CVAT XML',
+  posetrack: 'PoseTrack',
+  slp: 'SLEAP project',
+  'sleap-analysis': 'SLEAP analysis HDF5',
+  'label-studio': 'Label Studio JSON',
+};
 
 /** Each kind of act that the service writes down. */
 const AUDIT: Record<Kind, string> = {
@@ -192,7 +206,11 @@ export const screens = {
       .filter(Boolean)
       .join('; ')
       .replace(/^./, (first) => first.toUpperCase()) + '.',
-  export: 'Export COCO',
+  export: (format: string) => `Export ${format}`,
+  format: 'Format',
+  format_hint: 'Other formats than COCO come as a ZIP, with losses.json: what the format cannot hold, counted.',
+  export_format: FORMATS,
+  lost: 'What the format does not hold',
   exporting: 'Exporting…',
   download: 'Download',
   min_score: 'Least score',
