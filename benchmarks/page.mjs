@@ -194,6 +194,32 @@ const parts = {
     for (let turn = 0; turn < 10; turn++) times.push(await edit(page, turn));
     return { drawn: overlays, saved: times };
   },
+  async fixes({ page }) {
+    await open(page);
+    await points(page);
+    const current = page.locator('li[aria-current=true]');
+    await page.keyboard.press('r');
+    const times = [];
+    for (let fix = 0; fix < told.fixes; fix++) {
+      await current.waitFor();
+      await drawn(page, Number((await current.innerText()).match(/\d+/)[0]));
+      await edit(page, fix);
+      const until = page.evaluate(() => new Promise((done) => {
+        let began = false;
+        const look = () => {
+          const busy = document.querySelector('[data-testid=spreading]') !== null;
+          began ||= busy;
+          if (began && !busy) done(performance.now() - globalThis.seen.pressed);
+          else requestAnimationFrame(look);
+        };
+        requestAnimationFrame(look);
+      }));
+      await page.keyboard.press('Space');
+      times.push(await until);
+      await page.waitForTimeout(500);
+    }
+    return { shown: times };
+  },
   async memory({ page, context, browser }) {
     await open(page);
     await page.keyboard.down('ArrowRight');

@@ -1,10 +1,11 @@
 """The page in a real browser: how long it takes until what somebody asked for is on the screen.
 
 A long video of small pictures is gone through before it has any poses, and again with five tracks that ``linear``
-propagated through all of it; a video of 1280 x 720 shows what pictures cost. Needs Node, Chromium and the built page.
+propagated through all of it; videos of 1280 x 720 and of 3840 x 2160 show what pictures cost; in a short one poses are
+fixed while two workers wait, as with ``posetween up``. Needs Node, Chromium and the built page.
 
 Run ``python -m benchmarks.page > benchmarks/results/page.md``. ``--only memory load`` does some parts alone,
-``--frames`` and ``--large-frames`` make the videos shorter; how long each part took goes to standard error.
+``--frames``, ``--large-frames`` and ``--huge-frames`` make the videos shorter; how long each part took goes to standard error.
 """
 
 from __future__ import annotations
@@ -25,11 +26,18 @@ from typing import Any
 import numpy as np
 
 from benchmarks.live_server import MIB, LiveServer, heading, live_server, render, table
+from cli.worker_processes import kept
+from pose.proxy import group_length
+from pose.synthetic import Scene, SceneSpec
+from pose.video_writer import VideoWriter
 
 WEB = Path(__file__).parents[1] / "web"
 TRACKS, KEYPOINTS, GAP = 5, 15, 200
 MANY_TRACKS, MANY_KEYPOINTS = 20, 25
-STEPS, JUMPS = 60, 100
+STEPS, JUMPS = 60, 60
+HUGE_STEPS, HUGE_JUMPS = 40, 40
+FIXED_FRAMES, FIXED_GAP, FIXES = 320, 40, 8
+ENDED = ("succeeded", "failed", "cancelled")
 
 Row = tuple[str, str, str]
 
@@ -84,10 +92,11 @@ class Videos:
         folder: Where their files are written.
         frames: Of the long one.
         large_frames: Of the one with large pictures.
+        huge_frames: Of the one with larger ones.
     """
 
-    def __init__(self, server: LiveServer, folder: Path, frames: int, large_frames: int) -> None:
-        self.server, self.frames, self.large_frames = server, frames, large_frames
+    def __init__(self, server: LiveServer, folder: Path, frames: int, large_frames: int, huge_frames: int) -> None:
+        self.server, self.frames, self.large_frames, self.huge_frames = server, frames, large_frames, huge_frames
         self._folder = folder
 
     @cached_property
@@ -110,6 +119,28 @@ class Videos:
         video = self._made("large.mp4", self.large_frames, 1280, 720, MANY_KEYPOINTS)
         with self.server.connect() as client:
             label(client, video, MANY_TRACKS, MANY_KEYPOINTS, range(40))
+        return video
+
+    @cached_property
+    def huge(self) -> dict[str, Any]:
+        """One as cameras for sports make it."""
+        return self._made("huge.mp4", self.huge_frames, 3840, 2160, KEYPOINTS)
+
+    @cached_property
+    def walk(self) -> dict[str, Any]:
+        """One of somebody who walks, labelled as they are on a few frames."""
+        scene = Scene(SceneSpec(seed=1, num_frames=FIXED_FRAMES, width=1280, height=720))
+        with VideoWriter(self._folder / "walk.mp4", 30, 1280, 720) as writer:
+            for picture in scene.frames():
+                writer.write(picture)
+        video = self.server.ready_video(self._folder / "walk.mp4", len(scene.skeleton.keypoints))
+        truth, labels = scene.tracks[1], []
+        with self.server.connect() as client:
+            made = client.send("POST", f"/videos/{video['id']}/tracks", {"name": "subject"})
+            for frame in (*range(0, FIXED_FRAMES, FIXED_GAP), FIXED_FRAMES - 1):
+                keyed = [[x, y, 2] for x, y in truth.xy[frame].round(2).tolist()]
+                labels.append({"frame_index": frame, "track_id": json.loads(made)["id"], "keypoints": keyed})
+            client.send("PUT", f"/videos/{video['id']}/labels", {"labels": labels})
         return video
 
     def _made(self, name: str, frames: int, width: int, height: int, keypoints: int) -> dict[str, Any]:
@@ -171,16 +202,47 @@ def many(videos: Videos) -> list[Row]:
     ]
 
 
+def pictures(videos: Videos, name: str, steps: int, jumps: int) -> list[Row]:
+    """Pictures of a video without poses."""
+    video, frames = getattr(videos, name), getattr(videos, f"{name}_frames")
+    # One of each group that is decoded together: the others of it are made ahead.
+    draw, group = np.random.default_rng(1), group_length(video["width"], video["height"])
+    begins = draw.permutation(np.arange(group * -(-(steps + 200) // group), frames - group, group))[:jumps]
+    order = (begins + draw.integers(0, group, len(begins))).tolist()
+    seen = look(videos.server, "pictures", video=video["id"], steps=steps, cold=order, far=frames // 2)
+    return [
+        (f"next frame, prefetched, 95th percentile; `{name}`", at(seen["moved"], 0.95), "50 ms"),
+        (f"any frame of `{name}`, cold, median", at(seen["cold"], 0.5), "120 ms"),
+        (f"any frame of `{name}`, cold, 99th percentile", at(seen["cold"], 0.99), "300 ms"),
+        (f"arrow held; `{name}`", f"{seen['held']:.0f} frames/s", "≥ 20"),
+    ]
+
+
 def large(videos: Videos) -> list[Row]:
     """Large pictures."""
-    order = np.random.default_rng(1).permutation(np.arange(STEPS + 200, videos.large_frames))[:JUMPS]
-    seen = look(videos.server, "pictures", video=videos.large["id"], cold=order.tolist(), far=videos.large_frames // 2)
-    return [
-        ("next frame, prefetched, 95th percentile; `large`", at(seen["moved"], 0.95), "50 ms"),
-        ("any frame of `large`, cold, median", at(seen["cold"], 0.5), "120 ms"),
-        ("any frame of `large`, cold, 99th percentile", at(seen["cold"], 0.99), "300 ms"),
-        ("arrow held; `large`", f"{seen['held']:.0f} frames/s", "≥ 20"),
-    ]
+    return pictures(videos, "large", STEPS, JUMPS)
+
+
+def huge(videos: Videos) -> list[Row]:
+    """Larger ones."""
+    return pictures(videos, "huge", HUGE_STEPS, HUGE_JUMPS)
+
+
+def fixes(videos: Videos) -> list[Row]:
+    """Poses that are fixed one after the other, each propagated into the gaps beside it."""
+    url, rows = f"/videos/{videos.walk['id']}", []
+    for engine, wanted in (("flow", "1000 ms"), ("stdpose", "2000 ms")):
+        with kept(videos.server.settings), videos.server.connect() as client:
+            job = json.loads(client.send("POST", f"{url}/propagations", {"engine": engine, "adapt": False}))
+            while job["state"] not in ENDED:
+                time.sleep(0.5)
+                job = json.loads(client.send("GET", f"/jobs/{job['id']}"))
+            if job["state"] != "succeeded":
+                raise SystemExit(f"{engine}: {job['error']}")
+            times = look(videos.server, "fixes", video=videos.walk["id"], fixes=FIXES)["shown"]
+        what = f"a fix, from the key until its two gaps of {FIXED_GAP} frames together show new poses of `{engine}`"
+        rows += [(f"{what}, median", at(times, 0.5), wanted), (f"{what}, the slowest", at(times, 1), "")]
+    return rows
 
 
 def memory(videos: Videos) -> list[Row]:
@@ -203,7 +265,7 @@ def load(videos: Videos) -> list[Row]:
 
 
 PARTS: dict[str, Callable[[Videos], list[Row]]] = {
-    part.__name__: part for part in (plain, filled, queue, large, many, memory, load)
+    part.__name__: part for part in (plain, filled, queue, large, huge, many, fixes, memory, load)
 }
 
 
@@ -212,16 +274,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=200_000, help="of the long video")
     parser.add_argument("--large-frames", type=int, default=2100, help="of the video with large pictures")
+    parser.add_argument("--huge-frames", type=int, default=530, help="of the video with larger ones")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="some parts alone")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, live_server(Path(folder) / "data") as server:
         heading(
             "The page in a browser",
             f"page --frames {chosen.frames}",
-            f"Chromium without a GPU. `long`: {chosen.frames} frames of 320 x 180; `large`: {chosen.large_frames} of"
-            " 1280 x 720. From the key or pointer to the frame that shows it.",
+            f"Chromium without a GPU, its window 1280 x 800. `long`: {chosen.frames} frames of 320 x 180; `large`:"
+            f" {chosen.large_frames} of 1280 x 720; `huge`: {chosen.huge_frames} of 3840 x 2160. From the key or"
+            " pointer to the frame that shows it.",
         )
-        videos = Videos(server, Path(folder), chosen.frames, chosen.large_frames)
+        videos = Videos(server, Path(folder), chosen.frames, chosen.large_frames, chosen.huge_frames)
         rows = []
         for name in chosen.only:
             began = time.perf_counter()

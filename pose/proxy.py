@@ -1,6 +1,7 @@
 """The proxy: the copy of a video that people label and engines read, quick to seek in and fit for any browser.
 
-H.264 (or VP9, where that is chosen), yuv420p, a keyframe at least every 30 frames, no B-frames, ``moov`` in front.
+H.264 (or VP9, where that is chosen), yuv420p, a keyframe at least every 30 frames (of frames larger than 1080p oftener,
+see ``group_length``), no B-frames, ``moov`` in front.
 Frame for frame the source: the same count, the same times since the first frame, already turned. Samples of yuv420p
 sources are coded as they are; other formats are converted (10 bits to 8 without tone mapping). Pixels are taken as
 square. Odd sizes are padded by repeating the last column or row, which the proxy's frame table tells ``Video`` to cut
@@ -30,6 +31,10 @@ from pose.picture import Converter
 #: once and decoded again and again: "fastdecode" halves what that takes, for a seventh more bytes.
 ENCODER = {"g": "30", "bf": "0", "crf": "16", "preset": "veryfast", "tune": "fastdecode"}
 
+#: Pixels that a random read decodes at most: thirty frames of 1080p.
+_GROUP_PIXELS = 30 * 1920 * 1080
+_LONGEST, _SHORTEST = 30, 6
+
 Encoder = Literal["libx264", "libvpx-vp9"]
 
 #: By encoder. VP9 is for those who do without x264, which is under the GPL; it writes no frame that is not shown.
@@ -46,6 +51,11 @@ ENCODERS: dict[Encoder, dict[str, str]] = {
         "row-mt": "1",
     },
 }
+
+
+def group_length(width: int, height: int) -> int:
+    """Frames from a keyframe up to the next, at most: fewer of large frames, which take longer to decode."""
+    return max(_SHORTEST, min(_LONGEST, _GROUP_PIXELS // (width * height)))
 
 
 def write_proxy(
@@ -120,9 +130,8 @@ def _encode(decoder: Source, notes: Scan, container: OutputContainer, encoder: E
 def _add_stream(
     container: OutputContainer, decoder: Source, frame: av.VideoFrame, decoded: av.VideoFrame, encoder: Encoder
 ) -> av.VideoStream:
-    stream = container.add_stream(
-        encoder, rate=decoder.nominal_rate.limit_denominator(100_000), options=ENCODERS[encoder]
-    )
+    options = {**ENCODERS[encoder], "g": str(group_length(frame.width, frame.height))}
+    stream = container.add_stream(encoder, rate=decoder.nominal_rate.limit_denominator(100_000), options=options)
     stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
     context = stream.codec_context
     context.time_base = decoder.time_base

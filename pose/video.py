@@ -43,6 +43,7 @@ class Video:
         limits: What is too large to be opened; where there is a table, by default nothing: the file was accepted then.
         key: Tells videos apart to those who remember what they saw; equal keys must mean equal frames.
         recent_bytes: Memory for decoded frames.
+        keep_passed: Keep frames as well that were decoded only on the way to one that was asked for.
         threads: How many threads decode; None for as many as the machine and the codec have use for.
 
     Raises:
@@ -58,11 +59,13 @@ class Video:
         limits: Limits | None = None,
         key: str | None = None,
         recent_bytes: int = RECENT_BYTES,
+        keep_passed: bool = False,
         threads: int | None = None,
     ) -> None:
         self.key = key
+        self._keep_passed = keep_passed
         self._recent: OrderedDict[int, av.VideoFrame] = OrderedDict()
-        self._room = recent_bytes
+        self._room = self._recent_bytes = recent_bytes
         self.table = table if table is not None else scan(path, limits)
         self._decoder = Decoder(path, limits or (Limits.none() if table is not None else None), threads=threads)
         self._converter = Converter()
@@ -79,8 +82,13 @@ class Video:
 
     def close(self) -> None:
         """Close the file."""
-        self._recent.clear()
+        self.forget()
         self._decoder.close()
+
+    def forget(self) -> None:
+        """Let go of the frames that were decoded last."""
+        self._recent.clear()
+        self._room = self._recent_bytes
 
     @property
     def num_frames(self) -> int:
@@ -197,10 +205,12 @@ class Video:
 
     def _forward(self, index: int) -> av.VideoFrame | None:
         for found in self._frames:
+            passed, frame = self._position, found.frame
             self._position += 1
-            if self._position > index:
-                frame = found.frame
+            if passed >= index:
                 return frame if frame is not None and self._is(frame, index) else None
+            if self._keep_passed and frame is not None and passed not in self._recent and self._is(frame, passed):
+                self._remember(passed, frame)
         return None
 
     def _is(self, frame: av.VideoFrame, index: int) -> bool:

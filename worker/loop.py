@@ -1,9 +1,14 @@
-"""A worker process that looks for jobs itself: does one, looks again."""
+"""A worker process that looks for jobs itself: does one, looks again.
+
+For a while after a job it looks more often: who waits for a correction soon makes the next one, and this process has
+what it computes with at hand.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from contextlib import nullcontext
 
 from app.database import TROUBLE
@@ -12,6 +17,9 @@ from worker.hands import Hands
 from worker.slots import beside
 
 log = logging.getLogger(__name__)
+
+_SOON_SECONDS = 0.05
+_WARM_SECONDS = 60.0
 
 
 def work(settings: Settings, stopping: threading.Event, *, until_idle: bool = False) -> None:
@@ -24,13 +32,16 @@ def work(settings: Settings, stopping: threading.Event, *, until_idle: bool = Fa
     """
     with Hands(settings, stopping) as hands, nullcontext() if until_idle else beside(settings, hands, stopping):
         log.info("worker %s looks for jobs", hands.owner)
+        warm_until = -float("inf")
         while not stopping.is_set():
             try:
                 if hands.do_one():
+                    warm_until = time.monotonic() + _WARM_SECONDS
                     continue
             except TROUBLE:
                 # A job that was under way comes back when its lease ends.
                 log.warning("the database does not answer", exc_info=True)
             if until_idle:
                 return
-            stopping.wait(settings.poll_seconds)
+            soon = time.monotonic() < warm_until
+            stopping.wait(min(settings.poll_seconds, _SOON_SECONDS) if soon else settings.poll_seconds)

@@ -26,7 +26,7 @@ from app.trash import visible
 log = logging.getLogger(__name__)
 
 #: Seconds between two looks.
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.1
 
 # Seconds after which it is asked again whether a caller may still listen; a stream ends within three of a revocation.
 _CONFIRMED_SECONDS = 1.0

@@ -1,4 +1,4 @@
-"""The process that makes images of frames: confined, it reads tasks, and sends an image of each frame and a last word.
+"""The process that makes images of frames: confined, it reads tasks, and answers each with an image.
 
 It loads what decodes and encodes, and nothing of the service: it begins while somebody waits for the first frame.
 """
@@ -21,19 +21,19 @@ from pose.video import Video
 
 
 class Task(msgspec.Struct, frozen=True):
-    """Frames to make images of.
+    """A frame to make an image of.
 
     Attributes:
         proxy: The video's file.
         table: The file of its frame table.
-        indices: The frames, in order.
+        index: The frame.
         image_format: Kind of image.
         width: Pixels to shrink to; None for as it is.
     """
 
     proxy: str
     table: str
-    indices: tuple[int, ...]
+    index: int
     image_format: Format
     width: int | None
 
@@ -50,17 +50,23 @@ class Made(msgspec.Struct, tag=True):
     image: bytes
 
 
-class End(msgspec.Struct, tag=True):
-    """What the process says when it is done with a task.
+class Failed(msgspec.Struct, tag=True):
+    """What the process says where it made none.
 
     Attributes:
-        kind: What went wrong, a key of `ERRORS` or "Exception"; empty where nothing did.
+        kind: What went wrong, a key of `ERRORS` or "Exception".
         sentence: What the error said.
     """
 
-    kind: str = ""
-    sentence: str = ""
+    kind: str
+    sentence: str
 
+
+#: Decoded frames of the video that is read, in bytes: a frame is made at once, and those before it after that.
+_RECENT_BYTES = 2**27
+
+#: Where nothing was wanted for so long, decoded frames are let go.
+_IDLE_SECONDS = 1.0
 
 _tasks = msgspec.msgpack.Decoder(Task)
 
@@ -74,40 +80,47 @@ def main(task: dict[str, Any]) -> None:
     connection, readers = Connection(task["descriptor"]), _Readers(task["open_videos"])
     with suppress(EOFError, ConnectionError):
         while True:
+            if not connection.poll(_IDLE_SECONDS):
+                readers.forget()
             wanted = _tasks.decode(connection.recv_bytes())
-            end = End()
             try:
-                _make(wanted, readers, connection)
-            except (EOFError, ConnectionError):
-                raise
+                said: Made | Failed = Made(wanted.index, _make(wanted, readers))
             except Exception as error:
                 kind = next((name for name, known in ERRORS.items() if isinstance(error, known)), "Exception")
-                end = End(kind, f"{type(error).__name__}: {error}" if kind == "Exception" else str(error))
-            connection.send_bytes(msgspec.msgpack.encode(end))
+                said = Failed(kind, f"{type(error).__name__}: {error}" if kind == "Exception" else str(error))
+            connection.send_bytes(msgspec.msgpack.encode(said))
 
 
-def _make(task: Task, readers: _Readers, connection: Connection) -> None:
+def _make(task: Task, readers: _Readers) -> bytes:
     video = readers.open(Path(task.proxy), Path(task.table))
     size = None if task.width is None else (task.width, max(1, round(video.height * task.width / video.width)))
-    for index in task.indices:
-        made = Made(index, encode(video.read(index, size), task.image_format))
-        connection.send_bytes(msgspec.msgpack.encode(made))
+    return encode(video.read(task.index, size), task.image_format)
 
 
 class _Readers:
-    """The videos that were read last, open."""
+    """The videos that were read last, open. Of the last one decoded frames are kept."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._open: OrderedDict[Path, Video] = OrderedDict()
+        self._last: Path | None = None
 
     def open(self, proxy: Path, table: Path) -> Video:
+        if proxy != self._last:
+            self.forget()
         video = self._open.pop(proxy, None)
         if video is None:
-            # One thread decodes it: the frames of several videos are wanted at a time. What was decoded is kept as
-            # images, so it need not be kept as it came out of the decoder.
-            video = Video(proxy, FrameTable.from_bytes(table.read_bytes()), threads=1, recent_bytes=0)
+            # One thread decodes it: the frames of several videos are wanted at a time.
+            frames = FrameTable.from_bytes(table.read_bytes())
+            video = Video(proxy, frames, threads=1, recent_bytes=_RECENT_BYTES, keep_passed=True)
         self._open[proxy] = video
+        self._last = proxy
         while len(self._open) > self._limit:
             self._open.popitem(last=False)[1].close()
         return video
+
+    def forget(self) -> None:
+        """Let go of decoded frames."""
+        if self._last in self._open:
+            self._open[self._last].forget()
+        self._last = None

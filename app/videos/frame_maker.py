@@ -8,7 +8,6 @@ images keeps them. What it says is read as data, never as code.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Generator
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -19,7 +18,7 @@ import msgspec
 from app.errors import Busy
 from app.sandbox import child
 from app.sandbox.confinement import Confinement
-from app.videos.frame_child import ERRORS, End, Made, Task
+from app.videos.frame_child import ERRORS, Failed, Made, Task
 from app.videos.images import Format
 
 _POLITE = 10  # of 19
@@ -49,7 +48,7 @@ class View:
         return f"{self.proxy_sha256}-{self.width or 'full'}-{self.image_format}/{index}"
 
 
-_said = msgspec.msgpack.Decoder(Made | End)
+_said = msgspec.msgpack.Decoder(Made | Failed)
 
 
 class FrameMaker:
@@ -73,8 +72,8 @@ class FrameMaker:
         """Number of the process, where there is one."""
         return self._process.pid if self._process else None
 
-    def make(self, task: Task) -> Generator[tuple[int, bytes]]:
-        """Frames and their images, in order.
+    def make(self, task: Task) -> bytes:
+        """The image of a frame.
 
         Raises:
             VideoError: The file is none that can be read, or not the one that the table is of.
@@ -82,21 +81,18 @@ class FrameMaker:
             Busy: The process ended over it.
         """
         connection = self._connection or self._begin()
-        end: End | None = None
         try:
             connection.send_bytes(msgspec.msgpack.encode(task))
-            while not isinstance(said := _said.decode(connection.recv_bytes(_MOST_BYTES)), End):
-                if said.index not in task.indices:
-                    raise Busy("the process that decodes this video made frames that nobody wanted; ask again")
-                yield said.index, said.image
-            end = said
+            said = _said.decode(connection.recv_bytes(_MOST_BYTES))
         except (EOFError, OSError, msgspec.MsgspecError) as error:
+            self.close()
             raise Busy("the process that decodes this video ended over it; ask again") from error
-        finally:
-            if end is None:
-                self.close()  # it is gone, or in the middle of a task that nobody waits for
-        if end.kind:
-            raise ERRORS.get(end.kind, RuntimeError)(end.sentence)
+        if isinstance(said, Failed):
+            raise ERRORS.get(said.kind, RuntimeError)(said.sentence)
+        if said.index != task.index:
+            self.close()
+            raise Busy("the process that decodes this video made a frame that nobody wanted; ask again")
+        return said.image
 
     def close(self) -> None:
         """End the process."""

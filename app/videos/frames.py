@@ -1,9 +1,10 @@
 """Single frames of a proxy as images: decoded once for all who ask, and ahead of whoever steps through a video.
 
-Decoding begins at a keyframe, so whoever asks for a frame pays for those before it. These are made into images on the
-way, and so are the ones after it up to the next keyframe: a page steps to neighbouring frames, and others who label the
-same video follow. Small pictures, of which a list of videos shows one each, are made alone. Who asks for a frame of a
-group that is being decoded waits for that. Labs take turns at having groups decoded, and none may have many wait.
+Decoding begins at a keyframe, so whoever asks for a frame pays for those before it. What somebody waits for is made
+into images first. Then, as long as nobody waits for anything, the others of its group are: a page steps to neighbouring
+frames, and others who label the same video follow. Small pictures, of which a list of videos shows one each, are made
+alone. Who asks for a frame of a group that is being decoded waits for that. Labs take turns at having groups decoded,
+and none may have many wait.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import os
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
-from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 
 from app.errors import Busy, TooMany
 from app.file_cache import FileCache
@@ -27,6 +28,9 @@ from pose.frame_table import FrameTable
 MOST_GROUPS_OF_LAB = 64
 _MOST_GROUPS = 1024
 _RETRY_SECONDS = 2
+
+#: Frames of a group that are made while others wait for a group that nobody has begun.
+_MOST_IN_A_TURN = 30
 
 #: Pixels; nobody labels on what is no wider.
 _SMALL_WIDTH = 400
@@ -51,6 +55,7 @@ class _Group:
     stop: int
     lab_id: int | None
     wanted: dict[int, _Wish] = field(default_factory=dict)
+    passed: set[int] = field(default_factory=set)  # made without being wanted, whether or not there was room for them
     under_way: bool = False
 
 
@@ -219,29 +224,39 @@ class Frames:
     def _decode(self, group: _Group, maker: FrameMaker) -> None:
         proxy, table = (self._storage.file(one) for one in (group.view.proxy_sha256, group.view.table_sha256))
         view = group.view
-        with self._changed:
-            wanted = frozenset(group.wanted)
-        # Besides those that somebody waits for, the others, where that is quick and they can be kept.
+        paths = str(proxy.absolute()), str(table.absolute())
+        last, made = group.start - 1, 0
+        while not self._ended and (index := self._choose(group, last, made)) is not None:
+            last, made = index, made + 1
+            image = self._cache.get(view.name(index))  # somebody else may have made it meanwhile
+            if image is None:
+                image = maker.make(Task(*paths, index, view.image_format, view.width))
+                self._cache.put(view.name(index), image)
+            self._answer(group, index, image)
+
+    def _choose(self, group: _Group, last: int, made: int) -> int | None:
+        """The frame to make after one: of those that somebody waits for, else one ahead; None where it is others' turn.
+
+        What follows in the file comes before what lies behind.
+        """
+        view = group.view
         small = view.width is not None and view.width <= _SMALL_WIDTH
         ahead = self._cache.max_bytes > 0 and view.image_format in QUICK and not small
-        indices = []
-        for index in range(group.start, group.stop):
-            if index in wanted and (kept := self._cache.get(view.name(index))) is not None:
-                self._answer(group, index, kept)  # somebody else made it meanwhile
-            elif index in wanted or (ahead and view.name(index) not in self._cache):
-                indices.append(index)
-        task = Task(str(proxy.absolute()), str(table.absolute()), tuple(indices), view.image_format, view.width)
-        with closing(maker.make(task)) as images:
-            for index, image in images:
-                self._cache.put(view.name(index), image)
-                self._answer(group, index, image)
-                if self._ended:
-                    return
         with self._changed:
-            # Who asked too late for a frame that was passed by, or that there was no room to keep, is next.
-            group.under_way = False
-            if not group.wanted:
-                del self._groups[group.view, group.start]
+            if group.wanted and made >= _MOST_IN_A_TURN and any(not other.under_way for other in self._groups.values()):
+                group.under_way = False
+                self._groups[view, group.start] = self._groups.pop((view, group.start))  # behind the others
+                return None
+            if group.wanted:
+                return min(group.wanted, key=lambda index: (index <= last, index))
+            # The others, where that is quick and they can be kept: it keeps nobody who waits.
+            if ahead and not any(other.wanted for other in self._groups.values()):
+                for index in chain(range(last + 1, group.stop), range(group.start, last + 1)):
+                    if index not in group.passed and view.name(index) not in self._cache:
+                        group.passed.add(index)
+                        return index
+            del self._groups[view, group.start]
+            return None
 
     def _answer(self, group: _Group, index: int, image: bytes) -> None:
         with self._changed:

@@ -78,6 +78,15 @@ export const saved = (page) => page.waitForSelector('[data-testid=save-state][da
 export const saveState = (page, state) => page.waitForSelector(`[data-testid=save-state][data-state=${state}]`);
 export const shown = (page, frame) => page.waitForSelector(`.screen[data-shown="${frame}"]`);
 
+/** Open a video, with its labels. */
+export async function openVideo(page, { id }) {
+  await page.goto('about:blank');
+  await page.goto(`${told.address}/#/videos/${id}`);
+  await shown(page, 0);
+  await page.waitForSelector('.screen[data-read=true]');
+  await saved(page);
+}
+
 /** Sign in and open the video, with what was propagated plotted; what went wrong before that is forgotten. */
 export async function openPropagated(page, faults) {
   await signIn(page);
@@ -102,15 +111,35 @@ export async function keypoint(page, name) {
   return { left: box.x + box.width / 2, top: box.y + box.height / 2, at };
 }
 
-/** Where a position of the frame is in the window, as the whole frame is shown; `told` says how large that is. */
-export async function spot(page, [x, y]) {
+/** Where a position of the frame is in the window, as the whole frame is shown, which is so large. */
+export async function spot(page, [x, y], { width, height } = told) {
   const box = await page.locator('.stage').boundingBox();
   const margin = 8;
-  const scale = Math.min((box.width - 2 * margin) / told.width, (box.height - 2 * margin) / told.height);
-  const left = (box.width - told.width * scale) / 2;
-  const top = (box.height - told.height * scale) / 2;
+  const scale = Math.min((box.width - 2 * margin) / width, (box.height - 2 * margin) / height);
+  const left = (box.width - width * scale) / 2;
+  const top = (box.height - height * scale) / 2;
   return [box.x + left + (x + 0.5) * scale, box.y + top + (y + 0.5) * scale];
 }
+
+/** Have pages read the number that a frame carries as black and white blocks, where the whole frame is shown. */
+export const numbered = (page) =>
+  page.addInitScript(
+    `globalThis.readNumber = ${(width, height, bits) => {
+      const canvas = document.querySelector('.stage canvas');
+      const [across, down] = [canvas.clientWidth - 16, canvas.clientHeight - 16];
+      const scale = Math.min(across / width, down / height);
+      const ratio = canvas.width / canvas.clientWidth;
+      const context = canvas.getContext('2d');
+      const block = Math.floor(width / bits);
+      let number = 0;
+      for (let bit = 0; bit < bits; bit++) {
+        const x = (canvas.clientWidth - width * scale) / 2 + (bit * block + block / 2) * scale;
+        const y = (canvas.clientHeight - height * scale) / 2 + (height / 6) * scale;
+        if (context.getImageData(x * ratio, y * ratio, 1, 1).data[0] > 128) number |= 1 << bit;
+      }
+      return number;
+    }}`,
+  );
 
 /** Drag a keypoint by some pixels of the window. */
 export async function drag(page, name, by) {

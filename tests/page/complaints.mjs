@@ -1,28 +1,11 @@
 // What people complain of in the tools that they have, tried on our page one by one. The video's frames carry their own
 // number as black and white blocks, so that what is on the screen can be read.
-import { browse, drag, goTo, keypoint, photo, saved, shown, signIn, told } from './browse.mjs';
+import { browse, drag, goTo, keypoint, numbered, photo, saved, shown, signIn, told } from './browse.mjs';
 
 await browse(async ({ page, faults }) => {
   const asked = [];
   page.on('request', (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname}`));
-  /** The number in the picture on the screen, where the whole frame is shown. */
-  await page.addInitScript(
-    `globalThis.readNumber = ${(width, height, bits) => {
-      const canvas = document.querySelector('.stage canvas');
-      const [across, down] = [canvas.clientWidth - 16, canvas.clientHeight - 16];
-      const scale = Math.min(across / width, down / height);
-      const ratio = canvas.width / canvas.clientWidth;
-      const context = canvas.getContext('2d');
-      const block = Math.floor(width / bits);
-      let number = 0;
-      for (let bit = 0; bit < bits; bit++) {
-        const x = (canvas.clientWidth - width * scale) / 2 + (bit * block + block / 2) * scale;
-        const y = (canvas.clientHeight - height * scale) / 2 + (height / 6) * scale;
-        if (context.getImageData(x * ratio, y * ratio, 1, 1).data[0] > 128) number |= 1 << bit;
-      }
-      return number;
-    }}`,
-  );
+  await numbered(page);
   await signIn(page);
   faults.length = 0;
   const seen = {};
@@ -39,11 +22,13 @@ await browse(async ({ page, faults }) => {
   seen.refused = await page.getByRole('region', { name: 'Uploads' }).innerText();
   await photo(page, 'refused');
   await page.getByText('second.mp4').first().waitFor();
-  await page.locator('a[href^="#/videos/2"]').first().waitFor();
+  await page.locator('a[href^="#/videos/"]', { hasText: 'second.mp4' }).first().waitFor();
+  const opening = asked.length;
   await page.goto(`${told.address}/#/videos/${told.video}`);
   await shown(page, 0);
   await page.waitForFunction(() => document.querySelectorAll('svg circle[data-keypoint]').length > 0);
   await saved(page);
+  seen.opening = asked.slice(opening).filter((one) => /\/(frames|poses|labels)\b/.test(one));
 
   // The frame on the screen is the one that is named, after jumps and while a key is held.
   seen.read = [];
@@ -173,6 +158,10 @@ await browse(async ({ page, faults }) => {
   await shown(page, 21);
   await page.waitForFunction(() => document.querySelectorAll('svg circle[data-keypoint]').length > 0);
   seen.zoom.push(await apart());
+  const left = async () => (await keypoint(page, 'a')).left;
+  seen.panned = [await left()];
+  await page.keyboard.press('Control+Shift+ArrowRight');
+  seen.panned.push(await left());
   await page.keyboard.press('0');
   seen.zoom.push(await apart());
 
@@ -209,13 +198,33 @@ await browse(async ({ page, faults }) => {
   await saved(page);
   seen.outside = await place();
   seen.placed = await circles();
-  await page.keyboard.press('Tab');
-  seen.chosen = [await page.locator('aside li[aria-current=true], aside li.current').allInnerTexts()];
 
-  // A long list of suggestions is drawn in part.
-  await page.keyboard.press('r');
-  await page.getByRole('list', { name: 'Review' }).getByText(/^Frame \d+/).first().waitFor();
-  seen.listed = await page.getByRole('list', { name: 'Review' }).getByRole('listitem').count();
+  // Between keyframes the gaps are filled; keys lead to the next keypoint, and to a frame that nobody labelled.
+  await page.keyboard.press('1');
+  await goTo(page, 30);
+  await row('a').getByText('machine').waitFor();
+  seen.filled = await circles();
+  const chosen = () => page.locator('aside ol button[aria-pressed=true] .grow').allInnerTexts();
+  seen.keypoints = [];
+  for (let step = 0; step < 2; step++) {
+    await page.keyboard.press('Tab');
+    seen.keypoints.push(...(await chosen()));
+  }
+  await page.keyboard.press('n');
+  await page.locator('li[aria-current=true]').waitFor();
+  seen.unlabelled = await onFrame();
   await photo(page, 'complaints');
+
+  // Many subjects: only the selected one's keypoints are elements. Of a long list of suggestions a part is.
+  await page.goto(`${told.address}/#/videos/${told.crowd}`);
+  await shown(page, 0);
+  await page.waitForFunction(() => document.querySelectorAll('svg circle[data-keypoint]').length > 0);
+  seen.crowd = [await page.locator('aside li .name').count(), await page.locator('.stage *').count()];
+  await page.keyboard.press('r');
+  const list = page.getByRole('list', { name: 'Review' });
+  await list.getByText(/^Frame \d+/).first().waitFor();
+  const waiting = Number((await page.getByTestId('review-counters').innerText()).match(/[\d,]+/)[0].replaceAll(',', ''));
+  seen.listed = [waiting, await list.getByRole('listitem').count()];
+  await photo(page, 'crowd');
   return seen;
 });

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +89,42 @@ class Up:
         return Client(self.about["address"], self.about["key"])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """A service for the tests of a module, with its workers."""
+    """A service with its workers, for all tests of a process."""
     service = Up(tmp_path_factory.mktemp("up"))
     service.begin()
     yield service
     service.end()
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab of that service.
+
+    Attributes:
+        about: Its ``address`` and the ``key`` of somebody who may do everything in the lab.
+    """
+
+    about: dict[str, str]
+
+    def client(self) -> Client:
+        return Client(self.about["address"], self.about["key"])
+
+
+@pytest.fixture(scope="module")
+def lab(up: Up, request: pytest.FixtureRequest) -> Lab:
+    """A lab for the tests of a module, which see nothing of others."""
+    with up.client() as client:
+        made = client.post("/labs", {"name": request.module.__name__})
+    return Lab({"address": up.about["address"], "key": made["key"]["key"]})
+
+
+def ingested(client: Client, path: Path, project: int) -> int:
+    """Upload a video into a project and wait until it was read; gives the video."""
+    video = client.upload(project, path)
+    client.wait(video["ingest_job_id"], lambda job: None)
+    return int(video["id"])
 
 
 def uploaded(client: Client, scene: Rendered, project: str) -> int:
@@ -102,9 +132,7 @@ def uploaded(client: Client, scene: Rendered, project: str) -> int:
     skeleton = scene.skeleton
     schema = {"name": skeleton.name, "keypoints": skeleton.keypoints, "edges": skeleton.edges}
     made = client.post("/projects", {"name": project, "skeleton": schema})
-    video = client.upload(made["id"], scene.path)
-    client.wait(video["ingest_job_id"], lambda job: None)
-    return int(video["id"])
+    return ingested(client, scene.path, made["id"])
 
 
 def label(client: Client, video: int, number: int, truth: Track, frames: Sequence[int], *, right: float = 0.0) -> None:

@@ -162,6 +162,42 @@ await browse(async ({ page, faults }) => {
   seen.placed = await keypoint(page, told.keypoint);
   await saved(page);
 
+  // A keyframe by the keyboard alone: a cross that arrows move goes through the checklist.
+  await page.keyboard.press('1');
+  await page.keyboard.press('g');
+  await page.keyboard.type(String(told.alone));
+  await page.keyboard.press('Enter');
+  await shown(page, told.alone);
+  const cross = page.locator('[data-hand]');
+  const crossed = async () => (await cross.getAttribute('data-hand')).split(' ').map(Number);
+  await page.keyboard.press('q');
+  await page.getByText(`Click: ${told.names[0]}`, { exact: true }).waitFor();
+  seen.cross = [await crossed()];
+  for (let step = 0; step < 3; step++) await page.keyboard.press('Shift+ArrowRight');
+  await page.keyboard.press('ArrowDown');
+  seen.cross.push(await crossed());
+  for (const one of ['light', 'dark']) {
+    await theme(page, one);
+    seen.wrong[`hand, ${one}`] = await violations(page);
+    await photo(page, `hand-${one}`);
+  }
+  await page.keyboard.press('Enter');
+  await page.getByText(`Click: ${told.names[1]}`, { exact: true }).waitFor();
+  await page.keyboard.press('v');
+  for (const name of told.names.slice(2)) {
+    await page.getByText(`Click: ${name}`, { exact: true }).waitFor();
+    await page.keyboard.press('Space');
+  }
+  await page.getByText('Everything is placed.').waitFor();
+  // Of what is placed the selected keypoint is moved in the same way.
+  await page.keyboard.press('ArrowLeft');
+  seen.nudged = await crossed();
+  await page.keyboard.press('Enter');
+  await saved(page);
+  await page.keyboard.press('q');
+  await cross.waitFor({ state: 'detached' });
+  await page.keyboard.press('Escape');
+
   // Brightness and contrast by key, and a loupe.
   await page.keyboard.press('i');
   await page.keyboard.press('k');

@@ -10,9 +10,9 @@ KEYPOINT = "nose"
 
 
 @pytest.fixture(scope="module")
-def video(up, walker):
+def video(lab, walker):
     """A video with a pose on its first frame."""
-    with up.client() as client:
+    with lab.client() as client:
         video = uploaded(client, walker, "Gait")
         track = client.post(f"/videos/{video}/tracks", {"name": "subject"})
         label(client, video, track["id"], walker.tracks[1], [0])
@@ -20,8 +20,8 @@ def video(up, walker):
 
 
 @pytest.fixture(scope="module")
-def seen(drive, up, video, walker):
-    about = {"address": up.about["address"], "key": up.about["key"]}
+def seen(drive, up, lab, video, walker):
+    about = lab.about
     index = walker.skeleton.keypoints.index(KEYPOINT)
     told = {**about, "video": video, "keypoint": KEYPOINT, "index": index}
     port = up.port

@@ -18,14 +18,14 @@ def named(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def place(up, pair, tmp_path_factory):
+def place(lab, pair, tmp_path_factory):
     """A project, a video, subjects, keypoints and a key that are called so."""
     keypoints = [named("a"), "M" * LONG, "right_ear"]
     shape = {"name": named("s"), "keypoints": keypoints, "edges": [[0, 1], [1, 2]]}
     filename = f"{'W' * 240}.mp4"
     file = tmp_path_factory.mktemp("names") / filename
     shutil.copyfile(pair.path, file)
-    with up.client() as client:
+    with lab.client() as client:
         project = client.post("/projects", {"name": named("p"), "skeleton": shape})
         gone = client.post("/projects", {"name": "W" * LONG, "skeleton": shape})
         client.post("/keys", {"name": "W" * LONG, "role": "reader"})
@@ -49,8 +49,8 @@ def place(up, pair, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def seen(drive, up, place):
-    return drive("names.mjs", {"address": up.about["address"], "key": up.about["key"], **place})
+def seen(drive, lab, place):
+    return drive("names.mjs", {**lab.about, **place})
 
 
 def test_nothing_is_wider_than_its_place(seen):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.page.conftest import ingested
+
 LABELLED = (0, 20, 44)
 GAP = 30
 
@@ -21,26 +23,36 @@ def rows(track, number):
     ]
 
 
+def propagated(client, project, path, track):
+    """A video that is labelled on three frames and propagated."""
+    video = ingested(client, path, project)
+    url = f"/videos/{video}"
+    made = client.post(f"{url}/tracks", {"name": "anna"})
+    client.put(f"{url}/labels", {"labels": rows(track, made["id"])})
+    client.wait(client.post(f"{url}/propagations", {"engine": "linear"})["id"], lambda job: None)
+    return video
+
+
 @pytest.fixture(scope="module")
-def seen(drive, up, walker):
+def seen(drive, lab, walker, tmp_path_factory):
     """What somebody saw who went through the queue, and what the service knows afterwards."""
     skeleton = walker.skeleton
-    with up.client() as client:
+    with lab.client() as client:
         shape = {"name": "walker", "keypoints": skeleton.keypoints, "edges": skeleton.edges, "swap": skeleton.swap}
         project = client.post("/projects", {"name": "Gait", "skeleton": shape})
-        video = client.upload(project["id"], walker.path)
-        client.wait(video["ingest_job_id"], lambda job: None)
-        url = f"/videos/{video['id']}"
-        track = client.post(f"{url}/tracks", {"name": "anna"})
-        client.put(f"{url}/labels", {"labels": rows(walker.tracks[1], track["id"])})
-        client.wait(client.post(f"{url}/propagations", {"engine": "linear"})["id"], lambda job: None)
+        # A file that differs and shows the same.
+        other = tmp_path_factory.mktemp("review") / "other.mp4"
+        other.write_bytes(walker.path.read_bytes() + b"\x00\x00\x00\x08free")
+        videos = [propagated(client, project["id"], path, walker.tracks[1]) for path in (walker.path, other)]
+        url = f"/videos/{videos[0]}"
         queue = client.get(f"{url}/review-queue")["items"]
-        told = {"video": video["id"], "keypoint": skeleton.keypoints[0], "gap": GAP}
-        found = drive("review.mjs", {"address": up.about["address"], "key": up.about["key"], **told})
+        told = {"video": videos[0], "other": videos[1], "keypoint": skeleton.keypoints[0], "gap": GAP}
+        found = drive("review.mjs", {**lab.about, **told})
         found["queue"] = [one["frame_index"] for one in queue]
         found["reviews"] = client.get(f"{url}/reviews")["items"]
         found["runs"] = client.get(f"{url}/runs")["items"]
         found["labels"] = client.get(f"{url}/labels")["labels"]
+        found["elsewhere"] = client.get(f"/videos/{videos[1]}/reviews")["items"]
     return found
 
 
@@ -67,7 +79,7 @@ def test_the_view_follows_the_subject_and_comes_back(seen):
 
 def test_verdicts_are_acts_on_the_service(seen):
     first, second, _, _, *_ = seen["frames"]
-    accepted, rejected, span, undone = seen["reviews"]
+    accepted, rejected, span, undone, *_ = seen["reviews"]
     assert (accepted["verdict"], accepted["start"], accepted["stop"]) == ("accept", first, first + 1)
     assert (rejected["verdict"], rejected["start"], rejected["stop"]) == ("reject", second, second + 1)
     assert span["verdict"] == "accept"
@@ -86,3 +98,16 @@ def test_a_fix_is_a_label_and_is_propagated_into_the_gaps_beside_it(seen):
     assert (again["state"], again["start"], again["stop"]) == ("succeeded", before, after + 1)
     # Straight lines look at no picture: what replaces them does.
     assert again["engine"] == "flow"
+
+
+def test_a_review_leads_through_all_videos_of_a_project_in_turn(seen):
+    assert seen["turns"][0] != seen["turns"][1]
+    [one] = seen["elsewhere"]
+    assert (one["verdict"], one["start"]) == ("accept", seen["there"])
+
+
+def test_a_review_is_done_by_touch(seen):
+    first, second, third = seen["tapped"]
+    assert first != second != third
+    near, nearer = seen["pinched"]
+    assert nearer > 1.5 * near

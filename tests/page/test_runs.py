@@ -12,9 +12,9 @@ KEYPOINT = "head"
 
 
 @pytest.fixture(scope="module")
-def video(up, pair):
+def video(lab, pair):
     """A video with a fly, propagated from two labels, and from a third one between them."""
-    with up.client() as client:
+    with lab.client() as client:
         video = uploaded(client, pair, "Flies")
         track = client.post(f"/videos/{video}/tracks", {"name": "fly"})["id"]
         truth = next(iter(pair.tracks.values()))
@@ -25,16 +25,16 @@ def video(up, pair):
 
 
 @pytest.fixture(scope="module")
-def seen(drive, up, video):
-    about = {"address": up.about["address"], "key": up.about["key"]}
+def seen(drive, lab, video):
+    about = lab.about
     return drive("runs.mjs", {**about, "video": video, "keypoint": KEYPOINT, "between": BETWEEN})
 
 
 @pytest.fixture(scope="module")
-def poses(seen, up, video, pair):
+def poses(seen, lab, video, pair):
     """Where each run has the keypoint, and how far apart the two are."""
     index = pair.skeleton.keypoints.index(KEYPOINT)
-    with up.client() as client:
+    with lab.client() as client:
         runs = [run["id"] for run in client.get(f"/videos/{video}/runs")["items"]]
         url = f"/videos/{video}/curves"
         where = [

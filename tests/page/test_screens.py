@@ -28,11 +28,11 @@ def schema(skeleton):
 
 
 @pytest.fixture(scope="module")
-def seen(drive, up, walker, pair, tmp_path_factory):
+def seen(drive, lab, walker, pair, tmp_path_factory):
     """What somebody saw in a lab with a video that is labelled and propagated, and one that is not."""
     spare = tmp_path_factory.mktemp("spare") / SPARE.replace("/", "_")
     shutil.copy(pair.path, spare)
-    with up.client() as client:
+    with lab.client() as client:
         project = client.post("/projects", {"name": "Gait", "skeleton": schema(walker.skeleton)})
         video = client.upload(project["id"], walker.path)
         client.wait(video["ingest_job_id"], lambda job: None)
@@ -42,7 +42,7 @@ def seen(drive, up, walker, pair, tmp_path_factory):
         job = client.post(f"/videos/{video['id']}/propagations", {"engine": "linear"})
         client.wait(job["id"], lambda job: None)
         client.wait(client.upload(project["id"], spare)["ingest_job_id"], lambda job: None)
-    return drive("screens.mjs", {"address": up.about["address"], "key": up.about["key"], "spare": spare.name})
+    return drive("screens.mjs", {**lab.about, "spare": spare.name})
 
 
 def test_nothing_is_thrown_on_the_way(seen):

@@ -13,10 +13,10 @@ RETIRED = "abdomen"
 
 
 @pytest.fixture(scope="module")
-def labelled(up, pair):
+def labelled(lab, pair):
     """A project with a label."""
     skeleton = pair.skeleton
-    with up.client() as client:
+    with lab.client() as client:
         schema = {"name": skeleton.name, "keypoints": skeleton.keypoints, "edges": skeleton.edges}
         project = client.post("/projects", {"name": "Labelled", "skeleton": schema})
         video = client.upload(project["id"], pair.path)
@@ -29,16 +29,16 @@ def labelled(up, pair):
 
 
 @pytest.fixture(scope="module")
-def seen(drive, up, labelled, pair):
+def seen(drive, lab, labelled, pair):
     project, _ = labelled
-    about = {"address": up.about["address"], "key": up.about["key"]}
+    about = lab.about
     count = len(pair.skeleton.keypoints)
     return drive("skeletons.mjs", {**about, "project": project, "count": count, "retired": RETIRED, "coco": COCO})
 
 
 @pytest.fixture(scope="module")
-def projects(seen, up):
-    with up.client() as client:
+def projects(seen, lab):
+    with lab.client() as client:
         return {project["name"]: project["skeleton"] for project in client.get("/projects")["items"]}
 
 
@@ -73,7 +73,7 @@ def test_a_skeleton_is_read_from_a_coco_file(seen, projects):
     assert skeleton["swap"] == [[1, 2]]
 
 
-def test_a_change_says_what_becomes_of_labels_and_keeps_them(seen, projects, up, labelled, pair):
+def test_a_change_says_what_becomes_of_labels_and_keeps_them(seen, projects, lab, labelled, pair):
     first = pair.skeleton.keypoints[0]
     assert [line.split(".")[0] for line in seen["preview"]] == [
         f"“{first}” is called “snout” from now on",
@@ -87,7 +87,7 @@ def test_a_change_says_what_becomes_of_labels_and_keeps_them(seen, projects, up,
     # Made without pairs, it was suggested those that its names tell.
     assert seen["paired"].startswith(f"Left and right pairs: {len(pair.skeleton.swap)} more")
     assert sorted(skeleton["swap"]) == sorted([*each] for each in pair.skeleton.swap)
-    with up.client() as client:
+    with lab.client() as client:
         labels = client.get(f"/videos/{labelled[1]}/labels", start=0, stop=1, layer="human")["labels"]
     count = len(pair.skeleton.keypoints)
     assert [v for _, _, v in labels[0]["keypoints"][:count]] == [2] * count

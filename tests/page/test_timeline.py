@@ -13,9 +13,9 @@ KEYPOINT = "head"
 
 
 @pytest.fixture(scope="module")
-def video(up, pair):
+def video(lab, pair):
     """A video with a fly that is labelled on two frames and propagated between them."""
-    with up.client() as client:
+    with lab.client() as client:
         video = uploaded(client, pair, "Flies")
         track = client.post(f"/videos/{video}/tracks", {"name": "fly"})["id"]
         label(client, video, track, next(iter(pair.tracks.values())), KEYFRAMES)
@@ -24,10 +24,10 @@ def video(up, pair):
 
 
 @pytest.fixture(scope="module")
-def before(up, video, pair):
+def before(lab, video, pair):
     """What the service plots before anything is changed."""
     index = pair.skeleton.keypoints.index(KEYPOINT)
-    with up.client() as client:
+    with lab.client() as client:
         url = f"/videos/{video}/curves"
         radius = client.get(url, track_id=1)["high"][BETWEEN]
         x = client.get(url, track_id=1, quantity="x", keypoint=index)["high"][BETWEEN]
@@ -35,8 +35,8 @@ def before(up, video, pair):
 
 
 @pytest.fixture(scope="module")
-def seen(drive, up, video, pair, before):
-    about = {"address": up.about["address"], "key": up.about["key"]}
+def seen(drive, lab, video, pair, before):
+    about = lab.about
     told = {"video": video, "keypoint": KEYPOINT, "frames": pair.num_frames, "between": BETWEEN, "range": RANGE}
     return drive("timeline.mjs", {**about, **told})
 
@@ -72,8 +72,8 @@ def test_a_range_is_dragged_mended_and_forgotten(seen):
     assert [text.strip() for text in seen["ranges"]] == [f"Only frames {first}\u2013{last}" for first, last in ranges]
 
 
-def test_the_range_is_what_is_propagated(seen, up, video):
-    with up.client() as client:
+def test_the_range_is_what_is_propagated(seen, lab, video):
+    with lab.client() as client:
         first, second = client.get(f"/videos/{video}/runs")["items"]
     assert (second["state"], second["start"], second["stop"]) == ("succeeded", *RANGE)
     assert (first["start"], first["stop"]) != RANGE

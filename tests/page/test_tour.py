@@ -36,11 +36,10 @@ def test_the_sample_is_what_is_rendered_and_small():
 
 
 @pytest.fixture(scope="module")
-def seen(drive, up):
+def seen(drive, lab):
     scene = Scene(SPEC)
     told = {
-        "address": up.about["address"],
-        "key": up.about["key"],
+        **lab.about,
         "width": SPEC.width,
         "height": SPEC.height,
         "frames": FRAMES,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pose.frame_table import FrameTable, Limits, VideoError, scan
-from pose.proxy import ENCODERS, Encoder, write_proxy
+from pose.proxy import ENCODERS, Encoder, group_length, write_proxy
 from pose.video import Video
 
 CODECS = {"libx264": "h264", "libvpx-vp9": "vp9"}
@@ -53,6 +53,15 @@ def test_proxy_has_the_frames_of_its_source(
         # Blurred, since the proxy's chroma is coarser than some sources'.
         one, other = (cv2.blur(video.read(5), (5, 5)).astype(int) for video in (original, copy))
     assert np.abs(one - other).mean() < 3
+
+
+def test_large_frames_have_keyframes_oftener(write_clip: Callable[..., Path], tmp_path: Path) -> None:
+    assert [group_length(*size) for size in ((320, 240), (1920, 1080), (2560, 1440), (3840, 2160), (7680, 4320))] == [
+        *(30, 30, 16, 7, 6)
+    ]
+    path = write_clip("large.mp4", 9, size=(3840, 2160), options={"preset": "ultrafast"})
+    _, (_, proxy) = run(write_proxy(path, tmp_path / "proxy.mp4"))
+    assert np.flatnonzero(proxy.keyframe).tolist() == [0, 7]
 
 
 def test_proxy_is_quick_to_seek_and_fit_for_browsers(write_clip: Callable[..., Path], tmp_path: Path) -> None:

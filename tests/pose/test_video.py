@@ -30,12 +30,15 @@ def test_frames_in_order(hard_clip: tuple[Path, list[int]], number: Number) -> N
     assert picture.flags.c_contiguous
 
 
+@pytest.mark.parametrize("keep_passed", [False, True], ids=["those asked for", "those passed too"])
 @pytest.mark.parametrize("recent_bytes", [0, 2**20, 2**30], ids=["forgets", "remembers some", "remembers all"])
-def test_frames_in_any_order(hard_clip: tuple[Path, list[int]], number: Number, recent_bytes: int) -> None:
+def test_frames_in_any_order(
+    hard_clip: tuple[Path, list[int]], number: Number, recent_bytes: int, keep_passed: bool
+) -> None:
     path, expected = hard_clip
     table = FrameTable.from_bytes(scan(path).to_bytes())
     order = np.random.default_rng(1).choice(table.num_frames, 25)
-    with Video(path, table, recent_bytes=recent_bytes) as video:
+    with Video(path, table, recent_bytes=recent_bytes, keep_passed=keep_passed) as video:
         assert [number(video.read(int(index))) for index in order] == [expected[index] for index in order]
 
 
@@ -56,6 +59,19 @@ def test_frames_decoded_last_are_not_decoded_again(write_clip: Callable[..., Pat
         video._decoder.close()
         assert [number(frame) for frame in video.frames(20, 40, gray=True)] == seen
         assert number(video.read(25)) == 25
+
+
+def test_frames_on_the_way_are_kept_where_that_is_wished_until_they_are_let_go(
+    write_clip: Callable[..., Path], number: Number
+) -> None:
+    with Video(write_clip("a.mp4", options={"g": "20", "bf": "2"}), keep_passed=True) as video:
+        assert number(video.read(39)) == 39
+        video._decoder.close()
+        assert [number(video.read(index)) for index in (38, 21, 25)] == [38, 21, 25]
+        video._decoder.rewind()
+        video.forget()
+        assert not video._recent
+        assert number(video.read(21)) == 21
 
 
 @pytest.mark.parametrize("size", [(64, 36), (111, 62), (240, 139)])

@@ -141,13 +141,38 @@ def test_the_frames_around_one_that_was_asked_for_are_there_too(frames, stored, 
     start, stop = proxy.table.group(10)
     assert (start, stop) == (0, 30)
     asked = image(frames.get(view, 10))
-    until(lambda: isinstance(frames.get(view, stop - 1), bytes))
+    until(lambda: not frames._groups)
     storage.discard(view.proxy_sha256)
     images = [frames.get(view, index) for index in range(start, stop)]
     assert all(isinstance(one, bytes) for one in images)
     assert images[10] == asked
     sizes = {cv2.imdecode(np.frombuffer(one, np.uint8), cv2.IMREAD_COLOR).shape for one in images}
     assert sizes == {(240, 320, 3)}
+
+
+@pytest.fixture
+def made(cache, monkeypatch):
+    """Names of images in the order in which they are kept."""
+    names = []
+    put = cache.put
+    monkeypatch.setattr(cache, "put", lambda name, image: (names.append(name), put(name, image)))
+    return names
+
+
+def test_who_waits_comes_first_then_what_follows_then_what_lies_before(frames, stored, made):
+    view = stored[1]
+    image(frames.get(view, 25))
+    until(lambda: not frames._groups)
+    assert made == [view.name(index) for index in (*range(25, 30), *range(25))]
+
+
+def test_nothing_is_made_ahead_while_somebody_waits(stored, cache, made):
+    storage, view, _ = stored
+    served = Frames(storage, cache, open_videos=2, makers=1)
+    views = [replace(view, width=width) for width in range(401, 409)]
+    assert all(image(one) for one in [served.get(one, 20) for one in views])
+    assert made[: len(views)] == [one.name(20) for one in views]
+    served.close()
 
 
 def test_a_small_picture_is_made_alone(frames, stored, cache):

@@ -1,4 +1,5 @@
 /** Who this browser is signed in as. */
+import { t } from '../strings';
 import { api, given, onSignedOut } from './client';
 import { Problem } from './problem';
 import type { Me } from './types';
@@ -42,10 +43,15 @@ class Session {
     }
   }
 
-  /** Trade a key or a one-time token for a cookie that no script can read. */
+  /**
+   * Trade a key or a one-time token for a cookie that no script can read.
+   *
+   * @throws Problem - The service does not know it, or this browser keeps no cookies.
+   */
   async signIn(secret: string): Promise<void> {
     await given(api.POST('/api/v1/session', { headers: { Authorization: `Bearer ${secret.trim()}` } }));
     await this.look();
+    if (this.state === 'out') throw new Problem(401, t.no_cookies);
   }
 
   /** Whether this key may do what needs a role. The service decides; the page asks so as to offer nothing in vain. */

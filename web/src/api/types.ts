@@ -120,5 +120,7 @@ export interface Conflict {
   track_id: number;
   yours: [number, number, number][];
   theirs: [number, number, number][];
+  /** What the other version says is absent: the subject, or keypoints. */
+  theirs_absent?: true | number[];
   revision: number;
 }

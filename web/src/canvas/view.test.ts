@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hit, moved } from './hits';
-import { around, fit, fitPoints, toFrame, toScreen, zoom } from './view';
+import { around, fit, fitPoints, pan, PANS, pinch, toFrame, toScreen, zoom, type Spot } from './view';
 
 const view = { scale: 2, left: 10, top: 20 };
 
@@ -59,5 +59,18 @@ describe('a hit', () => {
   it('moves nothing before a few pixels', () => {
     expect(moved({ x: 0, y: 0 }, { x: 2, y: 2 })).toBe(false);
     expect(moved({ x: 0, y: 0 }, { x: 3, y: 2 })).toBe(true);
+  });
+  it('looks a share of the screen further by keys', () => {
+    const view = { scale: 2, left: 10, top: 20 };
+    expect(pan(view, PANS.pan_right, { width: 500, height: 300 })).toEqual({ scale: 2, left: -40, top: 20 });
+    expect(pan(view, PANS.pan_up, { width: 500, height: 300 })).toEqual({ scale: 2, left: 10, top: 50 });
+  });
+  it('follows two fingers: what is between them stays between them', () => {
+    const view = { scale: 1, left: 0, top: 0 };
+    const from: [Spot, Spot] = [{ x: 100, y: 100 }, { x: 200, y: 100 }];
+    const to: [Spot, Spot] = [{ x: 100, y: 150 }, { x: 300, y: 150 }];
+    const now = pinch(view, from, to, 0.1);
+    expect(now.scale).toBe(2);
+    expect([now.left, now.top]).toEqual([200 - 2 * 150, 150 - 2 * 100]);
   });
 });

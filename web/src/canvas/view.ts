@@ -16,6 +16,17 @@ export interface Spot {
   y: number;
 }
 
+/** What keys do to what is looked at. */
+export type Look = 'fit' | 'fit_subject' | 'zoom_in' | 'zoom_out' | keyof typeof PANS;
+
+/** Where keys that pan look, as shares of the screen. */
+export const PANS = {
+  pan_left: { x: -0.1, y: 0 },
+  pan_right: { x: 0.1, y: 0 },
+  pan_up: { x: 0, y: -0.1 },
+  pan_down: { x: 0, y: 0.1 },
+} as const satisfies Record<string, Spot>;
+
 const CLOSEST = 64;
 
 export const toScreen = (view: View, at: Spot): Spot => ({
@@ -44,6 +55,22 @@ export function zoom(view: View, factor: number, at: Spot, least: number): View 
   const scale = Math.min(CLOSEST, Math.max(least, view.scale * factor));
   const ratio = scale / view.scale;
   return { scale, left: at.x - (at.x - view.left) * ratio, top: at.y - (at.y - view.top) * ratio };
+}
+
+/** Look a share of the screen further. */
+export const pan = (view: View, by: Spot, screen: Size): View => ({
+  ...view,
+  left: view.left - by.x * screen.width,
+  top: view.top - by.y * screen.height,
+});
+
+/** Two fingers went from two spots of the screen to two others. */
+export function pinch(view: View, from: readonly [Spot, Spot], to: readonly [Spot, Spot], least: number): View {
+  const far = ([a, b]: readonly [Spot, Spot]) => Math.max(1, Math.hypot(a.x - b.x, a.y - b.y));
+  const middle = ([a, b]: readonly [Spot, Spot]) => ({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 });
+  const [was, is] = [middle(from), middle(to)];
+  const zoomed = zoom(view, far(to) / far(from), was, least);
+  return { ...zoomed, left: zoomed.left + is.x - was.x, top: zoomed.top + is.y - was.y };
 }
 
 /** So that a spot is in the middle, with so many pixels of the frame across the screen's shorter side. */

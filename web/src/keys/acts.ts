@@ -17,6 +17,7 @@ export const ACTS = {
   add_subject: ['Shift+n'],
   next_subject: ['`'],
   place: ['Enter'],
+  hand: ['q'],
   next_keypoint: ['Tab'],
   previous_keypoint: ['Shift+Tab'],
   skip: ['s'],
@@ -44,6 +45,10 @@ export const ACTS = {
   fit_subject: ['z'],
   zoom_in: ['+', '='],
   zoom_out: ['-'],
+  pan_left: ['Ctrl+Shift+ArrowLeft'],
+  pan_right: ['Ctrl+Shift+ArrowRight'],
+  pan_up: ['Ctrl+Shift+ArrowUp'],
+  pan_down: ['Ctrl+Shift+ArrowDown'],
   hide: ['h'],
   ghost: ['o'],
   compare: ['Shift+c'],
@@ -66,14 +71,14 @@ export const GROUPS: [string, Act[]][] = [
   ['go', ['next', 'previous', 'forward', 'backward', 'far_forward', 'far_backward', 'first', 'last', 'go_to']],
   ['keyframes', ['next_keyframe', 'previous_keyframe', 'middle', 'range_start', 'range_stop']],
   ['choose', ['add_subject', 'next_subject', 'next_keypoint', 'previous_keypoint']],
-  ['label', ['place', 'pass', 'skip', 'back', 'absent', 'subject_absent', 'hidden', 'copy', 'adopt', 'remove', 'remove_pose']],
+  ['label', ['place', 'hand', 'pass', 'skip', 'back', 'absent', 'subject_absent', 'hidden', 'copy', 'adopt', 'remove', 'remove_pose']],
   ['review', ['review', 'review_zoom', 'right', 'accept', 'accept_span', 'reject', 'next_suggestion', 'previous_suggestion', 'snooze']],
   ['other', ['undo', 'redo', 'propagate', 'palette', 'help', 'escape']],
-  ['look', ['fit', 'fit_subject', 'zoom_in', 'zoom_out', 'hide', 'compare', 'ghost', 'loupe', 'brighter', 'darker', 'more_contrast', 'less_contrast', 'plain', 'quantity']],
+  ['look', ['fit', 'fit_subject', 'zoom_in', 'zoom_out', 'pan_left', 'pan_right', 'pan_up', 'pan_down', 'hide', 'compare', 'ghost', 'loupe', 'brighter', 'darker', 'more_contrast', 'less_contrast', 'plain', 'quantity']],
 ];
 
 /** Acts that a held key repeats. */
-const REPEATED = new Set<Act>(['next', 'previous', 'forward', 'backward', 'far_forward', 'far_backward', 'zoom_in', 'zoom_out', 'brighter', 'darker', 'more_contrast', 'less_contrast', 'undo', 'redo']);
+const REPEATED = new Set<Act>(['next', 'previous', 'forward', 'backward', 'far_forward', 'far_backward', 'zoom_in', 'zoom_out', 'pan_left', 'pan_right', 'pan_up', 'pan_down', 'brighter', 'darker', 'more_contrast', 'less_contrast', 'undo', 'redo']);
 
 export const repeats = (act: Act): boolean => REPEATED.has(act);
 

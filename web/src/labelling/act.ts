@@ -2,6 +2,7 @@
 import type { Act } from '../keys/acts';
 import { emptyPose } from '../labels/pose';
 import { look } from '../canvas/look.svelte';
+import type { Look } from '../canvas/view';
 import { bisect } from './bisect';
 import { turned } from './ghost';
 import { neighbour } from '../timeline/layout';
@@ -9,7 +10,7 @@ import { edged } from '../timeline/range';
 import type { Desk } from './desk.svelte';
 
 export interface Around {
-  look(what: 'fit' | 'fit_subject' | 'zoom_in' | 'zoom_out'): void;
+  look(what: Look): void;
   show(what: 'help' | 'go_to' | 'palette'): void;
   propagate(): void;
 }
@@ -76,6 +77,7 @@ function acts(desk: Desk, around: Around): Partial<Record<Act, () => void>> {
     go_to: () => around.show('go_to'),
     add_subject: () => void desk.trying(() => desk.addTrack()),
     next_subject: () => nextSubject(desk),
+    hand: () => desk.hand.toggle(),
     place: () => (desk.placing ? desk.stopPlacing() : desk.track === null ? void desk.trying(() => desk.addTrack()) : desk.startPlacing()),
     next_keypoint: () => nextKeypoint(desk, 1),
     previous_keypoint: () => nextKeypoint(desk, -1),
@@ -107,6 +109,10 @@ function acts(desk: Desk, around: Around): Partial<Record<Act, () => void>> {
     fit_subject: () => around.look('fit_subject'),
     zoom_in: () => around.look('zoom_in'),
     zoom_out: () => around.look('zoom_out'),
+    pan_left: () => around.look('pan_left'),
+    pan_right: () => around.look('pan_right'),
+    pan_up: () => around.look('pan_up'),
+    pan_down: () => around.look('pan_down'),
     hide: () => (desk.posesHidden = !desk.posesHidden),
     compare: () => desk.compareRun(),
     ghost: () => (desk.ghost = turned(desk.ghost)),
@@ -120,6 +126,6 @@ function acts(desk: Desk, around: Around): Partial<Record<Act, () => void>> {
     pass: () => (desk.pass ? desk.endPass() : desk.startPass()),
     palette: () => around.show('palette'),
     help: () => around.show('help'),
-    escape: () => (desk.pass ? desk.endPass() : desk.placing ? desk.stopPlacing() : (desk.range = null)),
+    escape: () => (desk.hand.at ? desk.hand.toggle() : desk.pass ? desk.endPass() : desk.placing ? desk.stopPlacing() : (desk.range = null)),
   };
 }

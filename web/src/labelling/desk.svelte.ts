@@ -10,6 +10,7 @@ import * as tracks from '../tracks/calls';
 import { useColours } from '../tracks/colours';
 import type { Range } from '../timeline/range';
 import type { Side } from './ghost';
+import { Hand } from './hand.svelte';
 import { between, every, leastSure, stepFor, type Pass } from './pass';
 import { Comparison } from '../runs/comparison.svelte';
 import { RunList } from '../runs/list.svelte';
@@ -17,7 +18,7 @@ import { ReviewQueue, UNSURE } from '../queue/review.svelte';
 import { Player } from './player.svelte';
 import { Plotted } from './plotted.svelte';
 
-const round = (value: number): number => Math.round(value * 100) / 100;
+export const round = (value: number): number => Math.round(value * 100) / 100;
 
 export class Desk {
   tracks = $state.raw<Track[]>([]);
@@ -36,6 +37,7 @@ export class Desk {
   note = $state<string | null>(null);
   /** Frames that somebody chose on the timeline. */
   range = $state.raw<Range | null>(null);
+  readonly hand = new Hand(this);
   readonly review = new ReviewQueue(this);
   readonly plotted: Plotted;
   readonly runs: RunList;
@@ -68,6 +70,7 @@ export class Desk {
     this.track = this.tracks[0]?.id ?? null;
     await this.labels.open();
     if (this.note === t.still_reading) this.note = null;
+    await this.review.takeUp();
   }
 
   async readTracks(): Promise<void> {

@@ -1,5 +1,5 @@
 /** Edits that wait to be saved: what of a label changed, never more. */
-import type { LabelIn } from '../api/types';
+import type { Conflict, LabelIn } from '../api/types';
 import { isPoint, sameSaid, saysNothing, type Pose, type Said } from './pose';
 
 export interface Edit {
@@ -13,6 +13,8 @@ export interface Edit {
   absent: boolean;
   /** What is said now of keypoints that changed; null takes back. */
   changes: Record<number, Said>;
+  /** What was known of these keypoints before: where others left that as it was, they changed something else. */
+  known?: Record<number, Said>;
 }
 
 export const place = (edit: { frame: number; track: number }): string => `${edit.frame}:${edit.track}`;
@@ -32,7 +34,10 @@ export function difference(
   const old = before?.absent ? undefined : before;
   edit.cleared = before?.absent ?? false;
   after.points.forEach((said, index) => {
-    if (!sameSaid(said, old?.points[index] ?? null)) edit.changes[index] = said;
+    const known = old?.points[index] ?? null;
+    if (sameSaid(said, known)) return;
+    edit.changes[index] = said;
+    edit.known = { ...edit.known, [index]: known };
   });
   return edit.cleared || Object.keys(edit.changes).length ? edit : null;
 }
@@ -42,7 +47,17 @@ export function merged(earlier: Edit, later: Edit): Edit {
   if (later.absent || (later.cleared && !Object.keys(later.changes).length)) return later;
   if (later.cleared) return later;
   const base = earlier.absent ? { ...earlier, absent: false, cleared: true, changes: {} } : earlier;
-  return { ...base, changes: { ...base.changes, ...later.changes } };
+  return { ...base, changes: { ...base.changes, ...later.changes }, known: { ...later.known, ...base.known } };
+}
+
+/** Whether somebody else's version of a label says of what an edit changes what was known before: both can stand. */
+export function bothStand(edit: Edit | undefined, theirs: Conflict): boolean {
+  if (!edit || edit.absent || edit.cleared || theirs.theirs_absent) return false;
+  return Object.keys(edit.changes).every((index) => {
+    const known = edit.known?.[Number(index)];
+    const [x, y, v] = theirs.theirs[Number(index)] ?? [0, 0, 0];
+    return known !== undefined && sameSaid(known, v > 0 ? { x, y, v: v === 1 ? 1 : 2 } : null);
+  });
 }
 
 /** The label to put, where the edit says something. */

@@ -54,7 +54,8 @@ export class MachinePoses {
   /** The poses may have changed: those that are here stay until the new ones are. */
   async refresh(frame: number): Promise<void> {
     this.edition++;
-    await Promise.all([this.blocks.refresh(frame), this.survey()]);
+    void this.survey();
+    await this.blocks.refresh(frame);
   }
 
   private take(overview: Timeline): void {

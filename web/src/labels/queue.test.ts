@@ -128,6 +128,69 @@ describe('the queue', () => {
     expect([one.state, one.revision]).toEqual(['saved', 9]);
   });
 
+  it('asks nobody where somebody else changed another keypoint of the same pose', async () => {
+    const known = pose(at(1), at(2));
+    const conflict = (theirs: unknown) => ({ frame_index: 1, track_id: 1, yours: [[9, 9, 2], [0, 0, 0]], theirs, revision: 8 }) as never;
+    let theirs: unknown = [[1, 1, 2], [7, 7, 2]];
+    answer = async (revision) => {
+      if (revision !== 8) throw new Problem(412, 'stale', 8, [conflict(theirs)]);
+      return revision + 1;
+    };
+    const one = queue();
+    one.add(diff(known, pose(at(9), at(2))));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([one.state, one.revision, one.behind, written.length]).toEqual(['saved', 9, true, 2]);
+    theirs = [[5, 5, 2], [2, 2, 2]];
+    const other = queue();
+    other.add(diff(known, pose(at(8), at(2))));
+    other.add(diff(pose(at(8), at(2)), pose(at(9), at(2))));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(other.state).toBe('conflict');
+  });
+
+  it('sends less at a time where so many edits were too large', async () => {
+    answer = async (revision) => {
+      if (written.at(-1)?.edits.length !== 1) throw new Problem(413, 'too large');
+      return revision + 1;
+    };
+    const one = queue();
+    for (const frame of [1, 2, 3]) one.add(diff(undefined, pose(at(1)), frame));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(written.map((each) => each.edits.length)).toEqual([3, 1, 1, 1]);
+    expect([one.state, one.pending, kept.size]).toEqual(['saved', 0, 0]);
+  });
+
+  it('says why the service takes nothing now, and tries again', async () => {
+    answer = async () => {
+      throw new Problem(507, 'no room is left');
+    };
+    const one = queue();
+    one.add(diff(undefined, pose(at(1))));
+    await vi.advanceTimersByTimeAsync(500);
+    expect([one.state, one.reason, one.pending]).toEqual(['offline', 'no room is left', 1]);
+    answer = async (revision) => revision + 1;
+    await vi.advanceTimersByTimeAsync(3000);
+    expect([one.state, one.reason]).toEqual(['saved', null]);
+  });
+
+  it('goes on sending when its video is left, until somebody else takes over', async () => {
+    const one = queue();
+    one.add(diff(undefined, pose(at(1))));
+    one.close();
+    await vi.advanceTimersByTimeAsync(1);
+    expect([one.state, written.length]).toEqual(['saved', 1]);
+    answer = async () => {
+      throw new Problem(0, 'away');
+    };
+    one.add(diff(undefined, pose(at(1)), 2));
+    one.close();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(one.end().map((edit) => edit.frame)).toEqual([2]);
+    const before = written.length;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(written).toHaveLength(before);
+  });
+
   it.each([
     ['mine', 9, 1],
     ['theirs', 8, 0],

@@ -4,7 +4,7 @@
  */
 import { Problem } from '../api/problem';
 import type { Conflict } from '../api/types';
-import { merged, place, type Edit } from './edits';
+import { bothStand, merged, place, type Edit } from './edits';
 
 export type State = 'saved' | 'saving' | 'offline' | 'signed-out' | 'refused' | 'conflict';
 
@@ -17,22 +17,29 @@ export interface Store {
 export type Write = (edits: Edit[], revision: number) => Promise<number>;
 
 export interface QueueOptions {
-  /** How long edits are gathered: less than the second within which they shall be saved. */
+  /** How long edits are gathered from the first one on; while one batch is under way the next one gathers anyway. */
   delay: number;
   retry: number;
   batch: number;
 }
 
-export const QUEUE: QueueOptions = { delay: 250, retry: 2000, batch: 500 };
+export const QUEUE: QueueOptions = { delay: 40, retry: 2000, batch: 500 };
 
 export class SaveQueue {
   private waiting = new Map<string, Edit>();
   private sending = new Map<string, Edit>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private running: Promise<void> | null = null;
+  /** Edits that are sent at a time: fewer where so many were too large for the service. */
+  private most: number;
+  private ended = false;
   state: State = 'saved';
   refusal: string | null = null;
+  /** Why it is offline, where the service said so. */
+  reason: string | null = null;
   conflicts: Conflict[] = [];
+  /** Whether somebody else wrote labels that are not known here. */
+  behind = false;
 
   constructor(
     public revision: number,
@@ -40,7 +47,9 @@ export class SaveQueue {
     private readonly store: Store,
     private readonly changed: () => void,
     private readonly options: QueueOptions = QUEUE,
-  ) {}
+  ) {
+    this.most = options.batch;
+  }
 
   get pending(): number {
     return this.waiting.size + this.sending.size;
@@ -63,7 +72,7 @@ export class SaveQueue {
     const unsent = this.sending.get(key);
     void this.store.put(unsent ? merged(unsent, now) : now);
     if (this.state === 'saved' || this.state === 'saving') this.turn('saving');
-    if (!this.sending.size && this.state === 'saving') this.later(this.options.delay);
+    if (!this.sending.size && this.state === 'saving' && this.timer === undefined) this.later(this.options.delay);
     this.changed();
   }
 
@@ -79,9 +88,9 @@ export class SaveQueue {
   }
 
   private async send(): Promise<void> {
-    clearTimeout(this.timer);
-    if (!this.waiting.size || this.state === 'conflict' || this.state === 'refused') return;
-    const batch = [...this.waiting].slice(0, this.options.batch);
+    this.forgetTimer();
+    if (this.ended || !this.waiting.size || this.state === 'conflict' || this.state === 'refused') return;
+    const batch = [...this.waiting].slice(0, this.most);
     for (const [key, edit] of batch) {
       this.waiting.delete(key);
       this.sending.set(key, edit);
@@ -89,10 +98,11 @@ export class SaveQueue {
     this.turn(this.state === 'offline' ? 'offline' : 'saving');
     try {
       this.revision = await this.write([...this.sending.values()], this.revision);
-      await this.done();
+      this.done();
     } catch (error) {
+      const sent = this.sending.size;
       this.putBack();
-      this.trouble(error);
+      this.trouble(error, sent);
     }
     this.changed();
   }
@@ -108,6 +118,13 @@ export class SaveQueue {
     await this.flush();
   }
 
+  /** Send once more what the service would not take: the reason may be gone. */
+  async again(): Promise<void> {
+    this.refusal = null;
+    this.turn('saving');
+    await this.flush();
+  }
+
   /** Drop what the service will not take. */
   async discard(): Promise<void> {
     for (const key of [...this.waiting.keys()]) await this.drop(key);
@@ -115,8 +132,22 @@ export class SaveQueue {
     this.turn('saved');
   }
 
+  /** Nothing more is added here: what waits is sent now, and again until the service has it, or `end` is called. */
   close(): void {
+    this.forgetTimer();
+    void this.flush();
+  }
+
+  /** Send no more; gives what is not saved, for somebody else to send. */
+  end(): Edit[] {
+    this.ended = true;
+    this.forgetTimer();
+    return this.edits();
+  }
+
+  private forgetTimer(): void {
     clearTimeout(this.timer);
+    this.timer = undefined;
   }
 
   private async drop(key: string): Promise<void> {
@@ -125,13 +156,14 @@ export class SaveQueue {
     if (edit) await this.store.remove(edit);
   }
 
-  private async done(): Promise<void> {
-    const sent = [...this.sending];
-    this.sending.clear();
-    for (const [key, edit] of sent) {
+  private done(): void {
+    for (const [key, edit] of this.sending) {
       const newer = this.waiting.get(key);
-      await (newer ? this.store.put(newer) : this.store.remove(edit));
+      // The browser's database does what it is told in this order; nobody waits for it.
+      void (newer ? this.store.put(newer) : this.store.remove(edit));
     }
+    this.sending.clear();
+    this.reason = null;
     this.turn(this.waiting.size ? 'saving' : 'saved');
     if (this.waiting.size) this.later(0);
   }
@@ -144,15 +176,22 @@ export class SaveQueue {
     this.sending.clear();
   }
 
-  private trouble(error: unknown): void {
+  private trouble(error: unknown, sent: number): void {
     const problem = error instanceof Problem ? error : new Problem(0, String(error));
     if (problem.status === 412 && problem.revision !== null) {
       this.revision = problem.revision;
-      this.conflicts = problem.conflicts.filter((one) => JSON.stringify(one.yours) !== JSON.stringify(one.theirs));
+      this.behind = true;
+      this.conflicts = problem.conflicts.filter(
+        (one) => JSON.stringify(one.yours) !== JSON.stringify(one.theirs) && !bothStand(this.waiting.get(`${one.frame_index}:${one.track_id}`), one),
+      );
       if (this.conflicts.length) this.turn('conflict');
       else this.later(0);
     } else if (problem.status === 401) this.turn('signed-out');
-    else if (problem.status === 0 || problem.status === 429 || problem.status >= 500) {
+    else if (problem.status === 413 && sent > 1) {
+      this.most = Math.floor(sent / 2);
+      this.later(0);
+    } else if (problem.status === 0 || problem.status === 429 || problem.status >= 500) {
+      this.reason = problem.status ? problem.message : null;
       this.turn('offline');
       this.later(this.options.retry);
     } else {
@@ -167,7 +206,10 @@ export class SaveQueue {
   }
 
   private later(ms: number): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.flush(), ms);
+    this.forgetTimer();
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      void this.flush();
+    }, ms);
   }
 }

@@ -16,13 +16,15 @@ interface Schema extends DBSchema {
 const page = once();
 const LOCK = 'posetween-page-';
 
-if ('locks' in navigator) void navigator.locks.request(LOCK + page, () => new Promise(() => undefined));
+if ('locks' in navigator) navigator.locks.request(LOCK + page, () => new Promise(() => undefined)).catch(() => undefined);
 
 const opened = openDB<Schema>('posetween', 1, {
   upgrade(db) {
     db.createObjectStore('edits').createIndex('video', 'edit.video');
   },
 });
+// A browser that keeps nothing for pages says so here, and again to whoever wants something kept.
+opened.catch(() => undefined);
 
 const key = (edit: Edit): string => `${page}/${edit.video}/${edit.frame}/${edit.track}`;
 

@@ -22,14 +22,13 @@ interface Revision {
 const samePose = (a: Pose, b: Pose): boolean =>
   a.absent === b.absent && a.points.every((said, index) => sameSaid(said, b.points[index] ?? null));
 
+/** Queues of videos that were left before everything was saved. */
+const left = new Map<number, SaveQueue>();
+
 export class LabelStore {
   /** Counts changes: what draws looks at it. */
   version = $state(0);
-  saving = $state.raw<{ state: SaveQueue['state']; pending: number; refusal: string | null }>({
-    state: 'saved',
-    pending: 0,
-    refusal: null,
-  });
+  saving = $state.raw<Pick<SaveQueue, 'state' | 'pending' | 'refusal' | 'reason'>>({ state: 'saved', pending: 0, refusal: null, reason: null });
   /** Whether it is known what people said. */
   loaded = $state(false);
   leftBehind = $state.raw<Edit[]>([]);
@@ -59,12 +58,15 @@ export class LabelStore {
     for (const label of read.labels) this.human.set(`${label.frame_index}:${label.track_id}`, humanPose(label));
     for (const edit of this.queue.edits()) this.human.set(place(edit), applied(this.human.get(place(edit)), edit));
     this.queue.revision = read.revision;
+    this.queue.behind = false;
     this.loaded = true;
     this.version++;
   }
 
   async open(): Promise<void> {
     await this.load();
+    this.take(left.get(this.video)?.end() ?? []);
+    left.delete(this.video);
     this.leftBehind = await storage.leftBehind(this.video);
     void this.machine.survey();
   }
@@ -140,12 +142,8 @@ export class LabelStore {
   async takeUp(): Promise<void> {
     const edits = this.leftBehind;
     this.leftBehind = [];
-    for (const edit of edits) {
-      this.human.set(place(edit), applied(this.human.get(place(edit)), edit));
-      this.queue.add(edit);
-    }
+    this.take(edits);
     await storage.forgetLeftBehind(this.video);
-    this.version++;
   }
 
   async dropLeftBehind(): Promise<void> {
@@ -165,6 +163,16 @@ export class LabelStore {
 
   close(): void {
     this.queue.close();
+    if (this.queue.pending) left.set(this.video, this.queue);
+  }
+
+  /** Make edits that nobody saved one's own. */
+  private take(edits: readonly Edit[]): void {
+    for (const edit of edits) {
+      this.human.set(place(edit), applied(this.human.get(place(edit)), edit));
+      this.queue.add(edit);
+    }
+    this.version++;
   }
 
   private change({ frame, track, before, after }: Change): void {
@@ -179,7 +187,10 @@ export class LabelStore {
       revision,
       (edits, known) => write(this.video, edits, known),
       storage,
-      () => (this.saving = { state: queue.state, pending: queue.pending, refusal: queue.refusal }),
+      () => {
+        this.saving = { state: queue.state, pending: queue.pending, refusal: queue.refusal, reason: queue.reason };
+        if (queue.state === 'saved' && queue.behind) void this.load().catch(() => undefined);
+      },
     );
     return queue;
   }

@@ -2,9 +2,26 @@
 import { api, given, once } from '../api/client';
 import type { Job, Review, ReviewIn, ReviewQueuePage } from '../api/types';
 
+const MOST_ANSWERS = 8;
+
 export async function queue(video: number, limit: number): Promise<ReviewQueuePage> {
   const params = { path: { video_id: video }, query: { limit } };
   return (await given(api.GET('/api/v1/videos/{video_id}/review-queue', { params }))) as unknown as ReviewQueuePage;
+}
+
+/** The same of all videos of a project, in turn from one after another. */
+export async function projectQueue(project: number, limit: number): Promise<ReviewQueuePage> {
+  const found: ReviewQueuePage = { items: [], next_cursor: null, waiting: 0 };
+  // An answer looks through some videos alone.
+  for (let answer = 0, cursor: string | null | undefined; answer < MOST_ANSWERS && cursor !== null; answer++) {
+    const query = { limit: limit - found.items.length, ...(cursor ? { cursor } : {}) };
+    const params = { path: { project_id: project }, query };
+    const page = (await given(api.GET('/api/v1/projects/{project_id}/review-queue', { params }))) as unknown as ReviewQueuePage;
+    found.items.push(...page.items);
+    found.waiting = Math.max(found.waiting, page.waiting);
+    cursor = found.items.length < limit ? page.next_cursor : null;
+  }
+  return found;
 }
 
 export const say = (video: number, body: ReviewIn): Promise<Review> =>

@@ -4,11 +4,12 @@ import { sentence } from '../api/problem';
 import type { Review, Suggestion } from '../api/types';
 import type { Desk } from '../labelling/desk.svelte';
 import { saysNothing } from '../labels/pose';
+import { addressOf } from '../shell/places';
 import { t } from '../strings';
 import { neighbour } from '../timeline/layout';
 import * as calls from './calls';
+import { day } from './day.svelte';
 import { engineOf } from './engine';
-import { Away } from './waiting';
 
 const LISTED = 60;
 /** A machine's point that is less sure than this is ringed. */
@@ -22,13 +23,10 @@ export class ReviewQueue {
   /** Whether the service was asked and has not answered yet. */
   loading = $state(false);
   waiting = $state(0);
-  done = $state(0);
   last = $state.raw<Review | null>(null);
   busy = $state(false);
   /** Whether the view follows the subject from one suggestion to the next. */
   zooms = $state(true);
-  since = 0;
-  private readonly away = new Away();
   private judged: Suggestion | null = null;
   private stop: () => void = () => undefined;
 
@@ -42,23 +40,48 @@ export class ReviewQueue {
     this.on = !this.on;
     this.current = null;
     if (!this.on) return;
-    this.since = Date.now();
-    this.done = 0;
-    this.loading = true;
-    await this.load().finally(() => (this.loading = false));
+    day.since = Date.now();
+    day.done = 0;
+    await this.read();
     if (this.items[0]) this.open(this.items[0]);
   }
 
+  /** Go on with a review that led from another video to this one. */
+  async takeUp(): Promise<void> {
+    const { next } = day;
+    day.next = null;
+    if (next?.video_id !== this.video) return;
+    this.on = true;
+    this.open(next);
+    await this.read();
+  }
+
+  /** Go through all videos of the project, or through this one alone. */
+  async goThrough(everywhere: boolean): Promise<void> {
+    day.everywhere = everywhere;
+    await this.read();
+  }
+
+  private async read(): Promise<void> {
+    this.loading = true;
+    await this.load().finally(() => (this.loading = false));
+  }
+
   async load(): Promise<void> {
-    const page = await calls.queue(this.video, LISTED);
-    const left = this.away.left(page.items);
+    const page = day.everywhere ? await calls.projectQueue(this.desk.project.id, LISTED) : await calls.queue(this.video, LISTED);
+    const left = day.away.left(page.items);
     this.waiting = Math.max(0, page.waiting - (page.items.length - left.length));
     // What somebody looks at stays in the list, also where the service would now propose its neighbour.
     const here = this.current;
-    this.items = here && this.away.left([here]).length && !left.some((one) => this.isCurrent(one)) ? [here, ...left] : left;
+    this.items = here && day.away.left([here]).length && !left.some((one) => this.isCurrent(one)) ? [here, ...left] : left;
   }
 
   open(one: Suggestion): void {
+    if (one.video_id !== this.video) {
+      day.next = one;
+      location.hash = addressOf({ screen: 'video', video: one.video_id });
+      return;
+    }
     this.current = one;
     this.desk.select(one.track_id, one.keypoint);
     this.desk.go(one.frame_index);
@@ -72,13 +95,14 @@ export class ReviewQueue {
   }
 
   isCurrent(one: Suggestion): boolean {
-    return this.current?.frame_index === one.frame_index && this.current.track_id === one.track_id;
+    const { current } = this;
+    return current?.video_id === one.video_id && current.frame_index === one.frame_index && current.track_id === one.track_id;
   }
 
   /** Pass the present one over: for good, or for half an hour. */
   async put(how: 'skip' | 'snooze'): Promise<void> {
     if (!this.current) return;
-    this.away[how](this.current);
+    day.away[how](this.current);
     await this.leave(false);
   }
 
@@ -109,10 +133,10 @@ export class ReviewQueue {
   async takeBack(): Promise<void> {
     if (!this.last) return;
     await calls.undo(this.video, this.last.id);
-    if (this.judged) this.away.judge(this.judged, false);
+    if (this.judged) day.away.judge(this.judged, false);
     this.desk.note = t.verdict_undone;
     this.last = null;
-    this.done = Math.max(0, this.done - 1);
+    day.done = Math.max(0, day.done - 1);
     await this.changed();
   }
 
@@ -137,7 +161,7 @@ export class ReviewQueue {
       ...(run ? { run_id: run } : {}),
     });
     this.last = made;
-    this.done++;
+    day.done++;
     const bound = made.radius90 === null ? '' : t.within(made.radius90);
     this.desk.note = (verdict === 'accept' ? t.accepted_frames : t.rejected_frames)(stop - start, bound);
     void this.changed();
@@ -148,7 +172,7 @@ export class ReviewQueue {
     const at = this.items.findIndex((one) => this.isCurrent(one));
     if (!this.on || !this.current) return;
     this.judged = judged ? this.current : null;
-    if (judged) this.away.judge(this.current);
+    if (judged) day.away.judge(this.current);
     if (at < 0) return this.step(1);
     this.items = this.items.filter((_, index) => index !== at);
     this.waiting = Math.max(0, this.waiting - 1);
@@ -167,7 +191,7 @@ export class ReviewQueue {
     const from = neighbour(keyframes, frame, -1) ?? 0;
     const to = (neighbour(keyframes, frame, 1) ?? this.desk.player.count - 1) + 1;
     await this.desk.labels.queue.drain();
-    this.done++;
+    day.done++;
     const fixed = this.desk.labels.machine.at(frame, track)?.run;
     const engine = engineOf(this.desk.runs.items.find((run) => run.id === fixed));
     const job = await calls.repropagate(this.video, { engine, track, start: from, stop: to, run: fixed });
@@ -176,15 +200,20 @@ export class ReviewQueue {
     const stop = (this.stop = follow(job.id, (now) => {
       if (!finished(now)) return;
       // It is busy until the new poses can be seen, or until another fix is.
-      void this.desk.trying(() => this.changed()).then(() => {
+      const seen = this.desk.labels.machine.refresh(this.desk.frame).then(() => {
         if (this.stop === stop) this.busy = false;
         if (now.state === 'failed' && now.error) this.desk.note = sentence(now.error);
       });
+      void this.desk.trying(() => Promise.all([seen, this.listed()]));
     }));
   }
 
   private async changed(): Promise<void> {
-    await Promise.all([this.desk.labels.machine.refresh(this.desk.frame), this.desk.runs.read()]);
-    if (this.on) await this.load();
+    await Promise.all([this.desk.labels.machine.refresh(this.desk.frame), this.listed()]);
+  }
+
+  /** Read what there is to go through, and the runs. */
+  private async listed(): Promise<void> {
+    await Promise.all([this.desk.runs.read(), this.on ? this.load() : undefined]);
   }
 }

@@ -1,5 +1,6 @@
 /** Which suggestions are still worth showing: not those that were passed over, nor those that were put off a while. */
 export interface Place {
+  video_id: number;
   frame_index: number;
   track_id: number;
 }
@@ -7,7 +8,7 @@ export interface Place {
 /** How long a suggestion that was put off stays away. */
 export const SNOOZE_MS = 30 * 60 * 1000;
 
-const key = (place: Place): string => `${place.frame_index}:${place.track_id}`;
+const key = (place: Place): string => `${place.video_id}:${place.frame_index}:${place.track_id}`;
 
 export class Away {
   private skipped = new Set<string>();

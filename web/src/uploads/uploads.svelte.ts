@@ -1,5 +1,5 @@
 /** Uploads that can be resumed, also after a reload: choose the same files again and they go on where they were. */
-import { Upload } from 'tus-js-client';
+import { defaultOptions, Upload, type PreviousUpload } from 'tus-js-client';
 import { BASE } from '../api/client';
 import { sentence } from '../api/problem';
 
@@ -114,6 +114,25 @@ class Uploads {
 }
 
 export const uploads = new Uploads();
+
+/** An upload that was broken off when its page was left: the browser knows where it was, but not the file any more. */
+export interface Interrupted {
+  name: string;
+  size: number;
+  kept: PreviousUpload;
+}
+
+/** Uploads of a project that were broken off and are not under way here. */
+export async function interrupted(project: number, underWay: readonly Sending[]): Promise<Interrupted[]> {
+  const all = await defaultOptions.urlStorage.findAllUploads().catch(() => []);
+  const here = new Set(underWay.map((one) => `${one.file.name}/${one.file.size}`));
+  return all
+    .filter((one) => one.metadata.project_id === String(project))
+    .map((kept) => ({ name: kept.metadata.filename ?? '', size: kept.size ?? 0, kept }))
+    .filter((one) => !here.has(`${one.name}/${one.size}`));
+}
+
+export const forget = (one: Interrupted): Promise<void> => defaultOptions.urlStorage.removeUpload(one.kept.urlStorageKey);
 
 interface Entry {
   isFile: boolean;

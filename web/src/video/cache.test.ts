@@ -84,6 +84,19 @@ describe('the cache', () => {
     expect(arrived).toEqual([10]);
   });
 
+  it('calls off everything where nobody waits for anything, until a frame is wanted anew', async () => {
+    const { asked, cache, arrived, open } = setup();
+    cache.want(10);
+    cache.rest();
+    await settle();
+    expect(open()).toEqual([]);
+    cache.want(10);
+    await settle();
+    expect(open()).toEqual([10]);
+    await asked.at(-1)?.give();
+    expect(arrived).toEqual([10]);
+  });
+
   it('keeps a bounded number and closes what it drops', async () => {
     const { asked, cache, closed } = setup({ ...DEFAULTS, capacity: 3, ahead: 0, behind: 0 });
     for (const index of [1, 2, 3, 4]) {

@@ -73,6 +73,13 @@ export class FrameCache<P extends Picture> {
     this.fill();
   }
 
+  /** Nobody waits for anything now: call off what is under way. */
+  rest(): void {
+    this.target = null;
+    this.wanted = [];
+    for (const request of this.running.values()) request.abort();
+  }
+
   /** Drop everything, for good. */
   close(): void {
     this.target = null;
