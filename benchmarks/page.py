@@ -5,7 +5,8 @@ propagated through all of it; videos of 1280 x 720 and of 3840 x 2160 show what 
 fixed while two workers wait, as with ``posetween up``. Needs Node, Chromium and the built page.
 
 Run ``python -m benchmarks.page > benchmarks/results/page.md``. ``--only memory load`` does some parts alone,
-``--frames``, ``--large-frames`` and ``--huge-frames`` make the videos shorter; how long each part took goes to standard error.
+``--frames``, ``--large-frames`` and ``--huge-frames`` make the videos shorter; how long each part took goes to standard
+error.
 """
 
 from __future__ import annotations

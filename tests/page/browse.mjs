@@ -154,15 +154,18 @@ const axe = () => readFileSync(join(told.web, 'node_modules', 'axe-core', 'axe.m
 
 /** What axe finds wrong with what is on the screen. */
 export async function violations(page) {
-  await page.evaluate(axe());
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe());
   return page.evaluate(async () => {
     const found = await globalThis.axe.run();
     return found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`);
   });
 }
 
-/** Light or dark, without waiting for what moves. */
+/** Light or dark, once all that moves has its colours. */
 export async function theme(page, name) {
-  await page.evaluate((now) => (document.documentElement.dataset.theme = now), name);
-  await page.waitForTimeout(200);
+  await page.evaluate(async (now) => {
+    document.documentElement.dataset.theme = now;
+    await new Promise(requestAnimationFrame);
+    await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => undefined)));
+  }, name);
 }

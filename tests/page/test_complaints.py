@@ -1,8 +1,8 @@
 """What users of other tools complain of, tried in a real browser; each test is named after what it protects.
 
-The numbers are those of the list that we collected. That few large pictures are kept (19) is tried in ``test_odd_days``;
-placing in order, edits that survive reloads and conflicts, undo of acts on subjects and free keys also in
-``test_loop``, ``test_bad_days`` and ``test_desk``.
+The numbers are those of the list that we collected. That few large pictures are kept (19) is tried in
+``test_odd_days``; placing in order, edits that survive reloads and conflicts, undo of acts on subjects and free keys
+also in ``test_loop``, ``test_bad_days`` and ``test_desk``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ def seen(drive, lab, tmp_path_factory):
         crowd = ingested(client, write_numbered(folder / "crowd.mp4", FRAMES), project["id"])
         for number in range(CROWD):
             track = client.post(f"/videos/{crowd}/tracks", {"name": f"subject {number}"})["id"]
-            poses = [[[x / 3 + 4 * number, y / 3, v] for x, y, v in pose(0)], [[x / 3, y / 3, v] for x, y, v in pose(9)]]
+            poses = [
+                [[x / 3 + 4 * number, y / 3, v] for x, y, v in pose(0)],
+                [[x / 3, y / 3, v] for x, y, v in pose(9)],
+            ]
             ends = [
                 {"frame_index": frame, "track_id": track, "keypoints": points}
                 for frame, points in zip((0, FRAMES - 1), poses, strict=True)
@@ -59,7 +62,13 @@ def seen(drive, lab, tmp_path_factory):
             client.put(f"/videos/{crowd}/labels", {"labels": ends})
         client.wait(client.post(f"/videos/{crowd}/propagations", {"engine": "linear"})["id"], lambda job: None)
         about = lab.about
-        told = {"crowd": crowd, "project": project["id"], "video": video["id"], "broken": str(broken), "clip": str(second)}
+        told = {
+            "crowd": crowd,
+            "project": project["id"],
+            "video": video["id"],
+            "broken": str(broken),
+            "clip": str(second),
+        }
         told["keypoints"] = KEYPOINTS
         found = drive("complaints.mjs", {**about, **told, "width": WIDTH, "height": HEIGHT, "bits": BITS})
         found["videos"] = client.get(f"/projects/{project['id']}/videos")["items"]

@@ -23,6 +23,7 @@ const samePose = (a: Pose, b: Pose): boolean =>
   a.absent === b.absent && a.points.every((said, index) => sameSaid(said, b.points[index] ?? null));
 
 /** Queues of videos that were left before everything was saved. */
+// eslint-disable-next-line svelte/prefer-svelte-reactivity
 const left = new Map<number, SaveQueue>();
 
 export class LabelStore {

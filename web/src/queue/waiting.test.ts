@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Away, minutesLeft, SNOOZE_MS } from './waiting';
+import { Away, minutesLeft, pace, SNOOZE_MS } from './waiting';
 
 const places = [1, 2, 3].map((frame_index) => ({ video_id: 1, frame_index, track_id: 1 }));
 
@@ -30,5 +30,6 @@ describe('the queue', () => {
   it('tells the time that is left by the pace so far', () => {
     expect(minutesLeft(2, 60_000, 100)).toBeNull();
     expect(minutesLeft(10, 60_000, 100)).toBe(10);
+    expect([pace(2, 60_000), pace(10, 30_000)]).toEqual([null, 20]);
   });
 });

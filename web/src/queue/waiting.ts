@@ -41,6 +41,9 @@ export class Away {
   }
 }
 
+/** How many a minute were done so far; null before that can be told. */
+export const pace = (done: number, elapsedMs: number): number | null => (done < 3 ? null : Math.round(done / Math.max(elapsedMs / 60_000, 0.01)));
+
 /** Minutes for what is left at the pace so far; null before that can be told. */
 export function minutesLeft(done: number, elapsedMs: number, left: number): number | null {
   return done < 3 ? null : Math.ceil(((elapsedMs / done) * left) / 60_000);

@@ -256,6 +256,7 @@ export const en = {
     frame === null ? `No keyframe ${side} this one` : `Ghost of the keyframe ${side}: frame ${frame}`,
   queue_waiting: (count: number) => `${count.toLocaleString('en')} to look at`,
   queue_done: (count: number) => `${count.toLocaleString('en')} done`,
+  a_minute: (count: number) => `${count} a minute`,
   minutes_left: (minutes: number) => `about ${minutes} min left`,
   queue_loading: 'Looking for what is least sure…',
   queue_empty: 'Nothing is left to look at. Propagate, or accept what remains.',

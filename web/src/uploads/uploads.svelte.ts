@@ -125,11 +125,11 @@ export interface Interrupted {
 /** Uploads of a project that were broken off and are not under way here. */
 export async function interrupted(project: number, underWay: readonly Sending[]): Promise<Interrupted[]> {
   const all = await defaultOptions.urlStorage.findAllUploads().catch(() => []);
-  const here = new Set(underWay.map((one) => `${one.file.name}/${one.file.size}`));
+  const here = underWay.map((one) => `${one.file.name}/${one.file.size}`);
   return all
     .filter((one) => one.metadata.project_id === String(project))
     .map((kept) => ({ name: kept.metadata.filename ?? '', size: kept.size ?? 0, kept }))
-    .filter((one) => !here.has(`${one.name}/${one.size}`));
+    .filter((one) => !here.includes(`${one.name}/${one.size}`));
 }
 
 export const forget = (one: Interrupted): Promise<void> => defaultOptions.urlStorage.removeUpload(one.kept.urlStorageKey);
