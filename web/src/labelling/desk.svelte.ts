@@ -2,7 +2,7 @@
 import { sentence } from '../api/problem';
 import type { Project, Track, Video } from '../api/types';
 import * as placing from '../labels/placing';
-import { emptyPose, isPoint, type Point, type Pose, type Said, type Seen } from '../labels/pose';
+import { emptyPose, isPoint, round, type Point, type Pose, type Said, type Seen } from '../labels/pose';
 import { LabelStore } from '../labels/store.svelte';
 import { leftSide } from '../skeletons/pairs';
 import { t } from '../strings';
@@ -17,8 +17,6 @@ import { RunList } from '../runs/list.svelte';
 import { ReviewQueue, UNSURE } from '../queue/review.svelte';
 import { Player } from './player.svelte';
 import { Plotted } from './plotted.svelte';
-
-export const round = (value: number): number => Math.round(value * 100) / 100;
 
 export class Desk {
   tracks = $state.raw<Track[]>([]);

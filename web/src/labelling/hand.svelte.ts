@@ -1,8 +1,8 @@
 /** A hand for the keyboard: a cross that arrows move over the frame, and that says where a keypoint is. */
 import type { Spot } from '../canvas/view';
 import type { Pressed } from '../keys/acts';
-import { isPoint } from '../labels/pose';
-import { round, type Desk } from './desk.svelte';
+import { isPoint, round } from '../labels/pose';
+import type { Desk } from './desk.svelte';
 
 /** Pixels of the screen that a key moves the hand: a little, with Shift more, with Ctrl far. */
 export const REACH = { plain: 2, shift: 12, ctrl: 60 };

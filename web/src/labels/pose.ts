@@ -30,6 +30,9 @@ export interface MachinePose {
 /** What is to be said of a machine's point beside where it is. */
 export type Verdict = 'accepted' | 'rejected' | 'stale';
 
+/** To hundredths of a pixel: nobody places finer. */
+export const round = (value: number): number => Math.round(value * 100) / 100;
+
 export const emptyPose = (size: number): Pose => ({ absent: false, points: Array<Said>(size).fill(null) });
 
 export const isPoint = (said: Said | undefined): said is Point => typeof said === 'object' && said !== null;
