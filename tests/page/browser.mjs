@@ -48,8 +48,7 @@ await browse(async ({ page }) => {
 
   await page.getByLabel('Engine').selectOption(told.engine);
   await page.getByRole('button', { name: 'Propagate', exact: true }).click();
-  await page.getByText('Run 1').waitFor();
-  await page.locator('aside li', { hasText: 'Run 1' }).getByText('done').waitFor();
+  await page.locator('aside li', { hasText: /^Run \d+ / }).getByText('done').waitFor();
   await goTo(told.between);
   await page.locator('aside li', { hasText: told.keypoints[0] }).getByText('machine').waitFor();
   await photo('propagated');

@@ -5,7 +5,7 @@ await browse(async ({ page, faults }) => {
   await openPropagated(page, faults);
   const seen = { wrong: {} };
   await goTo(page, told.between);
-  const row = (number) => page.locator('aside li', { hasText: `Run ${number} ` });
+  const newest = page.locator('aside li', { hasText: `Run ${told.newest} ` });
   const plotted = () => page.getByLabel('Plotted quantity').evaluate((one) => one.selectedOptions[0].textContent);
   const value = () => page.getByTestId('plot-value').innerText();
   /** How many pixels of the skeletons' canvas have the colour of the other run. */
@@ -47,11 +47,11 @@ await browse(async ({ page, faults }) => {
 
   // A run is hidden: what was seen before it is seen; then it is shown again.
   const machine = await first();
-  await row(2).getByRole('button', { name: /^Hide/ }).click();
-  await row(2).getByRole('button', { name: /^Show/ }).waitFor();
+  await newest.getByRole('button', { name: /^Hide/ }).click();
+  await newest.getByRole('button', { name: /^Show/ }).waitFor();
   await page.waitForFunction(([name, x]) => Number(document.querySelector(`svg circle[data-keypoint="${name}"]`)?.dataset.x) !== x, [told.keypoint, machine[0]]);
   seen.hidden = await first();
-  await row(2).getByRole('button', { name: /^Show/ }).click();
-  await row(2).getByRole('button', { name: /^Hide/ }).waitFor();
+  await newest.getByRole('button', { name: /^Show/ }).click();
+  await newest.getByRole('button', { name: /^Hide/ }).waitFor();
   return seen;
 });

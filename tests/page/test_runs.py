@@ -25,17 +25,23 @@ def video(lab, pair):
 
 
 @pytest.fixture(scope="module")
-def seen(drive, lab, video):
-    about = lab.about
-    return drive("runs.mjs", {**about, "video": video, "keypoint": KEYPOINT, "between": BETWEEN})
+def runs(lab, video):
+    """The two runs, the older one first."""
+    with lab.client() as client:
+        return [run["id"] for run in client.get(f"/videos/{video}/runs")["items"]]
 
 
 @pytest.fixture(scope="module")
-def poses(seen, lab, video, pair):
+def seen(drive, lab, video, runs):
+    told = {"video": video, "newest": runs[1], "keypoint": KEYPOINT, "between": BETWEEN}
+    return drive("runs.mjs", {**lab.about, **told})
+
+
+@pytest.fixture(scope="module")
+def poses(seen, lab, video, runs, pair):
     """Where each run has the keypoint, and how far apart the two are."""
     index = pair.skeleton.keypoints.index(KEYPOINT)
     with lab.client() as client:
-        runs = [run["id"] for run in client.get(f"/videos/{video}/runs")["items"]]
         url = f"/videos/{video}/curves"
         where = [
             [client.get(url, track_id=1, quantity=axis, keypoint=index, run_id=run)["high"][BETWEEN] for axis in "xy"]
@@ -50,9 +56,9 @@ def test_nothing_is_thrown_and_axe_finds_nothing(seen):
     assert {place: found for place, found in seen["wrong"].items() if found} == {}
 
 
-def test_both_runs_are_drawn_and_the_newest_is_the_first(seen, poses):
+def test_both_runs_are_drawn_and_the_newest_is_the_first(seen, poses, runs):
     (old, new), _ = poses
-    assert seen["compared"] == ["Run 2 \u00b7 Straight lines", "Run 1 \u00b7 Straight lines"]
+    assert seen["compared"] == [f"Run {run} \u00b7 Straight lines" for run in reversed(runs)]
     before, during, after = seen["pink"]
     assert (before, after) == (0, 0)
     assert during > 100
