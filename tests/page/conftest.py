@@ -54,18 +54,22 @@ def tools() -> tuple[str, str]:
 class Up:
     """`posetween up` on a port of its own, which can be ended and begun again.
 
+    Args:
+        folder: Where it keeps its things.
+        command: ``serve`` for a service without workers.
+
     Attributes:
         about: What it said of itself: ``address``, ``page`` (which signs in once) and ``key``.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, command: str = "up") -> None:
+        self.folder, self.command = folder, command
         self.about: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     def begin(self, port: int = 0) -> None:
         data = str(self.folder / "data")
-        command = [sys.executable, "-m", "cli.main", "up", "--json", "--port", str(port), "--data-dir", data]
+        command = [sys.executable, "-m", "cli.main", self.command, "--json", "--port", str(port), "--data-dir", data]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
         assert self._process.stdout is not None

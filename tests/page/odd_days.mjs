@@ -194,7 +194,10 @@ await browse(async ({ page, context, browser, faults }) => {
   await page.evaluate(() => (location.hash = '#/'));
   await page.locator('.screen').waitFor({ state: 'detached' });
   await context.setOffline(false);
-  await open(videos.plain);
+  await page.evaluate((id) => (location.hash = `#/videos/${id}`), videos.plain.id);
+  await page.waitForSelector('.screen[data-read=true]');
+  await page.locator('svg circle[data-keypoint=c]').waitFor();
+  await saved(page);
   seen.left = [before, await at('c'), (await labelsOf(videos.plain.id, 0))[0].keypoints[2].slice(0, 2)];
 
   // Two tabs of one browser, each with another keypoint of the same pose.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import struct
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.live_server import live_server
-from tests.page.conftest import ingested
+from app.settings import Settings
+from tests.page.conftest import Up, ingested
 from tests.pose.conftest import write_numbered
+from worker.loop import work
 
 BITS = 8
 NAMES = ("a", "b", "c", "d")
@@ -76,14 +78,19 @@ def uploads(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def idle(tmp_path_factory, walker):
-    """A service without a worker, and a labelled video there."""
-    with live_server(tmp_path_factory.mktemp("idle") / "data") as server:
-        video = server.ready_video(walker.path, 4)["id"]
-        with server.connect() as client:
-            client.send("POST", f"/videos/{video}/tracks", {"name": "subject"})
-            label = {"frame_index": 0, "track_id": 1, "keypoints": square(0)}
-            client.send("PUT", f"/videos/{video}/labels", {"labels": [label]})
-        yield {"address": f"http://127.0.0.1:{server.port}", "key": server.key, "video": video}
+    """A service of which no worker runs any more, and a labelled video there."""
+    service = Up(tmp_path_factory.mktemp("idle"), "serve")
+    service.begin()
+    with service.client() as client:
+        schema = {"name": "square", "keypoints": NAMES, "edges": []}
+        project = client.post("/projects", {"name": "Idle", "skeleton": schema})["id"]
+        video = client.upload(project, walker.path)["id"]
+        work(Settings(data_dir=service.folder / "data"), threading.Event(), until_idle=True)
+        client.post(f"/videos/{video}/tracks", {"name": "subject"})
+        label = {"frame_index": 0, "track_id": 1, "keypoints": square(0)}
+        client.put(f"/videos/{video}/labels", {"labels": [label]})
+    yield {"address": service.about["address"], "key": service.about["key"], "video": video}
+    service.end()
 
 
 @pytest.fixture(scope="module")

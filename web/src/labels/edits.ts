@@ -1,6 +1,6 @@
 /** Edits that wait to be saved: what of a label changed, never more. */
 import type { Conflict, LabelIn } from '../api/types';
-import { isPoint, sameSaid, saysNothing, type Pose, type Said } from './pose';
+import { isPoint, round, sameSaid, saysNothing, type Pose, type Said } from './pose';
 
 export interface Edit {
   video: number;
@@ -54,9 +54,11 @@ export function merged(earlier: Edit, later: Edit): Edit {
 export function bothStand(edit: Edit | undefined, theirs: Conflict): boolean {
   if (!edit || edit.absent || edit.cleared || theirs.theirs_absent) return false;
   return Object.keys(edit.changes).every((index) => {
-    const known = edit.known?.[Number(index)];
+    const before = edit.known?.[Number(index)];
+    const known = isPoint(before) ? { ...before, x: round(before.x), y: round(before.y) } : before;
     const [x, y, v] = theirs.theirs[Number(index)] ?? [0, 0, 0];
-    return known !== undefined && sameSaid(known, v > 0 ? { x, y, v: v === 1 ? 1 : 2 } : null);
+    // The service keeps less of a coordinate than it is told.
+    return known !== undefined && sameSaid(known, v > 0 ? { x: round(x), y: round(y), v: v === 1 ? 1 : 2 } : null);
   });
 }
 

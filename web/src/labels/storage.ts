@@ -18,12 +18,14 @@ const LOCK = 'posetween-page-';
 
 if ('locks' in navigator) navigator.locks.request(LOCK + page, () => new Promise(() => undefined)).catch(() => undefined);
 
-const opened = openDB<Schema>('posetween', 1, {
-  upgrade(db) {
-    db.createObjectStore('edits').createIndex('video', 'edit.video');
-  },
-});
-// A browser that keeps nothing for pages says so here, and again to whoever wants something kept.
+// Where a browser keeps nothing for pages, asking for the database may throw.
+const open = async () =>
+  openDB<Schema>('posetween', 1, {
+    upgrade(db) {
+      db.createObjectStore('edits').createIndex('video', 'edit.video');
+    },
+  });
+const opened = open();
 opened.catch(() => undefined);
 
 const key = (edit: Edit): string => `${page}/${edit.video}/${edit.frame}/${edit.track}`;
