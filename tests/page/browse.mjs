@@ -166,6 +166,8 @@ export async function theme(page, name) {
   await page.evaluate(async (now) => {
     document.documentElement.dataset.theme = now;
     await new Promise(requestAnimationFrame);
-    await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => undefined)));
+    // What is in a closed part of the page never ends.
+    const ended = document.getAnimations().map((one) => one.finished.catch(() => undefined));
+    await Promise.race([Promise.all(ended), new Promise((resolve) => setTimeout(resolve, 200))]);
   }, name);
 }
