@@ -37,7 +37,9 @@ await browse(async ({ page, context, browser, faults }) => {
   const { videos } = told;
   const labelsOf = (video, frame, one = page) =>
     one.evaluate(async ([id, at]) => (await (await fetch(`/api/v1/videos/${id}/labels?start=${at}&stop=${at + 1}&layer=human`)).json()).labels, [video, frame]);
-  const read = ({ width, height }) => page.evaluate(([w, h, bits]) => globalThis.readNumber(w, h, bits), [width, height, told.bits]);
+  /** The frame that is named, and the number in its picture. */
+  const read = ({ width, height }) =>
+    page.evaluate(([w, h, bits]) => [Number(document.querySelector('.screen').dataset.shown), globalThis.readNumber(w, h, bits)], [width, height, told.bits]);
   const drawn = (width) => page.waitForFunction((wanted) => globalThis.pictures.drawn === wanted, width);
   const open = (video, one = page) => openVideo(one, video);
   const at = async (name = 'a', one = page) => (await keypoint(one, name)).at;
