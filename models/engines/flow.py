@@ -29,6 +29,9 @@ HORIZON = 128
 SUBJECT_SIZE = 160.0
 
 _LONGEST_SIDE = 640
+
+#: Bytes that are remembered from one segment to the next.
+_ROOM = 64 * 2**20
 _EPSILON = 1e-3  # share of the subject's size below which evidence is noise
 
 # Exponents of the candidates' weights, see Flow.
@@ -82,13 +85,16 @@ class Flow:
 
     def __init__(self) -> None:
         self.step: Step = go_on
+        # A keypoint without a label between two segments is followed through both at once.
+        self._memory = Memory(_ROOM)
 
     def propagate(self, video: FrameSource, keyframes: Track, segment: Segment) -> Track:
         """See ``Engine.propagate``."""
         return join([self._fill(video, gap, keyframes) for gap in gaps(keyframes, segment, video.width, video.height)])
 
     def _fill(self, video: FrameSource, gap: Gap, keyframes: Track) -> Track:
-        seen = Seen(video, crop_of(video, gap), None, Memory(), self.step)
+        memory = Memory() if video.key is None else self._memory
+        seen = Seen(video, crop_of(video, gap), None, memory, self.step)
         weighed = weigh(seen, gap)
         xy = weighed.xy
         radius = widened(radius90(gap, weighed), gap.size, seen_again(seen, gap, xy, HORIZON))

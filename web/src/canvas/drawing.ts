@@ -114,6 +114,9 @@ function drawFigure(context: CanvasRenderingContext2D, view: View, frame: Frame,
   context.restore();
 }
 
+/** A larger circle, in pixels of the screen, is not filled: it would veil what is to be looked at. */
+const FILLED = 90;
+
 /** Where the keypoint is with a probability of 90 %; filled for the one that is chosen, and dashed where it is wider. */
 function ring(context: CanvasRenderingContext2D, at: Spot, radius: number, colour: string, how: 'filled' | 'thin' | 'open'): void {
   if (radius < 2) return;
@@ -122,7 +125,7 @@ function ring(context: CanvasRenderingContext2D, at: Spot, radius: number, colou
   if (how === 'open') context.setLineDash([7, 6]);
   context.beginPath();
   context.arc(at.x, at.y, radius, 0, 2 * Math.PI);
-  if (how === 'filled') {
+  if (how === 'filled' && radius < FILLED) {
     context.globalAlpha = 0.16;
     context.fillStyle = colour;
     context.fill();
