@@ -12,6 +12,7 @@ from models.crops import Crop
 from models.devices import choose
 from models.engines import kept
 from models.engines.eye import Eye
+from models.engines.flow import Flow
 from models.engines.memory import Memory, Place
 from models.engines.seen import Seen
 from models.engines.stdpose import StdPoseEngine
@@ -71,6 +72,23 @@ def test_a_click_reads_no_frame_again_and_gives_what_a_fresh_engine_gives(networ
     np.testing.assert_array_equal(remembered.xy, fresh.xy)
     np.testing.assert_array_equal(remembered.radius90, fresh.radius90)
     np.testing.assert_array_equal(remembered.xy[5, 4], click.xy[0, 4])
+
+
+def test_flow_goes_through_the_gaps_beside_a_click_once_and_gives_what_a_fresh_engine_gives() -> None:
+    scene = Scene(SceneSpec(seed=4, num_frames=13, width=160, height=120, action="walk"))
+    video, truth = Named(np.stack(list(scene.frames()))), scene.tracks[1].xy
+    said = np.concatenate([truth[[0, 5, 12]], np.full((3, truth.shape[1], 1), 2)], axis=-1)
+    said[1, np.arange(truth.shape[1]) != 3] = 0  # a click on one keypoint
+    labels, segments = Track.labelled([0, 5, 12], said), (Segment(0, 5), Segment(5, 12))
+    engine = Flow()
+    first = engine.propagate(video, labels, segments[0])
+    given = video.given
+    second = engine.propagate(video, labels, segments[1])
+    assert 0 < given == video.given
+    for track, segment in zip((first, second), segments, strict=True):
+        fresh = Flow().propagate(Named(video._images), labels, segment)
+        np.testing.assert_array_equal(track.xy, fresh.xy)
+        np.testing.assert_array_equal(track.radius90, fresh.radius90)
 
 
 class Dictionary:
