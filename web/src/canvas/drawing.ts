@@ -33,6 +33,8 @@ export interface Frame {
   keypoint: number | null;
   /** A radius beyond this, in pixels of the frame, says no more than that the point may be anywhere. */
   vast: number;
+  /** How much larger than on a small screen things are drawn, see `grown`. */
+  grow: number;
 }
 
 export function prepare(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D | null {
@@ -93,7 +95,7 @@ function drawFigure(context: CanvasRenderingContext2D, view: View, frame: Frame,
   const colour = colourOf(figure.track);
   context.save();
   context.globalAlpha = figure.selected ? 1 : 0.78;
-  drawEdges(context, view, frame.edges, figure.points, colour, figure.selected ? 2.4 : 1.6);
+  drawEdges(context, view, frame.edges, figure.points, colour, (figure.selected ? 2.4 : 1.6) * frame.grow);
   figure.points.forEach((point, index) => {
     if (!point) return;
     const at = toScreen(view, point);
@@ -102,10 +104,10 @@ function drawFigure(context: CanvasRenderingContext2D, view: View, frame: Frame,
       if (point.radius <= frame.vast) ring(context, at, point.radius * view.scale, colour, chosen ? 'filled' : 'thin');
       else if (chosen) ring(context, at, frame.vast * view.scale, colour, 'open');
     }
-    if (point.suspect) suspect(context, at, index === frame.keypoint ? 17 : 12);
+    if (point.suspect) suspect(context, at, (index === frame.keypoint ? 17 : 12) * frame.grow);
     if (point.verdict === 'rejected') context.globalAlpha = 0.35;
     mark(context, at, point, colour, {
-      size: figure.selected ? 4.6 : 3.4,
+      size: (figure.selected ? 4.6 : 3.4) * frame.grow,
       square: frame.left.has(index),
       chosen: figure.selected && index === frame.keypoint,
     });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hit, moved } from './hits';
-import { around, fit, fitPoints, pan, PANS, pinch, toFrame, toScreen, zoom, type Spot } from './view';
+import { around, fit, fitPoints, grown, pan, PANS, pinch, toFrame, toScreen, zoom, type Spot } from './view';
 
 const view = { scale: 2, left: 10, top: 20 };
 
@@ -59,6 +59,9 @@ describe('a hit', () => {
   it('moves nothing before a few pixels', () => {
     expect(moved({ x: 0, y: 0 }, { x: 2, y: 2 })).toBe(false);
     expect(moved({ x: 0, y: 0 }, { x: 3, y: 2 })).toBe(true);
+  });
+  it('draws larger on a large screen, and nowhere smaller', () => {
+    expect([grown({ width: 900, height: 600 }), grown({ width: 1900, height: 1300 }), grown({ width: 3500, height: 2000 })]).toEqual([1, 1.3, 1.8]);
   });
   it('looks a share of the screen further by keys', () => {
     const view = { scale: 2, left: 10, top: 20 };

@@ -29,6 +29,9 @@ export const PANS = {
 
 const CLOSEST = 64;
 
+/** How much larger things are drawn on a large screen: on one of 4K whose pixels nobody enlarges a point is as small as a dot. */
+export const grown = (screen: Size): number => Math.min(1.8, Math.max(1, Math.min(screen.width, screen.height) / 1000));
+
 export const toScreen = (view: View, at: Spot): Spot => ({
   x: (at.x + 0.5) * view.scale + view.left,
   y: (at.y + 0.5) * view.scale + view.top,
