@@ -121,6 +121,6 @@ class _Readers:
 
     def forget(self) -> None:
         """Let go of decoded frames."""
-        if self._last in self._open:
+        if self._last is not None and self._last in self._open:
             self._open[self._last].forget()
         self._last = None

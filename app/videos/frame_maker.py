@@ -83,7 +83,7 @@ class FrameMaker:
         connection = self._connection or self._begin()
         try:
             connection.send_bytes(msgspec.msgpack.encode(task))
-            said = _said.decode(connection.recv_bytes(_MOST_BYTES))
+            said: Made | Failed = _said.decode(connection.recv_bytes(_MOST_BYTES))
         except (EOFError, OSError, msgspec.MsgspecError) as error:
             self.close()
             raise Busy("the process that decodes this video ended over it; ask again") from error
