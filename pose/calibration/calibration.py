@@ -189,9 +189,11 @@ def _tell(own: Residuals, others: list[Residuals], shipped: list[Residuals], sca
     mine = _without(mine, offsets)
     everyone = [*(_without(video, offsets) for video in project), *filling]
     levels = levels_of([video.means for video in (mine, *everyone) if video.count])
-    level = float(levels.shrunk(np.array(mine.means.mean() if mine.count else 0.0), mine.count))
+    # Where no video has two keyframes nobody knows how far the level that one tells may be off.
+    used = mine.count if any(video.count > 1 for video in (mine, *everyone)) else 0
+    level = float(levels.shrunk(np.array(mine.means.mean() if used else 0.0), used))
     left = [
-        (video.values - _level_without(video, mine.count, everyone, levels)[video.keyframe], video.keyframe)
+        (video.values - _level_without(video, used, everyone, levels)[video.keyframe], video.keyframe)
         for video in everyone
     ]
     units = sum(video.count for video in everyone)

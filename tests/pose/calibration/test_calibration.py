@@ -67,6 +67,14 @@ def test_a_video_that_is_harder_than_its_project_gets_wider_radii():
     assert covered(calibrate(hidden(rng, 12, 6.0), others, [], SCALES), asked) > 0.8
 
 
+def test_one_keyframe_tells_no_level_even_where_no_video_has_more():
+    rng = np.random.default_rng(5)
+    others = [hidden(rng, 1, float(np.exp(0.5 * rng.normal()))) for _ in range(20)]
+    one, none = (calibrate(own, others, [], SCALES) for own in (hidden(rng, 1, 50.0), Residuals.empty()))
+    assert one.told[Regime.BETWEEN].state == State.PRIOR
+    assert abs(one.told[Regime.BETWEEN].level - none.told[Regime.BETWEEN].level) < 0.5
+
+
 def test_a_keypoint_that_is_harder_than_the_others_gets_wider_radii():
     rng, points = np.random.default_rng(5), (1, 1, 1, 1, 1, 5)
     others = [hidden(rng, 12, 1.0, points) for _ in range(20)]
