@@ -32,6 +32,8 @@ LONG = (
     "worker/test_erasing.py",
     "models/training/test_beginning.py",
     "worker/test_absences.py",
+    "cli/importing/test_command.py",
+    "cli/importing/test_moving_in.py",
     "worker/test_cancel.py",
     "worker/test_ingest.py",
     "app/test_openapi.py",
