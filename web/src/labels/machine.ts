@@ -54,8 +54,9 @@ export class MachinePoses {
   /** The poses may have changed: those that are here stay until the new ones are. */
   async refresh(frame: number): Promise<void> {
     this.edition++;
-    void this.survey();
+    // What is looked at comes first: the service answers one after the other.
     await this.blocks.refresh(frame);
+    void this.survey();
   }
 
   private take(overview: Timeline): void {

@@ -204,12 +204,13 @@ export class ReviewQueue {
         if (this.stop === stop) this.busy = false;
         if (now.state === 'failed' && now.error) this.desk.note = sentence(now.error);
       });
-      void this.desk.trying(() => Promise.all([seen, this.listed()]));
+      void this.desk.trying(() => seen.then(() => this.listed()));
     }));
   }
 
   private async changed(): Promise<void> {
-    await Promise.all([this.desk.labels.machine.refresh(this.desk.frame), this.listed()]);
+    await this.desk.labels.machine.refresh(this.desk.frame);
+    await this.listed();
   }
 
   /** Read what there is to go through, and the runs. */
