@@ -88,7 +88,7 @@ def _tables(dialect: str, count: int, videos: int) -> list[tuple[str, int, dict[
     params = text_of(
         '{"engine": "auto", "adapt": false, "tracks": [1, 2], "start": 0, "stop": 9000, "keyframes": null}'
     )
-    result = text_of('{"run_id": 123456, "cuts": {"version": 1, "frames": [], "scanned": [[0, 9000]]}}')
+    result = text_of('{"run_id": 123456, "cuts": {"version": "1", "frames": [], "scanned": [[0, 9000]]}}')
     details = text_of('{"revision": 1234, "written": 1}')
     lab, video = f"1 + i % {LABS}", f"1 + i % {videos}"
     kind = "CASE WHEN i % 10 < 7 THEN 'propagate' ELSE 'ingest' END"

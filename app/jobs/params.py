@@ -335,14 +335,14 @@ class FoundCuts(msgspec.Struct, frozen=True, kw_only=True):
     """What a propagation found out about the cuts of its video.
 
     Attributes:
-        version: Of what finds them, see ``models.cuts``.
+        version: Of what finds them, see ``models.cuts``; rows that do not say it are of none that is known.
         frames: First frames of shots.
         scanned: Spans of frames that were looked through.
     """
 
-    version: str
-    frames: list[int]
-    scanned: list[tuple[int, int]]
+    version: str = ""
+    frames: list[int] = []
+    scanned: list[tuple[int, int]] = []
 
 
 class PropagationResult(RunResult, frozen=True, kw_only=True):

@@ -89,6 +89,7 @@ def test_a_row_of_a_later_version_is_not_misread():
         ({"run_id": 1}, []),
         ({"run_id": 1, "checkpoint_id": 2}, []),
         ({"run_id": 1, "cuts": {"version": "1", "frames": [4, 8], "scanned": [[0, 9]]}}, [4, 8]),
+        ({"run_id": 1, "cuts": {"frames": [4, 8]}}, [4, 8]),
     ],
 )
 def test_cuts_that_a_job_found(result, cuts):
