@@ -79,6 +79,9 @@ def _fitted(context: Context, work: Propagation, frames: FrameSource, progress: 
 
 
 def _listening(engine: Engine, context: Context) -> Engine:
-    if isinstance(engine, Stepwise):
-        engine.step = context.listen
-    return engine
+    """The engine as this job's own: other jobs may compute with it meanwhile, or after this one was called off."""
+    if not isinstance(engine, Stepwise):
+        return engine
+    mine = copy(engine)
+    mine.step = context.listen
+    return mine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Shelf(Protocol):
 
 
 class Memory:
-    """The values used last, as many as there is room for.
+    """The values used last, as many as there is room for. Several threads may use it: jobs of a worker share engines.
 
     Values are found by all they were computed from, so that remembering never changes a result. Where there is a shelf,
     those lie there too that are found by a :class:`Place`.
@@ -56,6 +57,7 @@ class Memory:
         self._shelf: Shelf | None = None
         self._made_by = ""
         self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def lay_on(self, shelf: Shelf | None, made_by: str) -> None:
         """Keep on a shelf from now on what is worth it.
@@ -69,14 +71,16 @@ class Memory:
 
     def forget(self) -> None:
         """Let go of everything, but for what lies on the shelf."""
-        self._room += sum(size for _, size in self._values.values())
-        self._values.clear()
+        with self._lock:
+            self._room += sum(size for _, size in self._values.values())
+            self._values.clear()
 
     def get(self, key: Hashable) -> Any | None:
         """The value of a key, or None."""
-        if key in self._values:
-            self._values.move_to_end(key)
-            return self._values[key][0]
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key][0]
         if self._shelf is None or not isinstance(key, Place):
             return None
         name = self._name(key)
@@ -98,10 +102,11 @@ class Memory:
         return f"{place.video}/{told}"
 
     def _remember(self, key: Hashable, value: Any, size: int) -> None:
-        if key in self._values:
-            self._room += self._values.pop(key)[1]
-        self._values[key] = (value, size)
-        self._room -= size
-        while self._room < 0 and len(self._values) > 1:
-            _, (_, freed) = self._values.popitem(last=False)
-            self._room += freed
+        with self._lock:
+            if key in self._values:
+                self._room += self._values.pop(key)[1]
+            self._values[key] = (value, size)
+            self._room -= size
+            while self._room < 0 and len(self._values) > 1:
+                _, (_, freed) = self._values.popitem(last=False)
+                self._room += freed

@@ -10,6 +10,8 @@ from sqlalchemy import select, update
 from app.jobs import lanes, ledger
 from app.settings import Settings
 from app.tables import Job, Project
+from models.engines.engine import go_on
+from models.registry import resolve
 from worker.loop import work
 from worker.slots import Slot, main_slot, side_slots
 
@@ -103,3 +105,13 @@ def test_a_quick_worker_does_not_help_with_what_another_one_holds(plant, worker,
     worker("quick", ended, wait)
     assert (plant.row().state, plant.row().owner) == ("running", "another")
     assert plant.rows() == []
+
+
+def test_jobs_of_a_process_do_not_hear_of_each_other_through_an_engine(plant, worker, wait):
+    def ended():
+        with plant.database.session(readonly=True) as session:
+            return session.scalar(select(Job.finished_at).where(Job.id == plant.job))
+
+    worker("all", ended, wait)
+    assert plant.row().state == "succeeded"
+    assert resolve("flow").step is go_on
