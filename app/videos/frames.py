@@ -1,16 +1,17 @@
 """Single frames of a proxy as images: decoded once for all who ask, and ahead of whoever steps through a video.
 
 Decoding begins at a keyframe, so whoever asks for a frame pays for those before it. What somebody waits for is made
-into images first. Then, as long as nobody waits for anything, the others of its group are: a page steps to neighbouring
-frames, and others who label the same video follow. Small pictures, of which a list of videos shows one each, are made
-alone. Who asks for a frame of a group that is being decoded waits for that. Labs take turns at having groups decoded,
-and none may have many wait.
+into images first, then those that follow in its group, for a moment only where others wait, and where nobody does also
+those before: a page steps to neighbouring frames, and others who label the same video follow. Small pictures, of which
+a list of videos shows one each, are made alone. Who asks for a frame of a group that is being decoded waits for that.
+Labs take turns at having groups decoded, and none may have many wait.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -29,8 +30,12 @@ MOST_GROUPS_OF_LAB = 64
 _MOST_GROUPS = 1024
 _RETRY_SECONDS = 2
 
-#: Frames of a group that are made while others wait for a group that nobody has begun.
+#: Frames of a group that are made while others wait.
 _MOST_IN_A_TURN = 30
+
+#: What is made ahead while others wait takes no longer: without it a hundred annotators would have everything decoded
+#: from the keyframe on at every step.
+_AHEAD_SECONDS = 0.15
 
 #: Pixels; nobody labels on what is no wider.
 _SMALL_WIDTH = 400
@@ -225,8 +230,8 @@ class Frames:
         proxy, table = (self._storage.file(one) for one in (group.view.proxy_sha256, group.view.table_sha256))
         view = group.view
         paths = str(proxy.absolute()), str(table.absolute())
-        last, made = group.start - 1, 0
-        while not self._ended and (index := self._choose(group, last, made)) is not None:
+        last, made, began = group.start - 1, 0, time.monotonic()
+        while not self._ended and (index := self._choose(group, last, made, began)) is not None:
             last, made = index, made + 1
             image = self._cache.get(view.name(index))  # somebody else may have made it meanwhile
             if image is None:
@@ -234,7 +239,7 @@ class Frames:
                 self._cache.put(view.name(index), image)
             self._answer(group, index, image)
 
-    def _choose(self, group: _Group, last: int, made: int) -> int | None:
+    def _choose(self, group: _Group, last: int, made: int, began: float) -> int | None:
         """The frame to make after one: of those that somebody waits for, else one ahead; None where it is others' turn.
 
         What follows in the file comes before what lies behind.
@@ -249,9 +254,11 @@ class Frames:
                 return None
             if group.wanted:
                 return min(group.wanted, key=lambda index: (index <= last, index))
-            # The others, where that is quick and they can be kept: it keeps nobody who waits.
-            if ahead and not any(other.wanted for other in self._groups.values()):
-                for index in chain(range(last + 1, group.stop), range(group.start, last + 1)):
+            # The others, where that is quick and they can be kept.
+            waited = any(other.wanted for other in self._groups.values())
+            if ahead and (not waited or time.monotonic() - began < _AHEAD_SECONDS):
+                behind = range(0) if waited else range(group.start, last + 1)
+                for index in chain(range(last + 1, group.stop), behind):
                     if index not in group.passed and view.name(index) not in self._cache:
                         group.passed.add(index)
                         return index

@@ -166,13 +166,24 @@ def test_who_waits_comes_first_then_what_follows_then_what_lies_before(frames, s
     assert made == [view.name(index) for index in (*range(25, 30), *range(25))]
 
 
-def test_nothing_is_made_ahead_while_somebody_waits(stored, cache, made):
+def test_little_is_made_ahead_while_somebody_waits(stored, cache, made, monkeypatch):
     storage, view, _ = stored
+    monkeypatch.setattr("app.videos.frames._AHEAD_SECONDS", 0.0)
     served = Frames(storage, cache, open_videos=2, makers=1)
     views = [replace(view, width=width) for width in range(401, 409)]
     assert all(image(one) for one in [served.get(one, 20) for one in views])
     assert made[: len(views)] == [one.name(20) for one in views]
     served.close()
+
+
+def test_while_somebody_waits_only_what_follows_is_made_ahead(stored, cache, made, monkeypatch):
+    storage, view, _ = stored
+    monkeypatch.setattr("app.videos.frames._AHEAD_SECONDS", 60.0)
+    served = Frames(storage, cache, open_videos=2, makers=1)
+    views = [replace(view, width=width) for width in range(401, 409)]
+    assert all(image(one) for one in [served.get(one, 20) for one in views])
+    served.close()
+    assert made[:20] == [one.name(index) for one in views[:2] for index in range(20, 30)]
 
 
 def test_a_small_picture_is_made_alone(frames, stored, cache):
