@@ -61,7 +61,7 @@ def write_archive(source: Selection, target: Path) -> tuple[dict[str, str], Writ
             digests[inside] = digest(file, source.listen)
             with (
                 file.open("rb") as data,
-                archive.open(entry(inside, zipfile.ZIP_DEFLATED), "w", force_zip64=True) as into,
+                archive.open(entry(inside, _DEFLATED), "w", force_zip64=True) as into,
             ):
                 shutil.copyfileobj(data, Heard(into, source.listen))
         for inside, image in [(REPORT, _report(name, losses)), *_images(source, dataset)]:

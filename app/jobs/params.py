@@ -219,7 +219,7 @@ class TrainingParams(JobRow, frozen=True, kw_only=True):
     by: Starter
 
 
-class Fit(JobRow, frozen=True, kw_only=True):
+class Fit(JobRow, frozen=True, kw_only=True, omit_defaults=True):
     """How an engine was fitted to a video.
 
     Attributes:
@@ -227,14 +227,14 @@ class Fit(JobRow, frozen=True, kw_only=True):
         planned: Of them, that were asked for.
         seconds: They took.
         short_of_time: Whether they were fewer than asked for.
-        precision: In which it learnt.
+        precision: In which it learnt; the oldest fits do not say it.
     """
 
     steps: int
     planned: int
     seconds: float
     short_of_time: bool
-    precision: str
+    precision: str = ""
 
 
 class Computed(JobRow, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from app.jobs.params import (
+    Computed,
     EstimateParams,
     FillingParams,
     JobRow,
@@ -23,6 +24,21 @@ from app.jobs.params import (
 FILLS = {"tracks": [1, 2], "start": 0, "stop": 9}
 TRAINER = {"estimator": "jmpose", "preset": "tiny", "epochs": 2, "batch": 16, "rate": 1e-3, "seed": 0, "minutes": 0}
 VIDEO = {"id": 1, "revision": 3, "runs": [2, 1]}
+COMPUTED = {"device": "cpu", "precision": "fp32", "threads": 2}
+#: As the oldest fits say it.
+FIT = {"steps": 90, "planned": 200, "seconds": 45.0, "short_of_time": True}
+STAGED = {
+    **FILLS,
+    "keyframes": None,
+    "engine": "auto",
+    "adapt": True,
+    "checkpoint_id": None,
+    "corrects_run_id": None,
+    "stage": 2,
+    "other_run_id": 4,
+    "after": 7,
+    "then": "gpu",
+}
 TRAINING = {
     "config": {**TRAINER, "patience": 8},
     "base_checkpoint_id": None,
@@ -60,6 +76,11 @@ def test_the_oldest_trainings_and_snapshots_say_less():
         (PropagationParams, {**FILLS, "keyframes": [3], "engine": "stdpose", "adapt": True, "checkpoint_id": 2}),
         (EstimateParams, {**FILLS, "keyframes": None, "checkpoint_id": 2, "runs": [1], "whole_frame": False}),
         (Snapshot, {"skeleton_version": 1, "videos": [{**VIDEO, "reviews": 4}]}),
+        (Snapshot, {"skeleton_version": 1, "videos": [{**VIDEO, "reviews": 4, "first_stages": [2]}]}),
+        (PropagationParams, STAGED),
+        (Computed, COMPUTED),
+        (Computed, {**COMPUTED, "fit": FIT}),
+        (Computed, {**COMPUTED, "fit": {**FIT, "precision": "bf16"}}),
     ],
 )
 def test_a_row_is_written_as_it_was_read(kind, row):
