@@ -24,7 +24,7 @@ from app.metrics import SHARED_FOLDER
 from app.settings import Settings
 
 #: Longer than a page's requests are apart, and than proxies before us keep a connection (60 s, most of them).
-_KEEP_ALIVE_SECONDS = 75
+KEEP_ALIVE_SECONDS = 75
 #: A process that does not say that it lives for so long is replaced.
 _SILENCE_SECONDS = 30
 _TURN_SECONDS = 0.00002
@@ -73,7 +73,7 @@ def _configure(chosen: Settings, app: Any, **more: Any) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=5,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         **more,
     )
 

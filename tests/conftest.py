@@ -23,6 +23,7 @@ from app.database import connect
 from app.main import PREFIX, create_app
 from app.settings import Settings
 from app.tables import Table, VideoShare
+from cli.processes import KEEP_ALIVE_SECONDS
 from cli.serve import prepare
 from pose.skeleton import Skeleton
 from pose.synthetic import Scene, SceneSpec
@@ -201,7 +202,13 @@ def everything() -> Callable[[Any], dict[str, Any]]:
 def serve(settings: Settings) -> Iterator[Service]:
     prepare(settings)
     server = uvicorn.Server(
-        uvicorn.Config(create_app(settings), http=protocol(settings.max_connections), port=0, log_level="warning")
+        uvicorn.Config(
+            create_app(settings),
+            http=protocol(settings.max_connections),
+            port=0,
+            log_level="warning",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()
