@@ -254,8 +254,9 @@ await browse(async ({ page, context, browser, faults }) => {
   await plain.one.route('**/api/v1/session', async (route) => {
     const answer = await route.fetch();
     const headers = Object.fromEntries(Object.entries(answer.headers()).filter(([name]) => name !== 'set-cookie'));
-    await route.fulfill({ response: answer, headers });
+    // Playwright keeps the cookie of what it fetched; it must be gone before the page asks anything more.
     await plain.one.context().clearCookies();
+    await route.fulfill({ response: answer, headers });
   });
   await plain.one.getByRole('button', { name: 'Sign in' }).click();
   seen.cookies = await plain.one.getByRole('alert').innerText();
