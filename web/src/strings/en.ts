@@ -71,10 +71,8 @@ const ACT: Record<Act, string> = {
   escape: 'Stop, close',
 };
 
-export const en = {
-  ...screens,
-  ...skeletons,
-  ...tour,
+/** What the page says at the labelling desk and everywhere. */
+export const general = {
   name: 'Posetween',
   tagline: 'Label a few frames. Get a pose on every frame.',
   act: ACT,
@@ -251,7 +249,6 @@ export const en = {
   zoom_to_subject: 'Zoom to the subject',
   review_stop: 'Stop',
   all_videos: 'All videos of the project, in turn',
-  video: (id: number) => `video ${id}`,
   ghost_of: (side: 'before' | 'after', frame: number | null) =>
     frame === null ? `No keyframe ${side} this one` : `Ghost of the keyframe ${side}: frame ${frame}`,
   queue_waiting: (count: number) => `${count.toLocaleString('en')} to look at`,
@@ -275,5 +272,7 @@ export const en = {
   nothing_to_accept: 'A machine says nothing here.',
   hidden_poses: 'Poses are hidden (H).',
 };
+
+export const en = { ...general, ...screens, ...skeletons, ...tour };
 
 export type Strings = typeof en;
