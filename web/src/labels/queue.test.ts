@@ -221,6 +221,46 @@ describe('the queue', () => {
     expect([one.state, one.pending]).toEqual(['saved', 0]);
   });
 
+  it.each([
+    ['away', new Problem(0, 'away')],
+    ['signed out', new Problem(401, 'over')],
+    ['refusing', new Problem(422, 'too large')],
+    ['in conflict', new Problem(412, 'stale', 8, [{ frame_index: 1, track_id: 1, yours: [], theirs: [[1, 2, 2]], revision: 8 } as never])],
+  ])('has nobody go ahead while the service is %s', async (_, problem) => {
+    answer = async () => {
+      throw problem;
+    };
+    const one = queue();
+    one.add(diff(undefined, pose(at(1))));
+    await expect(one.drain()).rejects.toThrow('not saved yet');
+    await expect(one.drain()).rejects.toThrow('not saved yet');
+    expect([written.length, one.pending]).toEqual([1, 1]);
+  });
+
+  it('lets everybody go ahead when all is saved, and nobody where it ended before', async () => {
+    const one = queue();
+    one.add(diff(undefined, pose(at(1))));
+    await one.drain();
+    expect(one.pending).toBe(0);
+    one.add(diff(undefined, pose(at(2)), 2));
+    one.end();
+    await expect(one.drain()).rejects.toThrow('not saved yet');
+  });
+
+  it('of a video that was left is sent once somebody is signed in again, of which nobody tells it', async () => {
+    answer = async () => {
+      throw new Problem(401, 'over');
+    };
+    const one = queue();
+    one.add(diff(undefined, pose(at(1))));
+    one.close();
+    await vi.advanceTimersByTimeAsync(1);
+    expect([one.state, one.pending]).toEqual(['signed-out', 1]);
+    answer = async (revision) => revision + 1;
+    await vi.advanceTimersByTimeAsync(3000);
+    expect([one.state, one.pending, kept.size]).toEqual(['saved', 0, 0]);
+  });
+
   it('says what the service does not take, and keeps it until somebody drops it', async () => {
     answer = async () => {
       throw new Problem(422, 'a coordinate is too large');

@@ -4,6 +4,7 @@
  */
 import { Problem } from '../api/problem';
 import type { Conflict } from '../api/types';
+import { t } from '../strings';
 import { bothStand, merged, place, type Edit } from './edits';
 
 export type State = 'saved' | 'saving' | 'offline' | 'signed-out' | 'refused' | 'conflict';
@@ -32,6 +33,7 @@ export class SaveQueue {
   private running: Promise<void> | null = null;
   /** Edits that are sent at a time: fewer where so many were too large for the service. */
   private most: number;
+  private closed = false;
   private ended = false;
   state: State = 'saved';
   refusal: string | null = null;
@@ -82,9 +84,14 @@ export class SaveQueue {
     return this.running;
   }
 
-  /** Wait until everything is saved, or it shows that something cannot be. */
+  /**
+   * Wait until everything is saved.
+   *
+   * @throws Problem - Something cannot be saved now: what rests on it has to wait.
+   */
   async drain(): Promise<void> {
-    while (this.pending && (this.state === 'saving' || this.state === 'saved')) await this.flush();
+    while (!this.ended && this.pending && (this.state === 'saving' || this.state === 'saved')) await this.flush();
+    if (this.pending) throw new Problem(0, t.save_first);
   }
 
   private async send(): Promise<void> {
@@ -134,6 +141,7 @@ export class SaveQueue {
 
   /** Nothing more is added here: what waits is sent now, and again until the service has it, or `end` is called. */
   close(): void {
+    this.closed = true;
     this.forgetTimer();
     void this.flush();
   }
@@ -186,8 +194,11 @@ export class SaveQueue {
       );
       if (this.conflicts.length) this.turn('conflict');
       else this.later(0);
-    } else if (problem.status === 401) this.turn('signed-out');
-    else if (problem.status === 413 && sent > 1) {
+    } else if (problem.status === 401) {
+      this.turn('signed-out');
+      // Nobody tells a queue whose video was left that somebody is signed in again.
+      if (this.closed) this.later(this.options.retry);
+    } else if (problem.status === 413 && sent > 1) {
       this.most = Math.floor(sent / 2);
       this.later(0);
     } else if (problem.status === 0 || problem.status === 429 || problem.status >= 500) {

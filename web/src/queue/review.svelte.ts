@@ -28,6 +28,8 @@ export class ReviewQueue {
   /** Whether the view follows the subject from one suggestion to the next. */
   zooms = $state(true);
   private judged: Suggestion | null = null;
+  /** Whether a verdict is on its way. */
+  private saying = false;
   private stop: () => void = () => undefined;
 
   constructor(private readonly desk: Desk) {}
@@ -107,27 +109,36 @@ export class ReviewQueue {
   }
 
   /** Right, and on to the next: what is seen is accepted, or what was fixed here is propagated. */
-  async right(): Promise<void> {
-    const { frame, track } = this.desk;
-    if (track === null) return;
-    if (this.labelled(frame, track)) void this.desk.trying(() => this.spread(frame, track));
-    else await this.say('accept', frame, frame + 1, track);
-    await this.leave();
+  right(): Promise<void> {
+    return this.alone(async () => {
+      const { current } = this;
+      const { frame, track } = this.desk;
+      if (track === null) return;
+      if (this.labelled(frame, track)) void this.desk.trying(() => this.spread(frame, track));
+      else await this.say('accept', frame, frame + 1, track);
+      if (current && this.isCurrent(current)) await this.leave();
+    });
   }
 
   /** A verdict on the selected subject here; where none is selected, on all. */
-  async judge(verdict: 'accept' | 'reject'): Promise<void> {
-    await this.say(verdict, this.desk.frame, this.desk.frame + 1, this.desk.track);
-    if (this.on && this.current?.frame_index === this.desk.frame) await this.leave();
+  judge(verdict: 'accept' | 'reject'): Promise<void> {
+    return this.alone(async () => {
+      const { current } = this;
+      const { frame, track } = this.desk;
+      await this.say(verdict, frame, frame + 1, track);
+      if (this.on && current?.frame_index === frame && this.isCurrent(current)) await this.leave();
+    });
   }
 
   /** Accept everything of the selected subject between the keyframes around. */
-  async acceptSpan(): Promise<void> {
-    const { track, frame } = this.desk;
-    if (track === null) return;
-    const keyframes = this.desk.labels.keyframes(track);
-    const start = keyframes.includes(frame) ? frame : (neighbour(keyframes, frame, -1) ?? 0);
-    await this.say('accept', start, (neighbour(keyframes, frame, 1) ?? this.desk.player.count - 1) + 1, track);
+  acceptSpan(): Promise<void> {
+    return this.alone(async () => {
+      const { track, frame } = this.desk;
+      if (track === null) return;
+      const keyframes = this.desk.labels.keyframes(track);
+      const start = keyframes.includes(frame) ? frame : (neighbour(keyframes, frame, -1) ?? 0);
+      await this.say('accept', start, (neighbour(keyframes, frame, 1) ?? this.desk.player.count - 1) + 1, track);
+    });
   }
 
   async takeBack(): Promise<void> {
@@ -147,6 +158,13 @@ export class ReviewQueue {
   private labelled(frame: number, track: number): boolean {
     const pose = this.desk.labels.pose(frame, track);
     return pose !== undefined && !saysNothing(pose);
+  }
+
+  /** Who presses a key twice means what is seen, not what comes next: until that is done with the second time counts for nothing. */
+  private async alone(act: () => Promise<void>): Promise<void> {
+    if (this.saying) return;
+    this.saying = true;
+    await act().finally(() => (this.saying = false));
   }
 
   private async say(verdict: 'accept' | 'reject', start: number, stop: number, track: number | null): Promise<void> {

@@ -223,6 +223,7 @@ export const general = {
   offline: (count: number) => `Offline, ${count} waiting`,
   put_off: (count: number) => `Not saved yet, ${count} waiting`,
   kept_here: (count: number) => `${count === 1 ? 'One edit is' : `${count} edits are`} kept in this browser and sent again every few seconds. Go on labelling.`,
+  save_first: 'What waits is not saved yet: that comes first.',
   signed_out: (count: number) => `Signed out, ${count} waiting`,
   refused: 'Not taken',
   conflict: 'Conflict',
