@@ -50,15 +50,25 @@ export function merged(earlier: Edit, later: Edit): Edit {
   return { ...base, changes: { ...base.changes, ...later.changes }, known: { ...later.known, ...base.known } };
 }
 
-/** Whether somebody else's version of a label says of what an edit changes what was known before: both can stand. */
-export function bothStand(edit: Edit | undefined, theirs: Conflict): boolean {
-  if (!edit || edit.absent || edit.cleared || theirs.theirs_absent) return false;
-  return Object.keys(edit.changes).every((index) => {
+/** As the service keeps it: less of a coordinate than it is told. */
+const kept = (said: Said): Said => (isPoint(said) ? { ...said, x: round(said.x), y: round(said.y) } : said);
+
+/**
+ * Whether an edit and another version of a label can both stand: of what the edit changes, the other says what was known
+ * before. Or it says what the edit says: it may be one's own, of which the answer was lost.
+ */
+export function bothStand(edit: Edit | undefined, other: Conflict): boolean {
+  if (!edit) return false;
+  const gone = other.theirs_absent;
+  if (edit.absent || gone === true) return edit.absent && gone === true;
+  const said = (index: number): Said => {
+    const [x, y, v] = other.theirs[index] ?? [0, 0, 0];
+    return gone?.includes(index) ? 'absent' : kept(v > 0 ? { x, y, v: v === 1 ? 1 : 2 } : null);
+  };
+  if (edit.cleared) return Array.from({ length: edit.size }, (_, index) => edit.changes[index] ?? null).every((now, index) => sameSaid(kept(now), said(index)));
+  return Object.entries(edit.changes).every(([index, now]) => {
     const before = edit.known?.[Number(index)];
-    const known = isPoint(before) ? { ...before, x: round(before.x), y: round(before.y) } : before;
-    const [x, y, v] = theirs.theirs[Number(index)] ?? [0, 0, 0];
-    // The service keeps less of a coordinate than it is told.
-    return known !== undefined && sameSaid(known, v > 0 ? { x: round(x), y: round(y), v: v === 1 ? 1 : 2 } : null);
+    return sameSaid(kept(now), said(Number(index))) || (before !== undefined && sameSaid(kept(before), said(Number(index))));
   });
 }
 

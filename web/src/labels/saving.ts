@@ -42,6 +42,7 @@ async function withTheirs(video: number, edit: Edit, known: number, problem: Pro
     track_id: edit.track,
     yours: [],
     theirs: theirs.keypoints,
+    ...(theirs.absent ? { theirs_absent: theirs.absent } : {}),
     revision: theirs.revision ?? 0,
   };
   return new Problem(412, problem.message, problem.revision, [conflict]);

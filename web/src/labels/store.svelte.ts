@@ -55,6 +55,8 @@ export class LabelStore {
   /** Read what people said. Edits that wait count before it. */
   async load(): Promise<void> {
     const read = await labels(this.video, 'human', 0, this.count);
+    // What was saved meanwhile is neither in what was read nor does it wait any more.
+    if (read.revision < this.queue.revision) return this.load();
     this.human.clear();
     for (const label of read.labels) this.human.set(`${label.frame_index}:${label.track_id}`, humanPose(label));
     for (const edit of this.queue.edits()) this.human.set(place(edit), applied(this.human.get(place(edit)), edit));
@@ -178,9 +180,11 @@ export class LabelStore {
 
   private change({ frame, track, before, after }: Change): void {
     const edit = difference(this.video, frame, track, before, after);
-    this.human.set(`${frame}:${track}`, after);
+    if (!edit) return;
+    // Somebody else may have said something of other keypoints since `before`: that stays.
+    this.human.set(place(edit), applied(this.pose(frame, track), edit));
     this.version++;
-    if (edit) this.queue.add(edit);
+    this.queue.add(edit);
   }
 
   private newQueue(revision: number): SaveQueue {

@@ -26,12 +26,15 @@ function setup() {
 
 describe('a review', () => {
   const said: ReviewIn[] = [];
+  // Each test has frames of its own: what was judged once stays away.
+  let base = 0;
   let answered = held<void>();
   beforeEach(() => {
     said.length = 0;
+    base += 100;
     answered = held<void>();
     serve(async ({ what, body }) => {
-      if (what === 'GET /videos/1/review-queue') return { items: [10, 20, 30, 40, 50, 60].map(suggestion), next_cursor: null, waiting: 6 };
+      if (what === 'GET /videos/1/review-queue') return { items: [10, 20, 30, 40, 50, 60].map((frame) => suggestion(base + frame)), next_cursor: null, waiting: 6 };
       said.push(body as ReviewIn);
       await answered.promise;
       return { id: said.length, verdict: said.at(-1)?.verdict, start: said.at(-1)?.start, stop: said.at(-1)?.stop, radius90: null };
@@ -47,9 +50,9 @@ describe('a review', () => {
     answered.give();
     await Promise.all(both);
     await settled();
-    expect([said.map((one) => one.start), desk.frame, review.current?.frame_index]).toEqual([[10], 20, 20]);
+    expect([said.map((one) => one.start), desk.frame, review.current?.frame_index]).toEqual([[base + 10], base + 20, base + 20]);
     await act();
-    expect([said.map((one) => one.start), desk.frame]).toEqual([[10, 20], 30]);
+    expect([said.map((one) => one.start), desk.frame]).toEqual([[base + 10, base + 20], base + 30]);
   });
 
   it('leaves only what the verdict was of, where somebody goes on before it is answered', async () => {
@@ -60,7 +63,7 @@ describe('a review', () => {
     review.step(1);
     answered.give();
     await one;
-    expect([said.map((each) => each.start), desk.frame, review.current?.frame_index]).toEqual([[10], 20, 20]);
+    expect([said.map((each) => each.start), desk.frame, review.current?.frame_index]).toEqual([[base + 10], base + 20, base + 20]);
   });
 
   it('goes on after a verdict that the service did not take', async () => {
@@ -73,6 +76,6 @@ describe('a review', () => {
     answered = held<void>();
     answered.give();
     await review.right();
-    expect([said.map((each) => each.start), review.current?.frame_index]).toEqual([[10, 10], 20]);
+    expect([said.map((each) => each.start), review.current?.frame_index]).toEqual([[base + 10, base + 10], base + 20]);
   });
 });
