@@ -1,5 +1,6 @@
 /** Calls of the API: types from its schema, problems as exceptions, one place that learns of a session that ended. */
 import createClient, { type Middleware } from 'openapi-fetch';
+import { t } from '../strings';
 import { Problem, problemOf } from './problem';
 import type { paths } from './schema';
 
@@ -15,15 +16,33 @@ export function onSignedOut(listener: Listener): void {
   listeners.add(listener);
 }
 
+function signedOut(): void {
+  for (const tell of listeners) tell();
+}
+
 const watching: Middleware = {
   onResponse({ response, request }) {
-    if (response.status === 401 && !request.headers.has('Authorization')) for (const tell of listeners) tell();
+    if (response.status === 401 && !request.headers.has('Authorization')) signedOut();
   },
   onError() {
-    return new Problem(0, 'the service cannot be reached');
+    return new Problem(0, t.unreachable);
   },
 };
 api.use(watching);
+
+/**
+ * Fetch what is no JSON, such as a picture.
+ *
+ * @throws Problem - The service gave none, or did not answer.
+ */
+export async function fetched(url: string, signal?: AbortSignal): Promise<Response> {
+  const answer = await fetch(url, signal ? { signal } : {}).catch(() => {
+    throw new Problem(0, t.unreachable);
+  });
+  if (answer.status === 401) signedOut();
+  if (!answer.ok) throw problemOf(answer.status, await answer.json().catch(() => null));
+  return answer;
+}
 
 interface Answer<T> {
   data?: T;

@@ -1,4 +1,5 @@
 /** One video being labelled: frame, labels, subjects, what is selected, and what a person is about to place. */
+import { Doing } from '../api/asked.svelte';
 import { sentence } from '../api/problem';
 import type { Project, Track, Video } from '../api/types';
 import * as placing from '../labels/placing';
@@ -22,6 +23,9 @@ export class Desk {
   tracks = $state.raw<Track[]>([]);
   /** Whether an act on tracks is under way. */
   tracksChange = false;
+  /** Reading what there is of the video, which can be tried again. */
+  readonly opening = new Doing();
+  private adding: Promise<void> | null = null;
   track = $state<number | null>(null);
   keypoint = $state<number | null>(null);
   placing = $state.raw<placing.Placing | null>(null);
@@ -62,13 +66,17 @@ export class Desk {
     this.comparison = new Comparison(video.id, this.player.count, this.runs, () => this.labels.version++);
   }
 
+  /** Read what there is of the video; where that fails `opening` says why, and this is called once more. */
   async open(): Promise<void> {
-    this.labels.machine.near(this.frame);
-    await this.readTracks();
-    this.track = this.tracks[0]?.id ?? null;
-    await this.labels.open();
+    const read = await this.opening.do(async () => {
+      this.labels.machine.near(this.frame);
+      await this.readTracks();
+      this.track = this.tracks[0]?.id ?? null;
+      await this.labels.open();
+    });
+    if (!read) return;
     if (this.note === t.still_reading) this.note = null;
-    await this.review.takeUp();
+    await this.trying(() => this.review.takeUp());
   }
 
   async readTracks(): Promise<void> {
@@ -167,7 +175,7 @@ export class Desk {
 
   /** Go through many frames with one keypoint; `step` frames apart, or where the machine is least sure. */
   startPass(keypoint = this.keypoint ?? this.names.findIndex((_, index) => !this.retired.has(index)), step: number | null = this.passStep): void {
-    if (this.track === null) return;
+    if (this.track === null || this.tooEarly()) return;
     this.stopPlacing();
     // It is looked at once.
     // eslint-disable-next-line svelte/prefer-svelte-reactivity
@@ -227,8 +235,13 @@ export class Desk {
     return !this.pose().absent && this.labels.seen(this.frame, this.track).every((point) => point === null);
   }
 
+  /** Who asks twice before it is there means the same one. */
   async addTrack(): Promise<void> {
     if (this.tooEarly()) return;
+    await (this.adding ??= this.newTrack().finally(() => (this.adding = null)));
+  }
+
+  private async newTrack(): Promise<void> {
     const number = 1 + Math.max(0, ...this.tracks.map((one) => one.id));
     const made = await tracks.add(this.video.id, t.subject(number));
     await this.readTracks();

@@ -22,7 +22,8 @@ export class Plotted {
     this.newest = new Newest(
       (wanted) => curve(desk.video.id, wanted),
       (found, wanted) => {
-        if (wanted.track === this.desk.track && wanted.quantity === this.quantity) this.curve = found;
+        const { track, keypoint } = this.desk;
+        if (wanted.track === track && wanted.keypoint === keypoint && wanted.quantity === this.quantity) this.curve = found;
       },
     );
   }
@@ -52,7 +53,11 @@ export class Plotted {
     clearTimeout(this.timer);
     const { track, keypoint } = this.desk;
     const of = `${track}:${keypoint}:${this.quantity}`;
-    if (of !== this.asked) this.curve = null;
+    if (of !== this.asked) {
+      this.curve = null;
+      // What was shown before is not any more, and is asked for again.
+      this.last = '';
+    }
     this.asked = of;
     if (track === null) return;
     const wanted: CurveWanted = { quantity: this.quantity, track, keypoint, ...windowOf(this.span, this.desk.player.count), runs: this.desk.comparison.pair };

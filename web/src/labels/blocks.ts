@@ -7,6 +7,8 @@ const KEPT = 8;
 
 export class Blocks {
   private chunks = new Map<number, Block>();
+  /** Chunks that somebody was near, the latest last. */
+  private used = new Set<number>();
   private loading = new Set<number>();
   /** Those that could not be fetched when last asked for. */
   private missed = new Set<number>();
@@ -31,6 +33,7 @@ export class Blocks {
   /** Fetch what is near a frame. */
   near(frame: number): void {
     const chunk = Math.floor(frame / CHUNK);
+    this.use(chunk);
     for (const one of [chunk, chunk + 1]) void this.load(one);
   }
 
@@ -39,9 +42,17 @@ export class Blocks {
     this.edition++;
     this.loading.clear();
     const near = Math.floor(frame / CHUNK);
+    this.use(near);
     for (const chunk of [...this.chunks.keys()]) if (chunk !== near) this.chunks.delete(chunk);
     await this.load(near, true);
     void this.load(near + 1);
+  }
+
+  private use(chunk: number): void {
+    for (const one of [chunk + 1, chunk]) {
+      this.used.delete(one);
+      this.used.add(one);
+    }
   }
 
   private async load(chunk: number, again = false): Promise<void> {
@@ -64,9 +75,8 @@ export class Blocks {
 
   private keep(chunk: number, block: Block): void {
     this.missed.delete(chunk);
-    this.chunks.delete(chunk);
     this.chunks.set(chunk, block);
-    for (const oldest of this.chunks.keys()) {
+    for (const oldest of this.used) {
       if (this.chunks.size <= KEPT) break;
       this.chunks.delete(oldest);
     }

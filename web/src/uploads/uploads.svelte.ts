@@ -2,6 +2,7 @@
 import { defaultOptions, Upload, type PreviousUpload } from 'tus-js-client';
 import { BASE } from '../api/client';
 import { sentence } from '../api/problem';
+import { t } from '../strings';
 
 const AT_ONCE = 2;
 /** How long one that arrived is still listed. */
@@ -48,7 +49,7 @@ function why(error: unknown): string {
   } catch {
     // It is no problem document.
   }
-  return answer ? sentence(`the service answered ${answer.getStatus()}`) : 'The service cannot be reached.';
+  return answer ? sentence(`the service answered ${answer.getStatus()}`) : t.unreachable;
 }
 
 /** Answers that say that the file itself is wrong: no kind of video, too large, too long. */

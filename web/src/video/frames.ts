@@ -1,7 +1,6 @@
 /** Frames from the service, decoded off the main thread. */
-import { BASE } from '../api/client';
-import { Problem, problemOf } from '../api/problem';
-import { t } from '../strings';
+import { BASE, fetched } from '../api/client';
+import { Problem } from '../api/problem';
 import { DEFAULTS, FrameCache } from './cache';
 import type { Size } from './sizes';
 
@@ -23,20 +22,17 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> =>
 async function answered(url: string, signal: AbortSignal): Promise<Response> {
   for (const ms of AGAIN_MS) {
     try {
-      return await fetch(url, { signal });
+      return await fetched(url, signal);
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted || !(error instanceof Problem) || error.status !== 0) throw error;
       await pause(ms, signal);
     }
   }
-  return fetch(url, { signal }).catch(() => {
-    throw new Problem(0, t.unreachable);
-  });
+  return fetched(url, signal);
 }
 
 async function picture(video: number, index: number, width: number | null, signal: AbortSignal): Promise<ImageBitmap> {
   const answer = await answered(frameUrl(video, index, width ?? undefined), signal);
-  if (!answer.ok) throw problemOf(answer.status, await answer.json().catch(() => null));
   return createImageBitmap(await answer.blob());
 }
 

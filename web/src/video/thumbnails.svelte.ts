@@ -1,6 +1,6 @@
 /** Small pictures of frames, for who looks along the timeline. One is asked for at a time, the newest first. */
+import { fetched } from '../api/client';
 import { Newest } from '../api/newest';
-import { problemOf } from '../api/problem';
 import { frameUrl } from './frames';
 
 const WIDTH = 176;
@@ -17,11 +17,7 @@ export class Thumbnails {
 
   constructor(video: number) {
     this.newest = new Newest(
-      async (frame) => {
-        const answer = await fetch(frameUrl(video, frame, WIDTH));
-        if (!answer.ok) throw problemOf(answer.status, null);
-        return answer.blob();
-      },
+      async (frame) => (await fetched(frameUrl(video, frame, WIDTH))).blob(),
       (picture, frame) => this.keep(frame, URL.createObjectURL(picture)),
     );
   }
@@ -49,6 +45,6 @@ export class Thumbnails {
       URL.revokeObjectURL(old);
     }
     // Also one that was passed meanwhile is shown until the next comes: it is nearer than none.
-    if (this.wanted !== null) this.shown = { frame, url };
+    if (this.wanted !== null && this.shown?.frame !== this.wanted) this.shown = { frame, url };
   }
 }
