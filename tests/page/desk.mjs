@@ -1,5 +1,5 @@
 // Work at the labelling desk beyond placing: subjects, keys, the palette, a keypoint pass.
-import { browse, drag, goTo, keypoint, photo, saved, shown, signIn, theme, told, violations } from './browse.mjs';
+import { browse, drag, goTo, keypoint, photo, saved, shown, signIn, theme, told, violations, withhold } from './browse.mjs';
 
 await browse(async ({ page, faults }) => {
   await signIn(page);
@@ -57,6 +57,23 @@ await browse(async ({ page, faults }) => {
   await page.waitForFunction(([name, x]) => Number(document.querySelector(`svg circle[data-keypoint="${name}"]`)?.dataset.x) === x, [told.keypoint, before[0]]);
   await saved(page);
   seen.back = [before, (await keypoint(page, told.keypoint)).at];
+
+  // An act on a subject is of the frame that it was chosen on, though what waits is saved first.
+  await goTo(page, 10);
+  const release = await withhold(page, '**/labels');
+  await drag(page, told.keypoint, [20, 0]);
+  const split = page.waitForRequest((request) => request.url().endsWith('/split'));
+  await act('left fly', 'Split from here on');
+  await page.keyboard.press('ArrowRight');
+  await shown(page, 11);
+  await release();
+  seen.split = (await split).postDataJSON();
+  await page.locator('aside li .name').nth(2).waitFor();
+  await undone();
+  await page.keyboard.press('Control+z');
+  await shown(page, 10);
+  await page.keyboard.press('Control+z');
+  await saved(page);
 
   // A colour is chosen and kept.
   await page.getByRole('button', { name: 'More: left fly' }).click();

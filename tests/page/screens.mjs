@@ -143,5 +143,12 @@ await browse(async ({ page, browser, faults }) => {
   await page.getByText('Nothing was deleted.').waitFor();
   await page.getByRole('link', { name: /^Gait/ }).first().click();
   await card.waitFor();
+
+  await open('Settings');
+  await page.getByRole('button', { name: 'Delete the project' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete the project' }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.getByText('No project yet').waitFor();
+  seen.projects = await page.locator('nav a[href^="#/projects/"]').count();
   return { ...seen, wrong };
 });

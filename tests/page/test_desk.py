@@ -50,6 +50,10 @@ def test_swapping_gives_a_subject_the_others_pose(seen, pair):
     assert np.abs(np.array(seen["swapped"]) - truth).max() < 0.02
 
 
+def test_an_act_on_a_subject_is_of_the_frame_that_it_was_chosen_on(seen):
+    assert seen["split"] == {"track": 1, "start": 10}
+
+
 def test_what_was_undone_is_so_on_the_service(seen, lab, video):
     with lab.client() as client:
         tracks = client.get(f"/videos/{video}/tracks")["items"]

@@ -113,6 +113,10 @@ def test_an_export_tells_what_is_in_it_and_what_was_asked_for(seen):
     assert "people" not in seen["exported"]
 
 
+def test_a_deleted_project_is_gone_from_the_list(seen):
+    assert seen["projects"] == 0
+
+
 def test_a_key_is_shown_once_and_does_what_its_role_may(seen):
     assert seen["role"] == "reader"
     assert seen["again"] == 0

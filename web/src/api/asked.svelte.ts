@@ -23,6 +23,30 @@ export class Reading<T> {
   }
 }
 
+/** Something that is read again and again as long as there is something to wait for. */
+export class Repeated {
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private turn = 0;
+  private ended = false;
+
+  /** `read` gives in how many milliseconds it is to be read again; null where nothing is awaited. */
+  constructor(private readonly read: () => Promise<number | null>) {}
+
+  /** Read it now, and from then on. */
+  async now(): Promise<void> {
+    clearTimeout(this.timer);
+    const mine = ++this.turn;
+    const ms = await this.read();
+    if (ms !== null && !this.ended && mine === this.turn) this.timer = setTimeout(() => void this.now(), ms);
+  }
+
+  /** Nobody looks at it any more. */
+  end(): void {
+    this.ended = true;
+    clearTimeout(this.timer);
+  }
+}
+
 /** Something that is done at a click: one at a time. */
 export class Doing {
   busy = $state(false);

@@ -11,7 +11,9 @@ export const finished = (job: Job): boolean => FINISHED.has(job.state);
 export function follow(id: number, changed: (job: Job) => void): () => void {
   const events = new EventSource(`${BASE}/jobs/${id}/events`);
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let on = true;
   const stop = () => {
+    on = false;
     events.close();
     clearTimeout(timer);
   };
@@ -21,15 +23,18 @@ export function follow(id: number, changed: (job: Job) => void): () => void {
   };
   const ask = async () => {
     try {
-      take(await given(api.GET('/api/v1/jobs/{job_id}', { params: { path: { job_id: id } } })));
+      const job = await given(api.GET('/api/v1/jobs/{job_id}', { params: { path: { job_id: id } } }));
+      if (on) take(job);
     } catch {
       // Asked again in a while: the service may be starting anew.
     }
-    if (events.readyState === EventSource.CLOSED && timer !== undefined) timer = setTimeout(ask, ASK_MS);
+    if (on) timer = setTimeout(ask, ASK_MS);
   };
   events.addEventListener('job', (event) => take(JSON.parse((event as MessageEvent<string>).data) as Job));
   events.addEventListener('error', () => {
-    if (events.readyState === EventSource.CLOSED) timer = setTimeout(ask, ASK_MS);
+    if (!on || events.readyState !== EventSource.CLOSED) return;
+    clearTimeout(timer);
+    timer = setTimeout(ask, ASK_MS);
   });
   return stop;
 }

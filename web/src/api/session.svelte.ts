@@ -12,6 +12,7 @@ type State = 'asking' | 'in' | 'out' | 'unreachable';
 class Session {
   state = $state<State>('asking');
   me = $state<Me | null>(null);
+  private leaving = false;
 
   constructor() {
     onSignedOut(() => {
@@ -36,7 +37,9 @@ class Session {
 
   async look(): Promise<void> {
     try {
-      this.me = await given(api.GET('/api/v1/me'));
+      const me = await given(api.GET('/api/v1/me'));
+      if (this.me && this.me.lab_id !== me.lab_id) return this.leave();
+      this.me = me;
       this.state = 'in';
     } catch (error) {
       this.state = error instanceof Problem && error.status === 401 ? 'out' : 'unreachable';
@@ -51,7 +54,7 @@ class Session {
   async signIn(secret: string): Promise<void> {
     await given(api.POST('/api/v1/session', { headers: { Authorization: `Bearer ${secret.trim()}` } }));
     await this.look();
-    if (this.state === 'out') throw new Problem(401, t.no_cookies);
+    if (this.state === 'out' && !this.leaving) throw new Problem(401, t.no_cookies);
   }
 
   /** Whether this key may do what needs a role. The service decides; the page asks so as to offer nothing in vain. */
@@ -62,8 +65,13 @@ class Session {
 
   async signOut(): Promise<void> {
     await given(api.DELETE('/api/v1/session'));
-    this.me = null;
-    this.state = 'out';
+    this.leave();
+  }
+
+  /** Begin with a new page: on this one another lab's things are shown, and edits wait that would be sent as somebody else's. */
+  private leave(): void {
+    this.leaving = true;
+    location.replace(location.pathname);
   }
 }
 

@@ -41,6 +41,7 @@ export class Following {
   }
 
   follow(job: Job): void {
+    this.stop();
     this.job = job;
     clearTimeout(this.timer);
     if (!this.patient) this.timer = setTimeout(() => (this.lonely = this.job?.state === 'queued'), QUEUED_LONG_MS);
@@ -48,7 +49,12 @@ export class Following {
   }
 
   async cancel(): Promise<void> {
-    if (this.job) await given(api.POST('/api/v1/jobs/{job_id}/cancel', { params: { path: { job_id: this.job.id } } }));
+    if (!this.job) return;
+    try {
+      await given(api.POST('/api/v1/jobs/{job_id}/cancel', { params: { path: { job_id: this.job.id } } }));
+    } catch (error) {
+      this.fault = sentence(error);
+    }
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 /** Which keys do which act: the table, with what this person changed, kept in this browser. */
-import { ACTS, written, type Act, type Pressed } from './acts';
+import { ACTS, shown, written, type Act, type Pressed } from './acts';
 
 const KEPT = 'posetween-keys';
 /** Keys that are not to be had: figures choose subjects, and these leave what is open or run the browser. */
@@ -81,3 +81,12 @@ export class Bindings {
 }
 
 export const bindings = new Bindings(remembered());
+
+/** The first key of each of some acts as a person reads it, as they are bound now. */
+export const keysOf = (...acts: Act[]): string => acts.flatMap((act) => bindings.keys(act).slice(0, 1)).map(shown).join(', ');
+
+/** A title that names the keys of what it is the title of, where that has any. */
+export function titled(text: string, ...acts: Act[]): string {
+  const keys = keysOf(...acts);
+  return keys ? `${text} (${keys})` : text;
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ACTS, GROUPS, shown, written } from './acts';
-import { Bindings } from './bindings.svelte';
+import { bindings, Bindings, keysOf, titled } from './bindings.svelte';
 import { pause, Repeat } from './repeat';
 
 const actOf = (key: ReturnType<typeof pressed>) => new Bindings().act(key);
@@ -34,6 +34,14 @@ describe('keys', () => {
     expect([bindings.keys('next'), bindings.act(pressed('f'))]).toEqual([['e'], undefined]);
     bindings.reset();
     expect([bindings.act(pressed('s')), bindings.act(pressed('m')), bindings.anyChanged]).toEqual(['skip', 'middle', false]);
+  });
+  it('are named in titles as they are bound now', () => {
+    expect([keysOf('add_subject'), keysOf('right'), keysOf('redo')]).toEqual(['Shift N', 'Space', 'Ctrl Shift Z']);
+    expect(titled('Picture', 'brighter', 'more_contrast', 'plain')).toBe('Picture (I, K, U)');
+    bindings.bind('next', 'r');
+    expect([keysOf('next'), keysOf('review'), titled('Review', 'review')]).toEqual(['R', '', 'Review']);
+    bindings.reset();
+    expect(titled('Review', 'review')).toBe('Review (R)');
   });
   it('that choose subjects or leave what is open are not to be had', () => {
     const bindings = new Bindings();

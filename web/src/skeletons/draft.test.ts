@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { changes } from './changes';
 import { NotCoco, readCoco } from './coco';
-import { add, draftOf, emptyDraft, fault, otherSide, pairAll, pairUp, place, remove, rename, retire, skeletonOf, suggested, toggleEdge, unplaced } from './draft';
+import { add, draftOf, emptyDraft, fault, otherSide, pairAll, pairUp, place, remove, rename, retire, retyped, skeletonOf, suggested, toggleEdge, unplaced } from './draft';
 
 const skeleton = { name: 'fly', keypoints: ['head', 'wingL', 'wingR'], edges: [[0, 1], [0, 2]], swap: [[1, 2]], sigmas: [0.1, 0.2, 0.3] };
 
@@ -26,6 +26,14 @@ describe('a draft', () => {
   it('keeps edges and pairs where they were when a keypoint goes', () => {
     const draft = remove(draftOf(skeleton, null, false), 0);
     expect(skeletonOf(draft, '')).toEqual({ name: 'fly', keypoints: ['wingL', 'wingR'], edges: [], swap: [[0, 1]], sigmas: [0.2, 0.3], retired: [] });
+  });
+  it('keeps pairs, also those that no name tells, when its keypoints are typed anew', () => {
+    const drawn = { ...draftOf({ ...skeleton, keypoints: ['tail', 'one', 'two', 'wingL', 'wingR'], swap: [[1, 2]], sigmas: null as never }, null, false) };
+    const back = retyped(drawn, { keypoints: drawn.points.map((point) => point.name), edges: [[0, 1]] });
+    expect([back.swap, back.edges, back.points]).toEqual([[[1, 2]], [[0, 1]], drawn.points]);
+    const more = retyped(drawn, { keypoints: ['two', 'one', 'left_ear', 'right_ear', 'wingL'], edges: [] });
+    expect(more.swap).toEqual([[1, 0], [2, 3]]);
+    expect(retyped(drawn, { keypoints: ['one'], edges: [] }).swap).toEqual([]);
   });
   it('knows the other side, and gives each keypoint one at most', () => {
     const draft = draftOf(skeleton, null, false);

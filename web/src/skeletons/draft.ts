@@ -43,6 +43,21 @@ export function draftOf(skeleton: Skeleton, places: readonly ({ x: number; y: nu
   };
 }
 
+/** A draft of which keypoints and edges were typed anew: what else is known of keypoints whose names are still there stays. */
+export function retyped(draft: Draft, typed: Pick<Skeleton, 'keypoints'> & { edges: readonly (readonly number[])[] }): Draft {
+  const { keypoints } = typed;
+  const before = draft.points.map((point) => point.name.trim());
+  const same = keypoints.join('\n') === before.join('\n');
+  const swap = draft.swap
+    .map((pair): Pair => ends(pair.map((index) => keypoints.indexOf(before[index] ?? ''))))
+    .filter((pair) => pair.every((index) => index >= 0));
+  // Names tell the other side of what is new.
+  const fresh = pairs(keypoints).filter((pair) => pair.some((index) => !before.includes(keypoints[index] ?? '')));
+  const unpaired = fresh.filter((pair) => !swap.some((other) => pair.some((index) => other.includes(index))));
+  const read = { name: draft.name, keypoints, edges: typed.edges.map((edge) => [...edge]), swap: [...swap, ...unpaired].map((pair) => [...pair]) };
+  return draftOf({ ...read, ...(same && draft.sigmas ? { sigmas: [...draft.sigmas] } : {}) } as Skeleton, same ? draft.points.map((point) => point.at) : null, false);
+}
+
 export const emptyDraft = (): Draft => ({ name: '', points: [], edges: [], swap: [], sigmas: null });
 
 /** The skeleton as the service takes it. */

@@ -33,8 +33,8 @@ export const estimate = (video: number, checkpoint: number): Promise<Job> =>
 /** The training of a project that goes on or waits, if there is one. */
 export async function going(project: number): Promise<Job | null> {
   for (const state of ['running', 'queued'] as const) {
-    const jobs = await all((cursor) => api.GET('/api/v1/jobs', { params: { query: { state, limit: 200, ...(cursor ? { cursor } : {}) } } }));
-    const found = jobs.find((job) => job.project_id === project && job.kind === 'train');
+    const jobs = await all((cursor) => api.GET('/api/v1/jobs', { params: { query: { state, kind: 'train', limit: 200, ...(cursor ? { cursor } : {}) } } }));
+    const found = jobs.find((job) => job.project_id === project);
     if (found) return found;
   }
   return null;
