@@ -1,4 +1,4 @@
-import { serve } from '../tests/service';
+import { serve, settled } from '../tests/service';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Following } from '../jobs/following.svelte';
 import { follow } from './events';
@@ -32,7 +32,7 @@ const job = (id: number, state: Job['state']) => ({ id, state, progress: 0 }) as
 async function pass(ms: number): Promise<void> {
   for (let at = 0; at < ms; at += 500) {
     await vi.advanceTimersByTimeAsync(500);
-    for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await settled();
   }
 }
 
@@ -70,7 +70,7 @@ describe('a job that is followed', () => {
 
   it('tells nothing of an answer that comes once nobody follows it', async () => {
     let told = 0;
-    let stop = () => undefined as void;
+    let stop: () => void = () => undefined;
     const asked = serve(() => {
       stop();
       return job(7, 'running');

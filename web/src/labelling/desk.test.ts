@@ -9,7 +9,7 @@ const skeleton = { name: 'two', keypoints: ['a', 'b'], edges: [], swap: [], reti
 describe('a desk', () => {
   let tracks: { id: number; name: string }[];
   let away: boolean;
-  let making: Promise<void>;
+  let making: Promise<unknown>;
   let desk: Desk;
   let asked: string[];
 
@@ -34,11 +34,11 @@ describe('a desk', () => {
 
   it('makes one subject where two clicks come before it is there', async () => {
     await desk.open();
-    const made = held<void>();
+    const made = held<null>();
     making = made.promise;
     const clicks = [desk.placeAt({ x: 1, y: 1 }, false), desk.placeAt({ x: 5, y: 5 }, true)];
     await settled();
-    made.give();
+    made.give(null);
     await Promise.all(clicks);
     expect([tracks.length, asked.filter((what) => what.startsWith('POST')).length]).toEqual([1, 1]);
     expect(desk.pose().points).toEqual([{ x: 1, y: 1, v: 2 }, { x: 5, y: 5, v: 1 }]);

@@ -1,4 +1,4 @@
-import { held, serve } from '../tests/service';
+import { held, serve, settled } from '../tests/service';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Curve } from '../api/types';
 import { Plotted } from './plotted.svelte';
@@ -11,7 +11,7 @@ const curveOf = (keypoint: unknown) => ({ start: 0, stop: 100, buckets: 1, low: 
 /** Timers that are due, and answers. */
 const later = async () => {
   await vi.advanceTimersByTimeAsync(200);
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  await settled();
 };
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
@@ -42,6 +42,6 @@ it('a curve of another keypoint that comes late is not shown', async () => {
   desk.keypoint = 1;
   plotted.want('1');
   slow.give(curveOf(0));
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  await settled();
   expect(plotted.curve).toBeNull();
 });

@@ -16,7 +16,7 @@ class Kept {
   readonly labels = new Map<number, { keypoints: Triple[]; revision: number }>();
   /** What happens to an answer on its way: it may be lost. */
   lost: (what: string) => boolean = () => false;
-  reading: () => Promise<void> = async () => undefined;
+  reading: () => Promise<unknown> = async () => undefined;
 
   constructor(private readonly size: number) {}
 
@@ -75,14 +75,14 @@ describe('the labels of a video', () => {
   it('keep an edit that is saved while they are read anew', async () => {
     const kept = new Kept(2);
     const store = await opened(kept, 2);
-    const slow = held<void>();
+    const slow = held<null>();
     kept.reading = () => slow.promise;
     const reading = store.load();
     await settled();
     store.say(3, 1, pose(at(5), null));
     await store.queue.drain();
     kept.reading = async () => undefined;
-    slow.give();
+    slow.give(null);
     await reading;
     expect([kept.at(3)[0], store.pose(3, 1)?.points[0]]).toEqual([[5, 5, 2], at(5)]);
   });

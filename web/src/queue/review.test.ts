@@ -28,11 +28,11 @@ describe('a review', () => {
   const said: ReviewIn[] = [];
   // Each test has frames of its own: what was judged once stays away.
   let base = 0;
-  let answered = held<void>();
+  let answered = held<null>();
   beforeEach(() => {
     said.length = 0;
     base += 100;
-    answered = held<void>();
+    answered = held<null>();
     serve(async ({ what, body }) => {
       if (what === 'GET /videos/1/review-queue') return { items: [10, 20, 30, 40, 50, 60].map((frame) => suggestion(base + frame)), next_cursor: null, waiting: 6 };
       said.push(body as ReviewIn);
@@ -47,7 +47,7 @@ describe('a review', () => {
     const act = () => (how === 'right' ? review.right() : review.judge('reject'));
     const both = [act(), act()];
     await settled();
-    answered.give();
+    answered.give(null);
     await Promise.all(both);
     await settled();
     expect([said.map((one) => one.start), desk.frame, review.current?.frame_index]).toEqual([[base + 10], base + 20, base + 20]);
@@ -61,7 +61,7 @@ describe('a review', () => {
     const one = review.right();
     await settled();
     review.step(1);
-    answered.give();
+    answered.give(null);
     await one;
     expect([said.map((each) => each.start), desk.frame, review.current?.frame_index]).toEqual([[base + 10], base + 20, base + 20]);
   });
@@ -73,8 +73,8 @@ describe('a review', () => {
     await settled();
     answered.fail(new TypeError('away'));
     await expect(one).rejects.toThrow();
-    answered = held<void>();
-    answered.give();
+    answered = held<null>();
+    answered.give(null);
     await review.right();
     expect([said.map((each) => each.start), review.current?.frame_index]).toEqual([[base + 10, base + 10], base + 20]);
   });
