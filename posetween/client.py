@@ -66,7 +66,7 @@ class Client:
 
     def get(self, path: str, **params: Any) -> Any:
         """Read JSON."""
-        return self._to.send("GET", path, params=params).json()
+        return self._to.json("GET", path, params=params)
 
     def read(self, path: str, **params: Any) -> bytes:
         """Read bytes."""
@@ -74,15 +74,15 @@ class Client:
 
     def post(self, path: str, body: Any, *, key: str | None = None) -> Any:
         """Send JSON to make something or to start a job; ``key`` makes its repetition give the first answer."""
-        return self._to.send("POST", path, json=body, headers=_once(key)).json()
+        return self._to.json("POST", path, json=body, headers=_once(key))
 
     def put(self, path: str, body: Any) -> Any:
         """Send JSON to write something."""
-        return self._to.send("PUT", path, json=body).json()
+        return self._to.json("PUT", path, json=body)
 
     def patch(self, path: str, body: Any) -> Any:
         """Send JSON to change something."""
-        return self._to.send("PATCH", path, json=body).json()
+        return self._to.json("PATCH", path, json=body)
 
     def pages(self, path: str, **params: Any) -> Iterator[Any]:
         """All items of a list."""
@@ -189,7 +189,7 @@ class Client:
         params = {"pseudo": pseudo, **({"dry_run": "1"} if dry_run else {})}
         headers["Content-Type"] = "application/json"
         path = f"/videos/{video_id}/labels/import"
-        return cast("Imported", self._to.send("POST", path, params=params, content=coco, headers=headers).json())
+        return cast("Imported", self._to.json("POST", path, params=params, content=coco, headers=headers))
 
     def poses(
         self,

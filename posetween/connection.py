@@ -69,7 +69,7 @@ class Connection:
             headers: Beside the key.
 
         Raises:
-            ApiError: The service refuses, or does not answer.
+            ApiError: The service refuses, does not answer, or somebody else does.
         """
         repeatable = method in ("GET", "HEAD") or "Idempotency-Key" in (headers or {})
         pauses = iter(_PAUSES if repeatable and (content is None or isinstance(content, bytes)) else ())
@@ -83,13 +83,38 @@ class Connection:
                 if pause is None:
                     raise ApiError(f"the service at {self.address} does not answer: {_text(error)}") from error
             else:
-                if not answer.is_error:
+                if answer.is_success:
                     return answer
+                if answer.is_redirect:
+                    raise self._elsewhere(method, path, answer)
                 pause = next(pauses, None) if answer.status_code in _LATER else None
                 if pause is None:
                     raise refusal(method, path, answer)
                 pause = max(pause, _asked(answer))
             time.sleep(min(pause, _LONGEST_PAUSE))
+
+    def json(self, method: str, path: str, **what: Any) -> Any:
+        """Send a request as by ``send`` and give the JSON of the answer.
+
+        Raises:
+            ApiError: The service refuses, does not answer, or somebody else does.
+        """
+        answer = self.send(method, path, **what)
+        try:
+            return answer.json()
+        except ValueError:
+            raise self.strange(method, path, answer) from None
+
+    def strange(self, method: str, path: str, answer: httpx2.Response) -> ApiError:
+        """What is said of an answer that no service of ours gives."""
+        kind = answer.headers.get("Content-Type", "").partition(";")[0] or "nothing that is known"
+        sentence = f"the answer is {kind}; is {self.address} the address of the service?"
+        return ApiError(f"{method} {path}: {sentence}", answer.status_code)
+
+    def _elsewhere(self, method: str, path: str, answer: httpx2.Response) -> ApiError:
+        where = answer.headers.get("Location", "elsewhere")
+        sentence = f"the answer leads to {where}, which is not followed; is {self.address} the address of the service?"
+        return ApiError(f"{method} {path}: {sentence}", answer.status_code)
 
     @contextmanager
     def stream(self, path: str) -> Iterator[httpx2.Response]:
@@ -100,7 +125,9 @@ class Connection:
         """
         try:
             with self._http.stream("GET", _whole(path)) as answer:
-                if answer.is_error:
+                if answer.is_redirect:
+                    raise self._elsewhere("GET", path, answer)
+                if not answer.is_success:
                     answer.read()
                     raise refusal("GET", path, answer)
                 yield answer

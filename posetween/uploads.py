@@ -67,6 +67,7 @@ def send(
     tries = 0
     while video is None:
         sent(offset, size)
+        failure = ApiError(f"no byte arrives, of which {path} may have fewer than before")
         try:
             headers = _TUS | {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
             content = _pieces(path, offset, size, sent)
@@ -75,9 +76,11 @@ def send(
         except ApiError as error:
             if error.status not in (0, 408, 409, 423, 429, 502, 503, 504):
                 raise
+            failure, here = error, offset
+        if here == offset and video is None:
             if tries == len(_PAUSES):
                 where = f"{offset} of {size} bytes of {path} arrived; call again to go on from there"
-                raise ApiError(f"{error}: {where}", error.status, error.problem) from error
+                raise ApiError(f"{failure}: {where}", failure.status, failure.problem) from failure
             time.sleep(_PAUSES[tries])
             tries += 1
             here, video = _offset(connection, place)
@@ -98,7 +101,10 @@ def begin(connection: Connection, project_id: int, name: str, size: int, key: st
     told = {"project_id": str(project_id), "filename": name}
     metadata = ",".join(f"{field} {base64.b64encode(value.encode()).decode()}" for field, value in told.items())
     headers = _TUS | {"Upload-Length": str(size), "Upload-Metadata": metadata, "Idempotency-Key": key}
-    return str(connection.send("POST", "/uploads", headers=headers).headers["Location"])
+    answer = connection.send("POST", "/uploads", headers=headers)
+    if "Location" not in answer.headers:
+        raise connection.strange("POST", "/uploads", answer)
+    return str(answer.headers["Location"])
 
 
 def _offset(connection: Connection, place: str) -> tuple[int, int | None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
 import pytest
@@ -94,6 +96,22 @@ def test_an_upload_goes_on_where_it_broke_off(service, client, walker):
     assert client.video(video["id"])["status"] == "ready"
 
 
+def test_a_file_that_is_cut_while_it_is_sent_ends_the_upload(service, client, walker, tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "_PAUSES", (0.0, 0.0))
+    project = client.create_project("cut short", skeleton(walker))
+    path = tmp_path / "walk.mp4"
+    path.write_bytes(walker.path.read_bytes())
+    size = path.stat().st_size
+
+    def cut(done, of):
+        if path.stat().st_size == size:
+            with path.open("r+b") as file:
+                file.truncate(size // 2)
+
+    with pytest.raises(ApiError, match=f"no byte arrives, .*{size // 2} of {size} bytes of .* arrived"):
+        client.upload(project["id"], path, sent=cut)
+
+
 def test_an_upload_that_was_terminated_begins_anew(service, client, walker):
     project = client.create_project("ended", skeleton(walker))
     sha256, size = uploads.digest(walker.path), walker.path.stat().st_size
@@ -140,6 +158,60 @@ def test_a_wrong_key_and_what_is_no_address(service):
         Client("localhost:8000", "key")
     with pytest.raises(ApiError, match="no key"):
         Client("http://127.0.0.1:8000", "two words")
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Answers as what is no service of ours does: a page for everything, or a way to elsewhere."""
+
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        moved = self.server.moved
+        self.send_response(301 if moved else 200)
+        self.send_header("Location", "https://example.org/") if moved else self.send_header("Content-Type", "text/html")
+        body = b"<!doctype html><p>Welcome"
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_PUT = do_GET
+
+    def log_message(self, *words):
+        """Print nothing."""
+
+
+@pytest.fixture
+def stranger():
+    server = HTTPServer(("127.0.0.1", 0), Stranger)
+    server.moved = False
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_somebody_else_at_the_address(stranger, moved, tmp_path):
+    stranger.moved = moved
+    at = f"http://127.0.0.1:{stranger.server_port}"
+    said = "leads to https://example.org/" if moved else "the answer is text/html"
+    connection = Connection(at, "key")
+    with Client(at, "key") as client:
+        calls = [
+            client.projects,
+            lambda: client.post("/projects", {}, key="once"),
+            lambda: client.import_labels(1, b"{}"),
+            lambda: uploads.begin(connection, 1, "walk.mp4", 9, "key"),
+        ]
+        for call in calls:
+            with pytest.raises(ApiError, match=rf"{said}.*; is {at} the address of the service\?"):
+                call()
+        if moved:
+            with pytest.raises(ApiError, match=said):
+                client.download({"result": {"export_id": 1}}, tmp_path / "labels.json")
+            assert [*tmp_path.iterdir()] == []
+    connection.close()
 
 
 def test_a_service_that_is_not_there(monkeypatch):
