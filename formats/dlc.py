@@ -44,7 +44,9 @@ def read(path: Path) -> Dataset:
         FormatError: It cannot be read.
     """
     if path.is_dir():
-        files = [file for file in files_below(path) if re.fullmatch(r"CollectedData.*\.csv", file.name)]
+        # A project that made training sets has its labels once more in them.
+        root = path / FOLDER if (path / FOLDER).is_dir() else path
+        files = [file for file in files_below(root) if re.fullmatch(r"CollectedData.*\.csv", file.name)]
         config = _config(path / CONFIG) if (path / CONFIG).is_file() else None
         if not files and config is None:
             raise refuse(path, "", f"there is neither a {CONFIG} nor a CollectedData….csv")
@@ -138,7 +140,7 @@ def _picture(sheet: Sheet, line: Line) -> tuple[str, int]:
 def _config(path: Path) -> Config:
     found = yaml_text.load(path)
     keypoints = yaml_text.strings(found.get("bodyparts"))
-    if not keypoints or str(found.get("multianimalproject", "")).lower() == "true":
+    if not keypoints or yaml_text.said_true(found.get("multianimalproject")):
         keypoints = [
             *yaml_text.strings(found.get("multianimalbodyparts")),
             *yaml_text.strings(found.get("uniquebodyparts")),
@@ -190,15 +192,14 @@ def subjects_of(dataset: Dataset) -> tuple[list[str] | None, dict[tuple[int, int
     return (None, dict.fromkeys(name_of, "")) if alone else (names, name_of)
 
 
-def picture(frame: int, video: Video, least: int = DIGITS) -> str:
-    """The name of a frame's picture, all of a video as long as that of its last frame.
+def picture(frame: int, least: int = DIGITS) -> str:
+    """The name of a frame's picture.
 
     Args:
         frame: From 0.
-        video: Whose it is.
         least: Digits at least.
     """
-    return f"img{frame:0{max(least, len(str((video.num_frames or 1) - 1)))}d}.png"
+    return f"img{frame:0{least}d}.png"
 
 
 def cells_of(
@@ -216,9 +217,9 @@ def cells_of(
 def _pictures(
     dataset: Dataset, number: int, folder: str, subjects: list[str] | None, name_of: dict[tuple[int, int], str]
 ) -> Iterator[list[str]]:
-    video, unknown = dataset.videos[number], [""] * (2 * dataset.skeleton.size)
+    unknown = [""] * (2 * dataset.skeleton.size)
     for frame, shown in cells_of(dataset, number, subjects, name_of).items():
-        cells = [FOLDER, folder, picture(frame, video)]
+        cells = [FOLDER, folder, picture(frame)]
         for subject in subjects or [""]:
             row = shown.get(subject)
             if row is None:

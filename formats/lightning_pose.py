@@ -57,9 +57,9 @@ def write(dataset: Dataset, target: Path) -> None:
 def _pictures(dataset: Dataset) -> Iterator[list[str]]:
     folders = folder_names(video.name for video in dataset.videos)
     nothing = ["", "", "0"] * dataset.skeleton.size
-    for number, (folder, video) in enumerate(zip(folders, dataset.videos, strict=True)):
+    for number, folder in enumerate(folders):
         for frame, shown in cells_of(dataset, number, None, {}).items():
-            cells = [f"{FOLDER}/{folder}/{picture(frame, video, DIGITS)}"]
+            cells = [f"{FOLDER}/{folder}/{picture(frame, DIGITS)}"]
             row = shown.get("")
             if row is None:
                 yield cells + nothing

@@ -14,7 +14,7 @@ from app.exports.selection import Heard, Selection
 from app.exports.table import table
 from app.videos.images import Format, encode
 from formats import dlc, lightning_pose, yolo
-from formats.dataset import Dataset, Video
+from formats.dataset import Dataset
 from formats.errors import FormatError
 from formats.losses import LOSSES
 from formats.names import folder_names
@@ -44,6 +44,7 @@ def write_archive(source: Selection, target: Path) -> tuple[dict[str, str], Writ
     Raises:
         CannotHold: The format has other joints, or needs what is not known.
         TooLarge: There are too many poses for one file.
+        OSError: They cannot be written, as where the disk is full.
     """
     name = source.spec.format
     form = FORMATS[name]
@@ -83,14 +84,14 @@ def _images(source: Selection, dataset: Dataset) -> Iterator[tuple[str, bytes]]:
     if not source.spec.images:
         return
     folders = folder_names(video.name for video in dataset.videos)
-    for (row, frames), folder, video in zip(source.frames, folders, dataset.videos, strict=True):
+    for (row, frames), folder in zip(source.frames, folders, strict=True):
         for frame, picture in pictures(source, row, frames):
-            name, kind = _place(source.spec.format, folder, frame, video)
+            name, kind = _place(source.spec.format, folder, frame)
             yield name, encode(picture, kind)
 
 
-def _place(name: str, folder: str, frame: int, video: Video) -> tuple[str, Format]:
+def _place(name: str, folder: str, frame: int) -> tuple[str, Format]:
     if name == "yolo":
         return yolo.image(folder, frame), "jpeg"
     digits = lightning_pose.DIGITS if name == "lightning-pose" else dlc.DIGITS
-    return f"{dlc.FOLDER}/{folder}/{dlc.picture(frame, video, digits)}", "png"
+    return f"{dlc.FOLDER}/{folder}/{dlc.picture(frame, digits)}", "png"

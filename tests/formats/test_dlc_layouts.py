@@ -79,6 +79,14 @@ def test_a_project_has_its_videos_keypoints_and_edges(tmp_path):
     assert table.human[0].tolist() == [True, True, False]
 
 
+def test_labels_that_a_training_set_repeats_are_read_once(tmp_path):
+    table = SINGLE.replace("30,\n", "30,31\n")
+    folder = project(tmp_path, table) / "training-datasets" / "iteration-0" / "UnaugmentedDataSet_reachingOct30"
+    folder.mkdir(parents=True)
+    (folder / "CollectedData_Pranav.csv").write_text(table)
+    assert dlc.read(tmp_path).frame.tolist() == [12, 107]
+
+
 def test_half_a_point_is_refused_with_its_line(tmp_path):
     with pytest.raises(FormatError, match=r"CollectedData_Pranav\.csv, line 5: snout has an x or a y alone"):
         dlc.read(project(tmp_path))
