@@ -12,10 +12,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from formats.dataset import BELOW_ONE, Dataset
+from formats.dataset import BELOW_ONE, COLUMNS, Dataset
 from formats.individuals import individuals, numbered
 from formats.names import folder_names
-from pose.skeleton import Skeleton
+from pose.formats.coco_layout import counted
+from pose.skeleton import POSETRACK_15, Skeleton
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,15 @@ class Loss:
     forget: Callable[[Dataset], tuple[int, Dataset]]
 
 
-def report(dataset: Dataset, kinds: Collection[str]) -> dict[str, int]:
-    """Count what a format would lose of a data set, by kind; kinds of which nothing is there are left out.
+def settle(dataset: Dataset, kinds: Collection[str]) -> tuple[dict[str, int], Dataset]:
+    """Count what a format would lose of a data set, and take it away.
 
     Args:
         dataset: What is to be written.
         kinds: Keys of ``LOSSES``.
+
+    Returns:
+        The counts by kind, without those of which nothing is there, and what is left.
     """
     counts = {}
     for kind, loss in LOSSES.items():
@@ -46,23 +50,24 @@ def report(dataset: Dataset, kinds: Collection[str]) -> dict[str, int]:
             count, dataset = loss.forget(dataset)
             if count:
                 counts[kind] = count
-    return counts
+    return counts, dataset
+
+
+def report(dataset: Dataset, kinds: Collection[str]) -> dict[str, int]:
+    """What a format that loses ``kinds`` would lose of a data set, see ``settle``."""
+    return settle(dataset, kinds)[0]
 
 
 def forget(dataset: Dataset, kinds: Collection[str]) -> Dataset:
     """What is left of a data set in a format that loses ``kinds``."""
-    for kind, loss in LOSSES.items():
-        if kind in kinds:
-            dataset = loss.forget(dataset)[1]
-    return dataset
+    return settle(dataset, kinds)[1]
 
 
 def sentences(losses: dict[str, int]) -> list[str]:
     """A report for people, such as ``hidden: 3 points: that a known point is hidden``."""
     told = []
     for kind, count in losses.items():
-        unit = LOSSES[kind].unit
-        told.append(f"{kind}: {count} {unit if count == 1 else f'{unit}s'}: {LOSSES[kind].what}")
+        told.append(f"{kind}: {counted(count, LOSSES[kind].unit)}: {LOSSES[kind].what}")
     return told
 
 
@@ -76,6 +81,17 @@ def _retired(dataset: Dataset) -> tuple[int, Dataset]:
         for name in ("xy", "visibility", "absent", "score", "radius90", "human")
     }
     return count, Dataset.of(dataset.skeleton.active(), dataset.videos, **columns, **points)
+
+
+def _own_skeleton(dataset: Dataset) -> tuple[int, Dataset]:
+    """PoseTrack's joints as it has them; joints that are others stay, and are refused where they are written."""
+    skeleton = dataset.skeleton
+    if skeleton == POSETRACK_15 or {*skeleton.keypoints} != {*POSETRACK_15.keypoints}:
+        return 0, dataset
+    order = [skeleton.keypoints.index(name) for name in POSETRACK_15.keypoints]
+    columns = {name: getattr(dataset, name) for name in COLUMNS}
+    points = {name: values[:, order] for name, values in columns.items() if COLUMNS[name][1]}
+    return 1, Dataset.of(POSETRACK_15, dataset.videos, **{**columns, **points})
 
 
 def _machine(dataset: Dataset) -> tuple[int, Dataset]:
@@ -253,6 +269,7 @@ def _with_skeleton(dataset: Dataset, skeleton: Skeleton) -> Dataset:
 #: The kinds, in the order in which they are counted: what is lost with an earlier one is not counted once more.
 LOSSES = {
     "retired": Loss("keypoints that are used no more", "keypoint", _retired),
+    "own_skeleton": Loss("order, edges, mirrored pairs and name of PoseTrack's joints", "skeleton", _own_skeleton),
     "machine": Loss("that a machine made a point, and how sure it is", "point", _machine),
     "human": Loss("that a person made a point", "point", _human),
     "radius90": Loss("the radius that holds the true point 90 % of the time", "point", _radius90),

@@ -22,8 +22,8 @@ from pose.formats.posetrack import PoseTrackVideo, read_posetrack
 from pose.skeleton import POSETRACK_15
 
 LOSES = (
-    "retired", "machine", "hidden_in_corner", "absent", "track_names", "sizes", "bare_videos", "video_names",
-    "video_order",
+    "retired", "own_skeleton", "machine", "hidden_in_corner", "absent", "track_names", "sizes", "bare_videos",
+    "video_names", "video_order",
 )  # fmt: skip
 
 #: A frame has four digits in an image's id.

@@ -10,7 +10,7 @@ from typing import Literal
 from formats import coco, cvat, dlc, dlc_predictions, label_studio, lightning_pose, posetrack, sleap_analysis, slp, yolo
 from formats.dataset import Dataset
 from formats.errors import refuse
-from formats.losses import forget, report
+from formats.losses import report, settle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Format:
         ending: Of the file; empty for a folder.
         read: Reads a file or folder. Raises ``FormatError`` alone.
         write: Writes a data set that holds nothing of what the format loses: to a file, which is made anew, or into an
-            empty folder. Raises ``FormatError`` where the format can hold no such data set at all.
+            empty folder. Raises ``FormatError`` where the format can hold no such data set at all, and ``OSError``.
         loses: What it cannot hold, keys of ``formats.losses.LOSSES``.
         extra: Whether it needs what ``pip install 'posetween[formats]'`` installs.
         needs_sizes: Whether coordinates are shares of the picture, so that a video must say how large it is.
@@ -138,14 +138,17 @@ def check(dataset: Dataset, name: str, target: Path) -> dict[str, int]:
     Raises:
         FormatError: A video does not say how large it is, and the format needs it.
     """
-    form = FORMATS[name]
+    _check_sizes(dataset, FORMATS[name], target)
+    return report(dataset, FORMATS[name].loses)
+
+
+def _check_sizes(dataset: Dataset, form: Format, target: Path) -> None:
     for number, video in enumerate(dataset.videos if form.needs_sizes else ()):
         if (video.width is None or video.height is None) and _has_rows(dataset, number):
             sentence = (
                 f"the size of video {video.name!r} is not known, and {form.title} has shares of it for coordinates"
             )
             raise refuse(target, "", sentence)
-    return report(dataset, form.loses)
 
 
 def write(dataset: Dataset, name: str, target: Path) -> dict[str, int]:
@@ -160,16 +163,15 @@ def write(dataset: Dataset, name: str, target: Path) -> dict[str, int]:
         What the format does not hold of it, see ``formats.losses.report``.
 
     Raises:
-        FormatError: The format can hold no such data set, or the place cannot be written to.
+        FormatError: The format can hold no such data set.
+        OSError: The place cannot be written to, or the disk is full.
     """
     form = FORMATS[name]
-    losses = check(dataset, name, target)
-    try:
-        if form.kind == "folder":
-            target.mkdir(parents=True, exist_ok=True)
-        form.write(forget(dataset, form.loses), target)
-    except OSError as error:
-        raise refuse(target, "", error.strerror or str(error)) from None
+    _check_sizes(dataset, form, target)
+    losses, left = settle(dataset, form.loses)
+    if form.kind == "folder":
+        target.mkdir(parents=True, exist_ok=True)
+    form.write(left, target)
     return losses
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from formats.registry import write
+from formats.registry import FORMATS, write
 from tests.formats.tables import HERE, two_mice
 
 
@@ -68,6 +70,17 @@ def test_what_cannot_be_done_is_wrong_usage(words, said, labels, tmp_path, monke
     assert done.exit_code == 2, done.output
     assert said in done.output
     assert {*tmp_path.rglob("*")} == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_disk_that_is_full_is_no_fault_of_the_data_set(labels, tmp_path, monkeypatch):
+    full = replace(FORMATS["coco"], write=lambda dataset, target: Path("/dev/full").write_bytes(b"x"))
+    monkeypatch.setitem(FORMATS, "coco", full)
+    done = run(labels, tmp_path / "out.json", "--to", "coco")
+    assert done.exit_code == 1, done.output
+    assert f"{tmp_path / 'out.json'} was not written: " in done.output
+    assert "No space left on device" in done.output
+    assert [*tmp_path.iterdir()] == [labels]
 
 
 @pytest.mark.parametrize("to", [name for name in HERE if name != "posetrack"])

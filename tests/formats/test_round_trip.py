@@ -12,11 +12,20 @@ from hypothesis import strategies as st
 
 from formats.losses import LOSSES, forget, report
 from formats.registry import FORMATS, write
-from pose.skeleton import POSETRACK_15
+from pose.skeleton import POSETRACK_15, Skeleton
 from tests.formats.tables import FORMAT_NAMES, datasets, differences
 
+
+@st.composite
+def posetracks(draw) -> Skeleton:
+    """PoseTrack's joints, as it has them or in another order and joined otherwise."""
+    names = tuple(draw(st.permutations(POSETRACK_15.keypoints)))
+    other = Skeleton(name=draw(st.sampled_from(["", "person"])), keypoints=names, edges=((0, 1),), swap=((2, 3),))
+    return draw(st.sampled_from([POSETRACK_15, other]))
+
+
 #: Formats of one skeleton.
-SKELETONS = {"posetrack": st.just(POSETRACK_15)}
+SKELETONS = {"posetrack": posetracks()}
 
 
 def can_hold(name: str, dataset) -> bool:

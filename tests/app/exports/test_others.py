@@ -5,17 +5,20 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import cv2
 import numpy as np
 import pytest
 
+from app.exports import others
 from app.exports.schemas import WITH_IMAGES, Format
 from formats import coco
 from formats.losses import forget
-from formats.registry import FORMATS
-from tests.formats.tables import HERE, differences
+from formats.registry import FORMATS, write
+from tests.formats.tables import HERE, differences, two_mice
 
 OTHERS = [name for name in HERE if name not in ("coco", "posetrack")]
 
@@ -98,11 +101,36 @@ def test_frames_lie_where_readers_of_the_format_look(name, picture, busy):
     assert shown.shape == (240, 320, 3)
 
 
+@pytest.mark.parametrize("name", ["dlc", "lightning-pose"])
+def test_labels_of_long_videos_name_the_pictures_that_lie_there(name, tmp_path):
+    table = two_mice()
+    left, right = table.videos
+    table = table.with_videos((replace(left, num_frames=20_000), replace(right, num_frames=20_000)))
+    table = table.with_columns(frame=[0, 0, 7, 12_345])
+    write(table, name, tmp_path / "poses")
+    sheets = "".join(file.read_text() for file in (tmp_path / "poses").rglob("*.csv")).replace(",", "/")
+    for folder, frame in (("left", 7), ("right", 12_345)):
+        assert others._place(name, folder, frame)[0] in sheets
+
+
 def test_what_a_format_cannot_hold_at_all_fails_with_its_sentence(busy):
     job = busy.http.post(f"/projects/{busy.project['id']}/exports", json={"format": "posetrack"}).json()
     ended = busy.service.finished(job)
     assert ended["state"] == "failed"
     assert ended["error"].startswith("PoseTrack18 and 21 cannot hold this: PoseTrack has the joints")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_disk_that_is_full_is_tried_again(busy, monkeypatch):
+    full = replace(FORMATS["cvat"], write=lambda dataset, target: Path("/dev/full").write_bytes(b"x"))
+    monkeypatch.setitem(FORMATS, "cvat", full)
+    asked = busy.http.post(f"/projects/{busy.project['id']}/exports", json={"format": "cvat"}).json()
+    busy.service.work()
+    job = busy.http.get(f"/jobs/{asked['id']}").json()
+    busy.http.post(f"/jobs/{asked['id']}/cancel").raise_for_status()
+    assert job["state"] == "queued", job
+    assert "No space left" in job["error"]
+    assert "cannot hold" not in job["error"]
 
 
 def test_too_much_for_one_file_fails_with_what_to_do(busy, monkeypatch):
