@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -108,7 +108,7 @@ class Dataset:
             columns: By name, see above; anything that NumPy takes for an array of their shape.
 
         Raises:
-            RowError: A row is out of its range, or there twice.
+            RowError: A row is out of its range, or there twice, or an empty frame is out of its range.
         """
         table = _shaped(skeleton.size, columns)
         _check(table, videos)
@@ -169,21 +169,38 @@ class Dataset:
         return about.num_frames or last + 1, about.height or int(least[1]), about.width or int(least[0])
 
 
-class RowError(ValueError):
-    """A row that no table can hold; ``row`` is its place among the rows given."""
+def stacked(parts: Sequence[Mapping[str, np.ndarray]], size: int) -> dict[str, np.ndarray]:
+    """Columns of a table whose rows come in parts.
 
-    def __init__(self, row: int, sentence: str) -> None:
+    Args:
+        parts: All of ``COLUMNS`` by name.
+        size: ``K`` keypoints.
+    """
+    return {
+        name: np.concatenate([np.zeros((0, *_axes(trail, size)), dtype=kind), *(part[name] for part in parts)])
+        for name, (kind, trail) in COLUMNS.items()
+    }
+
+
+class RowError(ValueError):
+    """A row that no table can hold; ``row`` is its place among the rows given, None where it is none of them."""
+
+    def __init__(self, row: int | None, sentence: str) -> None:
         super().__init__(sentence)
         self.row = row
         self.sentence = sentence
 
 
+def _axes(trail: str, size: int) -> tuple[int, ...]:
+    """The trailing axes of a column, see ``COLUMNS``."""
+    return {"": (), "K": (size,), "K2": (size, 2)}[trail]
+
+
 def _shaped(size: int, columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
     count = len(columns["video"])
-    axes = {"": (), "K": (size,), "K2": (size, 2)}
     table = {}
     for name, (kind, trail) in COLUMNS.items():
-        shape = (count, *axes[trail])
+        shape = (count, *_axes(trail, size))
         values = np.asarray(columns[name]) if name in columns else np.full(shape, name == "human")
         if values.shape != shape:
             raise ValueError(f"{name} has shape {values.shape}, not {shape}")
@@ -192,6 +209,11 @@ def _shaped(size: int, columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def _check(table: Mapping[str, np.ndarray], videos: tuple[Video, ...]) -> None:
+    for one in videos:
+        most = MAX_FRAMES if one.num_frames is None else min(one.num_frames, MAX_FRAMES)
+        strange = next((frame for frame in one.empty if not 0 <= frame < most), None)
+        if strange is not None:
+            raise RowError(None, f"frame {strange} shows nobody and is not in the video {one.name!r}")
     known, frame = table["visibility"] > 0, table["frame"]
     machine = known & ~table["human"]
     lengths = np.array([MAX_FRAMES if video.num_frames is None else video.num_frames for video in videos] or [0])

@@ -31,6 +31,7 @@ class _Region(msgspec.Struct, gc=False):
     parentID: str | int | None = None
     original_width: float | None = None
     original_height: float | None = None
+    image_rotation: float | None = None
     hidden: bool | None = None
     score: float | None = None
     meta: Any = None
@@ -88,7 +89,7 @@ def dataset_of(path: Path) -> Dataset:
         number = numbers.setdefault(key, len(numbers))
         subjects = _subjects(path, pointer, task)
         video.size = video.size or _size(task.data.get("width"), task.data.get("height"))
-        merged = _merged(subjects)
+        merged = _merged(path, pointer, subjects)
         for track, (people, machine) in merged.items():
             points, scores, human = [0.0] * (3 * skeleton.size), [0.0] * skeleton.size, [False] * skeleton.size
             for by_person, subject in ((False, machine), (True, people)):
@@ -208,6 +209,9 @@ def _of(path: Path, pointer: str, annotation: _Annotation) -> list[_Subject]:
         value = _value(path, pointer, region)
         if value.x is None or value.y is None or not value.keypointlabels:
             raise refuse(path, pointer, "a keypoint has no x, y or label")
+        if region.image_rotation:
+            sentence = f"the picture was turned by {region.image_rotation:g} degrees: turn it back in Label Studio"
+            raise refuse(path, pointer, f"{sentence}, or turn its file before it is labelled")
         size = (region.original_width or 0.0, region.original_height or 0.0)
         if not all(isfinite(side) and side > 0 for side in size):
             raise refuse(path, pointer, "a keypoint has no original_width and original_height")
@@ -230,7 +234,9 @@ def _value(path: Path, pointer: str, region: _Region) -> _Value:
         raise refuse(path, pointer, "a value that cannot be read") from None
 
 
-def _merged(subjects: list[tuple[bool, _Subject]]) -> dict[int, tuple[_Subject | None, _Subject | None]]:
+def _merged(
+    path: Path, pointer: str, subjects: list[tuple[bool, _Subject]]
+) -> dict[int, tuple[_Subject | None, _Subject | None]]:
     """By track what people and what a machine said of it; subjects without a number get those that are free."""
     merged: dict[int, tuple[_Subject | None, _Subject | None]] = {}
     taken = {subject.track for _, subject in subjects}
@@ -238,6 +244,9 @@ def _merged(subjects: list[tuple[bool, _Subject]]) -> dict[int, tuple[_Subject |
     for by_person, subject in subjects:
         track = subject.track if subject.track is not None else next(free)
         people, machine = merged.get(track, (None, None))
+        if (people if by_person else machine) is not None:
+            below = "annotations" if by_person else "predictions"
+            raise refuse(path, f"{pointer}/{below}", f"two subjects are both track {track}")
         merged[track] = (subject, machine) if by_person else (people, subject)
     return merged
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from formats.dataset import COLUMNS
+from formats.dataset import RowError, stacked
 
 
 def merged(parts: Sequence[dict[str, np.ndarray]], size: int) -> dict[str, np.ndarray]:
@@ -15,12 +15,11 @@ def merged(parts: Sequence[dict[str, np.ndarray]], size: int) -> dict[str, np.nd
     Args:
         parts: Columns by name, all of ``formats.dataset.COLUMNS``; the parts one after another.
         size: ``K`` keypoints.
+
+    Raises:
+        RowError: People placed a point of one subject on one frame twice, and differently.
     """
-    shapes = {"": (), "K": (size,), "K2": (size, 2)}
-    table = {
-        name: np.concatenate([np.zeros((0, *shapes[trail]), dtype=kind), *(part[name] for part in parts)])
-        for name, (kind, trail) in COLUMNS.items()
-    }
+    table = stacked(parts, size)
     keys = np.stack([table["video"], table["frame"], table["track"]], axis=1)
     spoken = (table["human"].astype(bool) | table["absent"].astype(bool)).any(axis=1)
     order = np.lexsort((~spoken, keys[:, 2], keys[:, 1], keys[:, 0]))
@@ -28,6 +27,11 @@ def merged(parts: Sequence[dict[str, np.ndarray]], size: int) -> dict[str, np.nd
     gone = np.zeros(len(keys), dtype=bool)
     for place in same[::-1].tolist():
         above, below = order[place], order[place + 1]
+        both = table["human"][above].astype(bool) & table["human"][below].astype(bool)
+        moved = (table["xy"][above] != table["xy"][below]).any(axis=-1)
+        if np.any(both & (moved | (table["visibility"][above] != table["visibility"][below]))):
+            _, frame, track = keys[above].tolist()
+            raise RowError(None, f"people placed points of track {track} on frame {frame} twice, and differently")
         silent = ~((table["visibility"][above] > 0) | table["absent"][above].astype(bool))
         for name in ("xy", "visibility", "absent", "score", "radius90", "human"):
             table[name][above][silent] = table[name][below][silent]

@@ -96,4 +96,5 @@ class Rows:
         try:
             return Dataset.of(skeleton, videos, **columns)
         except RowError as error:
-            raise refuse(self._path, self._places[error.row], error.sentence) from None
+            place = "" if error.row is None else self._places[error.row]
+            raise refuse(self._path, place, error.sentence) from None

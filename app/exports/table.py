@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.exports.selection import Selection
 from app.tables import TrackRow
-from formats.dataset import COLUMNS, Dataset, Video
+from formats.dataset import Dataset, Video, stacked
 from pose.formats.coco import Instance
 
 #: Points of a table, unknown ones among them: it is held in memory, about 25 bytes a point.
@@ -30,7 +30,7 @@ def table(source: Selection) -> tuple[Dataset, int]:
         TooLarge: They are too many for a format that is written as a whole.
     """
     size = source.skeleton.size
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
+    parts: list[dict[str, np.ndarray]] = []
     videos, count = [], 0
     for number, part in enumerate(source.parts):
         about, instances = source.opened(part)
@@ -39,8 +39,7 @@ def table(source: Selection) -> tuple[Dataset, int]:
             if count * size > MAX_POINTS:
                 sentence = f"more than {MAX_POINTS // size} poses are too many for one file of this format"
                 raise TooLarge(f"{sentence}: export fewer videos at a time, or COCO, which is written pose by pose")
-            for name, values in piece.items():
-                parts[name].append(values)
+            parts.append(piece)
         name = PurePath(part[0].filename).stem.strip() or about.slug
         videos.append(
             Video(
@@ -51,12 +50,7 @@ def table(source: Selection) -> tuple[Dataset, int]:
                 tracks=_names(source, part[0].id),
             )
         )
-    shapes = {"": (), "K": (size,), "K2": (size, 2)}
-    columns = {
-        name: np.concatenate([np.zeros((0, *shapes[trail]), dtype=kind), *parts[name]])
-        for name, (kind, trail) in COLUMNS.items()
-    }
-    dataset = Dataset.of(source.skeleton, tuple(videos), **columns)
+    dataset = Dataset.of(source.skeleton, tuple(videos), **stacked(parts, size))
     return dataset, count - len(dataset)
 
 

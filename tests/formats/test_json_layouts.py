@@ -7,9 +7,11 @@ import json
 import pytest
 
 from formats import coco, label_studio, posetrack
+from formats.dataset import COLUMNS, Dataset
 from formats.errors import FormatError
 from formats.posetrack import KEYPOINTS
 from formats.registry import write
+from pose.skeleton import POSETRACK_15, Skeleton
 from tests.formats.tables import two_mice
 
 
@@ -30,6 +32,17 @@ def test_posetrack_counts_people_from_0(tmp_path):
 def test_posetrack_has_its_own_joints_alone(tmp_path):
     with pytest.raises(FormatError, match="PoseTrack has the joints nose"):
         write(two_mice(), "posetrack", tmp_path / "there")
+
+
+def test_posetrack_says_that_it_has_joints_of_its_own(tmp_path):
+    table = two_mice("posetrack")
+    assert "own_skeleton" not in write(table, "posetrack", tmp_path / "same")
+    turned = Skeleton(name="mine", keypoints=POSETRACK_15.keypoints[::-1], edges=((3, 4),))
+    points = {name: getattr(table, name)[:, ::-1] for name, (_, axes) in COLUMNS.items() if axes}
+    others = {name: getattr(table, name) for name, (_, axes) in COLUMNS.items() if not axes}
+    assert write(Dataset.of(turned, table.videos, **points, **others), "posetrack", tmp_path / "o")["own_skeleton"] == 1
+    same, other = posetrack.read(tmp_path / "same"), posetrack.read(tmp_path / "o")
+    assert (same.skeleton, same.xy.tolist()) == (other.skeleton, other.xy.tolist())
 
 
 def task(*results, image="/data/upload/3/0a1b2c3d-mouse_0007.png", **more):
@@ -69,6 +82,22 @@ def test_points_that_belong_to_nobody_are_one_subject(tmp_path):
         label_studio.read(tasks(tmp_path, task(point("nose", 10, 20), point("nose", 5, 5))))
 
 
+@pytest.mark.parametrize("below", ["annotations", "predictions"])
+def test_two_subjects_are_not_one_track(below, tmp_path):
+    boxes = [{**box(name), "meta": {"track_id": 4}} for name in ("r1", "r2")]
+    results = [*boxes, point("nose", 10, 20, parentID="r1"), point("nose", 50, 50, parentID="r2")]
+    one = {**task(), "annotations": [], below: [{"result": results}]}
+    with pytest.raises(FormatError, match=rf"export\.json, /1/{below}: two subjects are both track 4"):
+        label_studio.read(tasks(tmp_path, task(point("nose", 1, 1)), one))
+
+
+def test_what_people_and_a_machine_said_of_a_track_is_one_row(tmp_path):
+    results = [{**box("r"), "meta": {"track_id": 4}}, point("nose", 10, 20, parentID="r")]
+    more = [{**box("s"), "meta": {"track_id": 4}}, point("tail", 30, 20, parentID="s")]
+    found = label_studio.read(tasks(tmp_path, task(*results, predictions=[{"result": more}])))
+    assert (found.track.tolist(), found.human.tolist()) == ([4], [[True, False]])
+
+
 def test_predictions_count_where_nobody_spoke(tmp_path):
     guess = {"predictions": [{"score": 0.5, "result": [point("nose", 1, 1)]}]}
     image = "/data/local-files/?d=clips/a_0008.png"
@@ -87,6 +116,7 @@ def test_predictions_count_where_nobody_spoke(tmp_path):
         ([task(point("nose", 1, 1), image=7)], "/0/data: there is no image"),
         ([task(point("nose", None, 1))], "no x, y or label"),
         ([task({**point("nose", 1, 1), "original_width": 0})], "original_width"),
+        ([task(point("nose", 1, 1, image_rotation=90))], "/0/annotations: the picture was turned by 90 degrees"),
         ([task(point("nose", 1e9, 1))], "/0: a coordinate is no pixel"),
         ({"images": []}, "expected array"),
     ],
