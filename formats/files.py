@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from formats.errors import FormatError, refuse
@@ -14,22 +16,43 @@ MAX_BYTES = 4 * 2**30
 MAX_FILES = 1_000_000
 
 
-def read_file(path: Path, *, most: int = MAX_BYTES) -> bytes:
+def read_file(path: Path, *, most: int | None = None) -> bytes:
     """The bytes of a file.
 
     Args:
         path: The file.
-        most: A longer one is refused.
+        most: A longer one is refused; ``MAX_BYTES`` where left out.
 
     Raises:
         FormatError: It is not there, cannot be read, or is longer.
     """
+    limit = MAX_BYTES if most is None else most
+    with _reading(path):
+        if path.stat().st_size > limit:
+            raise refuse(path, "", f"longer than {limit} bytes")
+        return path.read_bytes()
+
+
+def read_head(path: Path, count: int) -> bytes:
+    """The first bytes of a file, however long it is.
+
+    Args:
+        path: The file.
+        count: How many at most.
+
+    Raises:
+        FormatError: It is not there, or cannot be read.
+    """
+    with _reading(path), path.open("rb") as file:
+        return file.read(count)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
         if not path.is_file():
             raise refuse(path, "", "this is a folder" if path.is_dir() else "there is no such file")
-        if path.stat().st_size > most:
-            raise refuse(path, "", f"longer than {most} bytes")
-        return path.read_bytes()
+        yield
     except OSError as error:
         raise refuse(path, "", error.strerror or str(error)) from None
     except ValueError as error:
@@ -38,12 +61,12 @@ def read_file(path: Path, *, most: int = MAX_BYTES) -> bytes:
         raise refuse(path, "", "this is no name of a file") from None
 
 
-def read_text(path: Path, *, most: int = MAX_BYTES) -> str:
+def read_text(path: Path, *, most: int | None = None) -> str:
     """The text of a file in UTF-8, with or without a byte order mark.
 
     Args:
         path: The file.
-        most: A longer one is refused, in bytes.
+        most: A longer one is refused, in bytes; ``MAX_BYTES`` where left out.
 
     Raises:
         FormatError: It is not there, is longer, or is no such text.

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from formats.errors import FormatError, refuse
-from formats.files import read_file
+from formats.files import read_head
 from formats.rows import MAX_POINTS
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -73,28 +73,29 @@ class Hdf5:
 
     def _here(self, name: str) -> Any:
         """A dataset or group; None where there is none, or a link that leads elsewhere: it is not followed."""
-        import h5py
-
-        node = self._file
-        for part in filter(None, name.split("/")):
-            link = node.get(part, getlink=True) if hasattr(node, "keys") else None
-            if not isinstance(link, h5py.HardLink):
-                return None
-            node = node[part]
+        node, _ = self._walk(name)
         return node
 
     def _node(self, name: str) -> Any:
+        node, link = self._walk(name)
+        if node is None:
+            raise refuse(self.path, name, "this is missing" if link is None else "this is a link to elsewhere")
+        return node
+
+    def _walk(self, name: str) -> tuple[Any, Any]:
+        """A dataset or group and the last link on the way there; None for both where there is none.
+
+        A link that leads elsewhere is not followed: there is no dataset or group then.
+        """
         import h5py
 
-        node = self._file
+        node, link = self._file, None
         for part in filter(None, name.split("/")):
             link = node.get(part, getlink=True) if hasattr(node, "keys") else None
-            if isinstance(link, h5py.ExternalLink | h5py.SoftLink):
-                raise refuse(self.path, name, "this is a link to elsewhere")
-            if link is None:
-                raise refuse(self.path, name, "this is missing")
+            if not isinstance(link, h5py.HardLink):
+                return None, link
             node = node[part]
-        return node
+        return node, link
 
 
 def read_hdf5(path: Path, read: Callable[[Hdf5], Result]) -> Result:
@@ -107,7 +108,7 @@ def read_hdf5(path: Path, read: Callable[[Hdf5], Result]) -> Result:
     Raises:
         FormatError: It is not there or broken, ``read`` refuses it, or h5py is not installed.
     """
-    if read_file(path)[: len(MAGIC)] != MAGIC:
+    if read_head(path, len(MAGIC)) != MAGIC:
         raise refuse(path, "", "this is no HDF5 file")
     h5py = module(path)
     try:

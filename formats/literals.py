@@ -1,6 +1,7 @@
 """Lists, tuples, texts and numbers that a library wrote down as a pickle: read without running anything.
 
-PyTables keeps the names of a table's columns so. Whatever would make an object of another kind is refused.
+PyTables keeps the names of a table's columns so. Whatever would make an object of another kind is refused, and so are
+mappings: a key of tuples that share tuples would take for ever to be hashed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 _TEXTS = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING"}
 _NUMBERS = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT"}
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-_EMPTY = {"EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict}
+_EMPTY = {"EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _PASSED_OVER = {"PROTO", "FRAME"}
 _MARK = object()
@@ -22,7 +23,7 @@ class LiteralError(ValueError):
 
 
 def read_literal(data: bytes) -> Any:
-    """What a pickle says that holds nothing but lists, tuples, mappings, texts and numbers.
+    """What a pickle says that holds nothing but lists, tuples, texts and numbers.
 
     Raises:
         LiteralError: It holds something else, or is broken.
@@ -57,24 +58,17 @@ def _step(name: str, argument: Any, stack: list[Any], memo: dict[int, Any]) -> N
         stack.append(tuple(_to_mark(stack)))
     elif name == "LIST":
         stack.append(_to_mark(stack))
-    elif name == "DICT":
-        stack.append(_pairs(_to_mark(stack)))
     elif name in ("APPEND", "APPENDS"):
         items = _last(1, stack) if name == "APPEND" else _to_mark(stack)
-        _of(list, stack).extend(items)
-    elif name in ("SETITEM", "SETITEMS"):
-        items = _last(2, stack) if name == "SETITEM" else _to_mark(stack)
-        _of(dict, stack).update(_pairs(items))
+        if not isinstance(stack[-1], list):
+            raise LiteralError("there is no list to add to")
+        stack[-1].extend(items)
     elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
         memo[len(memo) if argument is None else argument] = stack[-1]
     elif name in ("GET", "BINGET", "LONG_BINGET"):
         stack.append(memo[argument])
     elif name not in _PASSED_OVER:
         raise LiteralError(f"it holds more than names and numbers ({name})")
-
-
-def _pairs(items: list[Any]) -> dict[Any, Any]:
-    return dict(zip(items[::2], items[1::2], strict=True))
 
 
 def _to_mark(stack: list[Any]) -> list[Any]:
@@ -90,9 +84,3 @@ def _last(count: int, stack: list[Any]) -> list[Any]:
         raise LiteralError("something is missing")
     del stack[-count:]
     return items
-
-
-def _of(kind: type[Any], stack: list[Any]) -> Any:
-    if not isinstance(stack[-1], kind):
-        raise LiteralError(f"there is no {kind.__name__} to add to")
-    return stack[-1]

@@ -65,7 +65,8 @@ def unpack(folder: Path) -> Dataset:
         OSError: A file is not there.
     """
     about = msgspec.json.decode((folder / _ABOUT).read_bytes(), type=_About)
-    with np.load(folder / _COLUMNS, allow_pickle=False) as found:
+    # NumPy leaves a file open that is none of its own.
+    with (folder / _COLUMNS).open("rb") as file, np.load(file, allow_pickle=False) as found:
         columns = {name: found[name] for name in COLUMNS}
     skeleton = Skeleton(**{name: getattr(about.skeleton, name) for name in _Skeleton.__struct_fields__})
     videos = tuple(Video(**{name: getattr(video, name) for name in _Video.__struct_fields__}) for video in about.videos)

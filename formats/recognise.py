@@ -7,7 +7,7 @@ from pathlib import Path
 
 from formats.dlc_h5 import TABLE
 from formats.errors import FormatError, refuse
-from formats.files import read_file, read_text
+from formats.files import read_file, read_head, read_text
 from formats.hdf5 import MAGIC, Hdf5, read_hdf5
 
 _HEAD = 4096
@@ -52,7 +52,7 @@ def _folder(path: Path) -> str | None:
 
 
 def _file(path: Path) -> str | None:
-    data = read_file(path)
+    data = read_head(path, 2**20)
     head = data[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()
     if data.startswith(MAGIC):
         return read_hdf5(path, _hdf5)
@@ -61,8 +61,9 @@ def _file(path: Path) -> str | None:
     if head.startswith(b"["):
         return "label-studio"
     if head.startswith(b"{"):
-        return "posetrack" if any(field in data for field in _POSETRACK) else "coco"
-    if b"kpt_shape:" in data[: 2**20]:
+        whole = read_file(path)
+        return "posetrack" if any(field in whole for field in _POSETRACK) else "coco"
+    if b"kpt_shape:" in data:
         return "yolo"
     if head.startswith(b"scorer"):
         return _table(path, data)
@@ -78,7 +79,7 @@ def _hdf5(file: Hdf5) -> str | None:
 
 
 def _table(path: Path, data: bytes) -> str | None:
-    coords = re.search(rb"(?m)^coords,(.*)$", data[: 2**20])
+    coords = re.search(rb"(?m)^coords,(.*)$", data)
     if coords is None:
         raise FormatError(path, [("", "this is no table of DeepLabCut: it has no row coords in its header")])
     said = {cell.strip().strip(b'"') for cell in coords[1].split(b",")}

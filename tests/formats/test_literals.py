@@ -15,7 +15,7 @@ from formats.literals import LiteralError, read_literal
 
 LITERALS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner) | st.lists(inner).map(tuple),
     max_leaves=12,
 )
 
@@ -35,7 +35,7 @@ class Bomb:
         return (pytest.fail, ("it was run",))
 
 
-@pytest.mark.parametrize("value", [Bomb(), PurePosixPath("a"), Fraction(1, 2), {1, 2}, b"bytes", print])
+@pytest.mark.parametrize("value", [Bomb(), PurePosixPath("a"), Fraction(1, 2), {1, 2}, {"a": 1}, {}, b"bytes", print])
 @pytest.mark.parametrize("protocol", [0, 2, 5])
 def test_objects_are_refused_and_not_made(value, protocol):
     with pytest.raises(LiteralError):

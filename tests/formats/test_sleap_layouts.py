@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from formats import hdf5, sleap_analysis, slp
+from formats import files, hdf5, sleap_analysis, slp, slp_media
 from formats.errors import FormatError
+from formats.recognise import recognise
 from formats.registry import write
 from formats.slp import _FRAME, _INSTANCE, _POINT
 from tests.formats.tables import WITHOUT_H5PY, two_mice
@@ -131,6 +132,20 @@ def test_what_points_nowhere_is_refused(rows, said, tmp_path):
         slp.read(path)
 
 
+def test_two_instances_of_a_track_that_differ_are_refused(tmp_path):
+    frames = [(0, 0, 7, 0, 2)]
+    rows = [instance(0, 0, 0, 0, 0), instance(1, 0, 0, 0, 3)]
+    path = project(tmp_path / "a.slp", rows, frames, tracks=("A",))
+    with pytest.raises(FormatError, match="instances: people placed points of track 1 on frame 7 twice, and diff"):
+        slp.read(path)
+    with h5py.File(path, "a") as file:
+        points = file["points"][()]
+        points["x"][:3], points["x"][3:] = (10, np.nan, np.nan), (np.nan, 20, 30)
+        file["points"][...] = points
+    # What one of them leaves open the other one says.
+    assert slp.read(path).xy[0, :, 0].tolist() == [10, 20, 30]
+
+
 def test_links_to_other_files_and_huge_arrays_are_refused(tmp_path):
     write(two_mice(), "slp", tmp_path / "a.slp")
     (tmp_path / "b.slp").write_bytes((tmp_path / "a.slp").read_bytes())
@@ -144,6 +159,60 @@ def test_links_to_other_files_and_huge_arrays_are_refused(tmp_path):
         file.create_dataset("points", shape=(10**12,), dtype=_POINT, chunks=(1024,))
     with pytest.raises(FormatError, match=r"b\.slp, points: .* too large"):
         slp.read(tmp_path / "b.slp")
+
+
+@pytest.mark.parametrize("name", ["../x.png", "a/../x.png", "..\\x.png", "/a/../x.png", ".."])
+def test_a_picture_of_a_list_is_looked_for_in_the_folder_of_the_project_alone(name, tmp_path):
+    root = tmp_path / "lab"
+    root.mkdir()
+    (tmp_path / "x.png").write_bytes(b"")
+    (tmp_path / "a").mkdir()
+    listed = {"filename": [name, "/far/away/y.png"], "backend": {}}
+    path = project(root / "a.slp", [instance(0, 0, 0, 0, 0)], [(0, 0, 7, 0, 1)], tracks=("A",), videos=(listed,))
+    assert slp_media.sources(path, tmp_path) == [("", {})]
+    for place in (root / "x.png", root / "away" / "y.png"):
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(b"")
+    inside = {0: root / "x.png"} if name != ".." else {}
+    assert slp_media.sources(path, tmp_path) == [("", {**inside, 1: root / "away" / "y.png"})]
+
+
+def package(path, rows, count):
+    """A project of one video whose pictures are ``count`` equal rows, padded with zeros and compressed."""
+    video = {"filename": ".", "backend": {"dataset": "video0/video", "filename": "."}}
+    project(path, [instance(0, 0, 0, 0, 0)], [(0, 0, 7, 0, 1)], tracks=("A",), videos=(video,))
+    with h5py.File(path, "a") as file:
+        shape = (count, len(rows))
+        pictures = file.create_dataset("video0/video", shape, dtype=np.int8, chunks=(1, len(rows)), compression="gzip")
+        pictures[:] = np.frombuffer(rows, dtype=np.int8)
+        file["video0/frame_numbers"] = np.arange(count)
+    return path
+
+
+def test_padding_of_a_package_is_not_written(tmp_path):
+    data = b"\x89PNG" + np.random.default_rng(1).bytes(500) + b"\x82"
+    path = package(tmp_path / "a.pkg.slp", data + bytes(100_000), 100)
+    ((_, pictures),) = slp_media.sources(path, tmp_path)
+    assert len(pictures) == 100
+    assert {file.read_bytes() for file in pictures.values()} == {data}
+
+
+def test_a_small_package_does_not_fill_the_disk(tmp_path):
+    path = package(tmp_path / "a.pkg.slp", b"\x89PNG" + b"\1" * 100_000, 1000)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(FormatError, match=r"a\.pkg\.slp: its pictures take more than twice the room"):
+        slp_media.sources(path, tmp_path / "out")
+    assert sum(file.stat().st_size for file in (tmp_path / "out").iterdir()) <= 2 * path.stat().st_size
+
+
+def test_a_project_may_be_longer_than_what_is_read_whole(tmp_path, monkeypatch):
+    write(two_mice(), "slp", tmp_path / "a.slp")
+    monkeypatch.setattr(files, "MAX_BYTES", 100)
+    with pytest.raises(FormatError, match="longer than 100 bytes"):
+        files.read_file(tmp_path / "a.slp")
+    assert recognise(tmp_path / "a.slp") == "slp"
+    assert len(slp.read(tmp_path / "a.slp")) == len(two_mice())
+    assert len(slp_media.sources(tmp_path / "a.slp", tmp_path)) == 2
 
 
 def test_an_analysis_file_says_the_order_of_its_axes(tmp_path):
