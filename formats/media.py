@@ -55,7 +55,7 @@ def _dlc(path: Path, dataset: Dataset, folder: Path) -> list[Media]:
     root = path if path.is_dir() else path.parent
     said = yaml_text.load(root / CONFIG) if (root / CONFIG).is_file() else {}
     sets = said.get("video_sets")
-    cropped = str(said.get("cropping", "")).lower() == "true"
+    cropped = yaml_text.said_true(said.get("cropping"))
     about: dict[str, tuple[str, object]] = {}
     for file, one in sets.items() if isinstance(sets, dict) else ():
         stem = PurePosixPath(str(file).replace("\\", "/")).stem

@@ -44,6 +44,16 @@ def strings(value: object) -> list[str]:
     return [one for one in items(value) if isinstance(one, str)]
 
 
+def said_true(value: object) -> bool:
+    """Whether a text says ``true``; what is no text is not unfolded to be compared."""
+    return isinstance(value, str) and value.lower() == "true"
+
+
+def whole(value: str) -> int | None:
+    """The number that a few digits say; None where there is something else."""
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+
+
 def dump(values: Mapping[str, Any]) -> str:
     """A line for each name and its value."""
     return "".join(f"{name}: {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items())

@@ -21,6 +21,7 @@ from formats.names import folder_names
 from formats.pictures import picture, video_and_frame
 from formats.rows import Rows
 from pose import boxes
+from pose.formats.coco_layout import counted
 from pose.formats.coco_write import MIN_PADDING, PADDING
 from pose.skeleton import MAX_KEYPOINTS, Skeleton, SkeletonError
 
@@ -85,7 +86,8 @@ def _read_lines(
         if not all(map(math.isfinite, numbers)):
             raise refuse(file, f"line {line}", "there is something that is no number")
         if len(numbers) != 5 + dims * count:
-            raise refuse(file, f"line {line}", f"{len(numbers)} numbers; {count} keypoints have {5 + dims * count}")
+            wanted = f"{5 + dims * count} are wanted of {counted(count, 'keypoint')}"
+            raise refuse(file, f"line {line}", f"{counted(len(numbers), 'number')}; {wanted}")
         if size is None:
             raise refuse(file, f"line {line}", "the size of the picture is not known: there is no picture of it")
         points: list[float] = []
@@ -104,7 +106,7 @@ def _images(root: Path, label: PurePosixPath) -> list[Path]:
 
 
 def _skeleton(path: Path, said: dict[str, object]) -> tuple[Skeleton, int]:
-    shape = [int(one) for one in yaml_text.strings(said.get("kpt_shape")) if one.isascii() and one.isdigit()]
+    shape = [yaml_text.whole(one) or 0 for one in yaml_text.strings(said.get("kpt_shape"))]
     if len(shape) != 2 or not 1 <= shape[0] <= MAX_KEYPOINTS or shape[1] not in (2, 3):
         raise refuse(path, "kpt_shape", "expected the number of keypoints, and 2 or 3 numbers of each")
     count = shape[0]
@@ -114,8 +116,8 @@ def _skeleton(path: Path, said: dict[str, object]) -> tuple[Skeleton, int]:
         raise refuse(path, "kpt_names", "classes have different keypoints; a data set has one skeleton")
     names = listed[0] if listed else [f"keypoint_{place}" for place in range(count)]
     if len(names) != count:
-        raise refuse(path, "kpt_names", f"{len(names)} names for {count} keypoints")
-    flips = [int(one) if one.isascii() and one.isdigit() else -1 for one in yaml_text.strings(said.get("flip_idx"))]
+        raise refuse(path, "kpt_names", f"{counted(len(names), 'name')} for {counted(count, 'keypoint')}")
+    flips = [-1 if (flip := yaml_text.whole(one)) is None else flip for one in yaml_text.strings(said.get("flip_idx"))]
     if flips and (len(flips) != count or sorted(flips) != [*range(count)]):
         raise refuse(path, "flip_idx", f"expected each number from 0 to {count - 1} once")
     if any(flips[other] != place for place, other in enumerate(flips)):
@@ -136,7 +138,7 @@ def _sizes(said: dict[str, object]) -> dict[str, tuple[int, int] | None]:
     sizes: dict[str, tuple[int, int] | None] = {}
     videos = said.get(_VIDEOS)
     for name, size in videos.items() if isinstance(videos, dict) else ():
-        numbers = [int(one) for one in yaml_text.strings(size) if one.isascii() and one.isdigit() and len(one) < 7]
+        numbers = [yaml_text.whole(one) or 0 for one in yaml_text.strings(size) if len(one) < 7]
         sizes[str(name)] = (numbers[0], numbers[1]) if len(numbers) == 2 and all(numbers) else None
     return sizes
 

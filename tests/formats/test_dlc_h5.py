@@ -11,8 +11,11 @@ import pytest
 from formats.dlc_predictions import read
 from formats.errors import FormatError
 from formats.recognise import recognise
+from tests.formats.tables import WITHOUT_H5PY
 
-h5py = pytest.importorskip("h5py")
+if WITHOUT_H5PY:
+    pytest.skip("h5py is not installed", allow_module_level=True)
+import h5py
 
 SCORER = "DLC_resnet50_openfieldOct30shuffle1_1030000"
 POINTS = ("nose", "tail")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from formats.dataset import Dataset
+from formats import yaml_text
+from formats.dataset import MAX_FRAMES, Dataset, RowError
 from formats.errors import FormatError
+from formats.media import media_of
 from formats.recognise import recognise
 from formats.registry import FORMATS, write
 from tests.formats.tables import FORMAT_NAMES, HERE, two_mice
@@ -64,9 +67,9 @@ def broken(draw, name: str) -> dict[str, bytes]:
             other = draw(st.sampled_from(["utf-16", "latin-1", "utf-32"]))
             files[file] = data.decode(errors="replace").encode(other, "replace")
         else:
-            lines = data.splitlines(keepends=True)
-            del lines[draw(st.integers(0, max(len(lines) - 1, 0))) :][:1]
-            files[file] = b"".join(lines[1:] if draw(st.booleans()) else lines[:-1])
+            lines = data.splitlines(keepends=True) or [b""]
+            del lines[draw(st.integers(0, len(lines) - 1))]
+            files[file] = b"".join(lines)
     return files
 
 
@@ -146,3 +149,38 @@ def test_numbers_that_ask_for_much_memory_are_refused(tmp_path):
     (tmp_path / "CollectedData_me.csv").write_text("\n".join(lines))
     with pytest.raises(FormatError, match=r"line 4.*frame"):
         FORMATS["dlc"].read(tmp_path / "CollectedData_me.csv")
+    lines[-1] = lines[-1].removesuffix("1,2") + ","  # nobody is there
+    (tmp_path / "CollectedData_me.csv").write_text("\n".join(lines))
+    with pytest.raises(FormatError, match=r"CollectedData_me\.csv: frame 9999999999999 shows nobody and is not in"):
+        FORMATS["dlc"].read(tmp_path / "CollectedData_me.csv")
+
+
+@pytest.mark.parametrize("what", ["kpt_shape: [{}, 3]", "kpt_shape: [1, 3]\nflip_idx: [{}]"])
+def test_numbers_of_many_digits_are_refused(what, tmp_path):
+    (tmp_path / "data.yaml").write_text(what.format("1" * 5000))
+    with pytest.raises(FormatError, match=r"(kpt_shape|flip_idx).*: expected"):
+        FORMATS["yolo"].read(tmp_path / "data.yaml")
+
+
+class Unfolding(list):
+    """As a list whose aliases of lists of aliases would fill the memory as text."""
+
+    def __repr__(self):
+        pytest.fail("it was unfolded")
+
+
+@pytest.mark.parametrize("name", ["multianimalproject", "cropping"])
+def test_lists_that_unfold_without_end_are_no_yes(name, tmp_path, monkeypatch):
+    write(two_mice(), "dlc", tmp_path / "there")
+    load = yaml_text.load
+    monkeypatch.setattr(yaml_text, "load", lambda path: load(path) | {name: Unfolding()})
+    found = FORMATS["dlc"].read(tmp_path / "there")
+    assert len(found) == 4
+    assert [one.crop for one in media_of(tmp_path / "there", "dlc", found, tmp_path)] == [None, None]
+
+
+@pytest.mark.parametrize(("empty", "length"), [((-1,), None), ((MAX_FRAMES,), None), ((20,), 20)])
+def test_a_frame_without_anybody_is_in_its_video(empty, length):
+    videos = (replace(two_mice().videos[0], empty=empty, num_frames=length), two_mice().videos[1])
+    with pytest.raises(RowError, match=f"frame {empty[0]} shows nobody and is not in the video 'left'"):
+        two_mice().with_videos(videos).with_columns()
