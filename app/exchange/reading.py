@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,12 @@ from formats.registry import FORMATS
 
 #: Files that point at others beside them.
 _BESIDE = {".yaml", ".yml", ".csv"}
+
+#: What an answer leads to that a child was made to give.
+_SENSELESS = (
+    KeyError, IndexError, TypeError, AttributeError, ValueError, OSError, RuntimeError, EOFError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +65,30 @@ def read(path: Path, name: str | None, folder: Path, *, media: bool = True) -> F
         if "errors" in said:
             raise FormatError(Path(said["path"]), [(where, sentence) for where, sentence in said["errors"]])
         found = Found(said["format"], unpack(folder), tuple(map(from_json, said["media"])))
+        if found.format not in FORMATS or len(found.media) != len(found.dataset.videos):
+            raise ValueError("another answer than was asked for")
+        _check_pictures(found.media, place if place.is_dir() else place.parent, folder)
     except tasks.Broken as error:
         raise refuse(path, "", str(error)) from None
     except FormatError:
         raise
-    except (KeyError, TypeError, ValueError, OSError):
+    except _SENSELESS:
         raise refuse(path, "", "the process that read it gave an answer that makes no sense") from None
     return found
+
+
+def _check_pictures(media: Sequence[Media], root: Path, folder: Path) -> None:
+    """See that pictures lie in the project, or where the child wrote: they are read and sent by whoever asked.
+
+    Raises:
+        FormatError: One does not, or is none.
+    """
+    inside = root.resolve(), folder.resolve()
+    for one in media:
+        for file in one.pictures.values():
+            real = file.resolve()
+            if not real.is_file() or not any(real.is_relative_to(place) for place in inside):
+                raise refuse(file, "", f"this picture is no file in {root}, and what lies elsewhere is not read")
 
 
 def main(task: dict[str, Any]) -> None:

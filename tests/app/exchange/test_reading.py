@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from app.exchange import reading
 from app.exchange.reading import read
 from app.sandbox.confinement import protections
 from formats.errors import FormatError
 from formats.registry import FORMATS, write
-from tests.formats.tables import HERE, differences, two_mice
+from tests.formats.tables import HERE, WITHOUT_H5PY, differences, two_mice
 
 
 @pytest.fixture
@@ -53,6 +55,43 @@ def test_a_link_that_leads_out_of_the_project_is_not_followed(tmp_path, folder):
         read(tmp_path / "project", None, folder)
 
 
+def test_a_picture_that_is_a_link_out_of_the_project_is_refused(tmp_path, folder):
+    (tmp_path / "id_rsa").write_text("secret")
+    write(two_mice(), "dlc", tmp_path / "project")
+    picture = tmp_path / "project" / "labeled-data" / "left" / "img0007.png"
+    picture.symlink_to(tmp_path / "id_rsa")
+    with pytest.raises(FormatError, match=r"img0007\.png: this picture is no file in .*project, and") as refused:
+        read(tmp_path / "project", None, folder)
+    assert refused.value.path == picture
+    picture.unlink()
+    picture.symlink_to(tmp_path / "project" / "config.yaml")
+    assert read(tmp_path / "project", None, folder).media[0].pictures == {7: picture}
+
+
+@pytest.mark.parametrize("data", [b"PK", b"PK\3\4" + b"\0" * 40, b""])
+def test_an_answer_that_is_broken_is_refused(data, tmp_path, folder, monkeypatch):
+    write(two_mice(), "dlc", tmp_path / "project")
+    do = reading.tasks.do
+
+    def broken(*words):
+        said = do(*words)
+        (folder / "columns.npz").write_bytes(data or (folder / "columns.npz").read_bytes()[:-300])
+        return said
+
+    monkeypatch.setattr(reading.tasks, "do", broken)
+    with pytest.raises(FormatError, match="an answer that makes no sense"):
+        read(tmp_path / "project", None, folder)
+
+
+@pytest.mark.parametrize("media", [[], [[]], [{"file": "", "pictures": [], "crop": None}], None])
+def test_what_a_child_says_of_pictures_is_not_believed(media, tmp_path, folder, monkeypatch):
+    write(two_mice(), "dlc", tmp_path / "project")
+    do = reading.tasks.do
+    monkeypatch.setattr(reading.tasks, "do", lambda *words: {**do(*words), "media": media})
+    with pytest.raises(FormatError, match="an answer that makes no sense"):
+        read(tmp_path / "project", None, folder)
+
+
 def test_pictures_and_videos_of_a_deeplabcut_project_are_found(tmp_path, folder):
     write(two_mice(), "dlc", tmp_path / "project")
     config = tmp_path / "project" / "config.yaml"
@@ -67,9 +106,10 @@ def test_pictures_and_videos_of_a_deeplabcut_project_are_found(tmp_path, folder)
     assert (right.pictures, right.crop) == ({}, None)
 
 
+@pytest.mark.skipif(WITHOUT_H5PY, reason="h5py is not installed")
 def test_pictures_of_a_package_of_sleap_come_out_of_it(tmp_path, folder):
-    h5py = pytest.importorskip("h5py")
-    cv2 = pytest.importorskip("cv2")
+    import h5py
+
     write(two_mice(), "slp", tmp_path / "mice.slp")
     shown = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     png = np.frombuffer(cv2.imencode(".png", shown)[1].tobytes(), dtype=np.int8)
