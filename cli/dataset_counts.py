@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from formats.dataset import Dataset
+from pose.formats.coco_layout import counted
 
 
 def counts(dataset: Dataset) -> dict[str, Any]:
@@ -41,14 +42,14 @@ def counts(dataset: Dataset) -> dict[str, Any]:
 def video_line(video: dict[str, Any]) -> str:
     """A video of ``counts`` in a line."""
     size = f"{video['width']} x {video['height']}" if video["width"] and video["height"] else "size not said"
-    length = f"{video['num_frames']} frames" if video["num_frames"] else "length not said"
+    length = counted(video["num_frames"], "frame") if video["num_frames"] else "length not said"
     tracks = ", ".join(f"{number} {name}" if name else number for number, name in video["tracks"].items())
-    frames = f"{video['poses']} poses on {video['labelled_frames']} frames"
+    frames = f"{counted(video['poses'], 'pose')} on {counted(video['labelled_frames'], 'frame')}"
     nobody = f", nobody on {video['empty_frames']}" if video["empty_frames"] else ""
     return f"video {video['name']!r} ({size}, {length}): {frames}{nobody}; tracks: {tracks or 'none'}"
 
 
 def poses_line(told: dict[str, Any]) -> str:
     """All of ``counts`` in a line."""
-    points = f"{told['points']} points, {told['by_people']} by people and {told['by_machines']} by machines"
-    return f"{told['poses']} poses with {points}, in {len(told['videos'])} videos"
+    points = f"{counted(told['points'], 'point')}, {told['by_people']} by people and {told['by_machines']} by machines"
+    return f"{counted(told['poses'], 'pose')} with {points}, in {counted(len(told['videos']), 'video')}"

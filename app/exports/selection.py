@@ -19,6 +19,7 @@ from app.storage import Storage
 from app.tables import Export, Project, Video
 from app.version import VERSION
 from pose.formats.coco import Instance, VideoInfo, Written, write_coco
+from pose.formats.coco_layout import counted
 from pose.frame_table import FrameTable
 from pose.skeleton import Skeleton
 
@@ -92,8 +93,8 @@ class Selection:
             found.append("no pose is accepted, so the file holds none: review poses first, or include pseudo")
         if self.stale:
             found.append(
-                f"stale points of {self.stale} poses were left out, since labels that they rest on were moved or taken"
-                " back; propagate again, or ask for include_stale"
+                f"stale points of {counted(self.stale, 'pose')} were left out, since labels that they rest on were"
+                " moved or taken back; propagate again, or ask for include_stale"
             )
         if firsts := sorted({run for _, part in self.parts for run in part.first_stages or ()} & self.used):
             found.append(

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from app.exchange.reading import read
+from app.exchange.reading import Found, read
 from cli.dataset_counts import counts, poses_line
 from cli.importing import sending, stills
 from cli.importing.numbering import Placed, place, refusals, renumbered, without_gone
@@ -26,7 +26,9 @@ from formats.dataset import Dataset
 from formats.errors import FormatError
 from formats.losses import report, sentences
 from formats.registry import FORMATS
+from pose.formats.coco_layout import counted
 from posetween import ApiError, Client, JobError
+from posetween.answers import VideoOut
 
 #: What a service cannot hold of a data set.
 LOSES = ("run", "decimals", "empty_frames")
@@ -35,7 +37,8 @@ _NAMES = ", ".join(FORMATS)
 
 Source = Annotated[Path, typer.Argument(help="File or folder of the other tool.", show_default=False)]
 ProjectName = Annotated[
-    str | None, typer.Option("--project", help="Name of the project; default: what the other one is called.")
+    str | None,
+    typer.Option("--project", help="Name of the project; default: DeepLabCut's Task, else that of the file or folder."),
 ]
 Videos = Annotated[
     list[Path] | None,
@@ -95,7 +98,7 @@ def import_(
         try:
             show(f"reading {source}", 0.0)
             found = read(source, source_format, Path(folder))
-            name = project or found.dataset.skeleton.name.strip() or source.resolve().stem or "import"
+            name = project or _called(source, found)
             dataset, media = stills.gathered(found.dataset, found.media, name)
             sources = find_sources(source, dataset, media, videos or [], named)
             placed = place(dataset, sources, proving=not skip_proof, say=lambda what: show(what, 0.0))
@@ -105,7 +108,8 @@ def import_(
             if missing and not skip_missing:
                 names = ", ".join(repr(one.name) for one in missing[:10])
                 sentence = "neither file nor pictures were found; say where with --videos FOLDER or --video NAME=FILE"
-                refused.append(f"of {len(missing)} videos ({names}) {sentence}, or leave them out with --skip-missing")
+                told_of = f"of {counted(len(missing), 'video')} ({names})"
+                refused.append(f"{told_of} {sentence}, or leave them out with --skip-missing")
             if empty_absent:
                 dataset = with_empty_frames(dataset)
             losses = _losses(dataset, placed, empty_absent=empty_absent)
@@ -117,7 +121,7 @@ def import_(
             if refused:
                 raise UsageError("\n".join(refused))
             dataset = renumbered(dataset, placed)
-        except (FormatError, SourceError) as error:
+        except (FormatError, SourceError, OSError) as error:
             raise UsageError(str(error)) from error
         try:
             written, number = _send(client, dataset, placed, name, show, overwrite=overwrite)
@@ -127,6 +131,14 @@ def import_(
     done = {"event": "done", "from": found.format, "project_id": number, "project": name, **sending.totals(written)}
     done |= {"written": [one.report for one in written], "losses": losses, "left_out": [one.name for one in missing]}
     _tell_done(done, server, as_json=as_json)
+
+
+def _called(source: Path, found: Found) -> str:
+    """What a project is called where nobody says: skeletons are often called alike, and only DeepLabCut names it."""
+    task = found.dataset.skeleton.name.strip() if found.format == "dlc" else ""
+    place = source.resolve()
+    name = place.name if place.is_dir() else place.stem.removesuffix(".pkg")
+    return task or name.strip() or "import"
 
 
 def _named(words: Sequence[str]) -> dict[str, Path]:
@@ -174,10 +186,14 @@ def _send(
     if not there:
         raise SendingError("no video of this project is there, so there is nothing to write")
     project = sending.project_for(client, name, dataset)
-    begun = []
+    begun: list[tuple[Placed, str, VideoOut]] = []
     for one in there:
         called = dataset.videos[one.source.number].name
-        begun.append((one, called, sending.upload(client, project, one, called, show)))
+        video = sending.upload(client, project, one, called, show)
+        twin = next((other for _, other, known in begun if known["id"] == video["id"]), None)
+        if twin is not None:
+            raise SendingError(f"the videos {twin!r} and {called!r} are the same by their bytes, and would become one")
+        begun.append((one, called, video))
     ready = [(one, sending.ingested(client, video, called, show)) for one, called, video in begun]
     for one, video in ready:
         sending.check_video(dataset, one.source.number, video)
@@ -192,8 +208,8 @@ def _tell_plan(told: Mapping[str, Any], placed: Sequence[Placed], dataset: Datas
     console = Console(highlight=False, soft_wrap=True, markup=False)
     console.print(f"{FORMATS[told['from']].title}; it becomes the project {told['project']!r}")
     console.print(f"keypoints: {', '.join(told['keypoints'])}")
-    for counted, one in zip(told["videos"], placed, strict=True):
-        console.print(source_line(counted, one))
+    for about, one in zip(told["videos"], placed, strict=True):
+        console.print(source_line(about, one))
     console.print(poses_line(dict(told)))
     _tell_losses(told["losses"], console, "would be lost")
     for sentence in told["refused"]:
@@ -206,8 +222,9 @@ def _tell_done(done: Mapping[str, Any], server: str, *, as_json: bool) -> None:
         return
     console = Console(highlight=False, soft_wrap=True, markup=False)
     for one in done["written"]:
-        runs = f", {one['poses']} poses of a machine as run {', '.join(map(str, one['runs']))}" if one["runs"] else ""
-        console.print(f"video {one['name']!r} is video {one['video_id']}: {one['labels']} labels{runs}")
+        made = f", {counted(one['poses'], 'pose')} of a machine as run {', '.join(map(str, one['runs']))}"
+        runs = made if one["runs"] else ""
+        console.print(f"video {one['name']!r} is video {one['video_id']}: {counted(one['labels'], 'label')}{runs}")
         if one["unnamed"]:
             console.print(f"  subjects keep their numbers, since these are no names: {', '.join(one['unnamed'])}")
     _tell_losses(done["losses"], console, "lost")
@@ -219,8 +236,8 @@ def _tell_losses(losses: Mapping[str, int], console: Console, word: str) -> None
     for line in sentences(known):
         console.print(f"{word}: {line}")
     if "missing_pictures" in losses:
-        console.print(f"{word}: {losses['missing_pictures']} poses of a machine on frames of which there is no picture")
+        gone = counted(losses["missing_pictures"], "pose")
+        console.print(f"{word}: {gone} of a machine on frames of which there is no picture")
     if "missing_videos" in losses:
-        console.print(
-            f"{word}: {losses['missing_videos']} videos whose pixels are nowhere, with {losses['missing_poses']} poses"
-        )
+        videos, poses = counted(losses["missing_videos"], "video"), counted(losses["missing_poses"], "pose")
+        console.print(f"{word}: {videos} whose pixels are nowhere, with {poses}")

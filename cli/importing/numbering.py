@@ -14,7 +14,8 @@ import numpy as np
 from app.exchange.proof import Proof, ProofError, prove
 from cli.importing import stills
 from cli.importing.sources import Source, SourceError
-from formats.dataset import Dataset
+from formats.dataset import Dataset, RowError
+from pose.formats.coco_layout import counted
 
 #: Hears which video is looked at.
 Say = Callable[[str], None]
@@ -71,7 +72,7 @@ def place(dataset: Dataset, sources: Sequence[Source], *, proving: bool, say: Sa
             places = {frame: place for frame, place in stills.places(source).items() if frame != place}
             found.append(Placed(source, frames=places, gone=gone))
         elif source.kind == "video" and source.media.pictures and proving:
-            say(f"comparing {len(source.media.pictures)} pictures with {source.file}")
+            say(f"comparing {counted(len(source.media.pictures), 'picture')} with {source.file}")
             found.append(_proved(name, source))
         else:
             crop = source.media.crop if source.kind == "video" else None
@@ -125,7 +126,8 @@ def renumbered(dataset: Dataset, placed: Sequence[Placed]) -> Dataset:
     """The table with frames and places as they are in what is uploaded.
 
     Raises:
-        SourceError: Frames fall together, or are labelled without a picture that tells where they went.
+        SourceError: Frames fall together, move out of their video, or are labelled without a picture that tells where
+            they went.
     """
     dataset = without_gone(dataset, placed)
     frame, xy, videos = dataset.frame.copy(), dataset.xy.copy(), [*dataset.videos]
@@ -141,6 +143,10 @@ def renumbered(dataset: Dataset, placed: Sequence[Placed]) -> Dataset:
         after = {old: to.get(old, old) for old in labelled}
         if len({*after.values()}) < len(after):
             raise SourceError(f"video {video.name!r}: pictures of different frames are the same frame by their pixels")
+        if after and min(after.values()) < 0:
+            old = min(after, key=lambda frame: after[frame])
+            sentence = f"frame {old} is labelled and has no picture, and moved as those of others it would be frame"
+            raise SourceError(f"video {video.name!r}: {sentence} {after[old]}")
         length = len(one.source.media.pictures) if one.source.kind == "stills" else None
         length = one.proof.num_frames if one.proof is not None else length or video.num_frames
         width, height = (video.width, video.height) if one.proof is None else (one.proof.width, one.proof.height)
@@ -148,11 +154,14 @@ def renumbered(dataset: Dataset, placed: Sequence[Placed]) -> Dataset:
         videos[number] = replace(video, empty=empty, num_frames=length, width=width, height=height)
     # Lengths come last: a row may be beyond them before it is moved.
     loose = tuple(replace(video, num_frames=None) for video in videos)
-    moved = dataset.with_videos(loose).with_columns(frame=frame, xy=xy)
+    try:
+        moved = dataset.with_videos(loose).with_columns(frame=frame, xy=xy)
+    except RowError as error:
+        raise SourceError(f"where labels are moved, {error.sentence}") from None
     for number, video in enumerate(videos):
         last = int(moved.frame[moved.rows_of(number)].max(initial=-1))
         if video.num_frames is not None and last >= video.num_frames:
-            sentence = f"frame {last} is labelled, and the video has {video.num_frames} frames"
+            sentence = f"frame {last} is labelled, and the video has {counted(video.num_frames, 'frame')}"
             raise SourceError(f"video {video.name!r}: {sentence}")
     return moved.with_videos(
         tuple(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from formats.coco import write_stream
-from formats.dataset import Dataset
+from formats.dataset import COLUMNS, Dataset
 
 #: Most labels of people in a request, and about how many bytes of JSON; the service takes 20 000 and 64 MiB.
 MAX_LABELS = 10_000
@@ -27,11 +27,13 @@ class Part:
         human: Whether people made it; else a machine did, and it becomes a run.
         poses: How many.
         coco: A COCO file.
+        table: What it says.
     """
 
     human: bool
     poses: int
     coco: bytes
+    table: Dataset = field(compare=False, repr=False)
 
 
 def parts(dataset: Dataset, number: int, *, width: int, height: int, num_frames: int) -> Iterator[Part]:
@@ -46,8 +48,7 @@ def parts(dataset: Dataset, number: int, *, width: int, height: int, num_frames:
     """
     video = replace(dataset.videos[number], width=width, height=height, num_frames=num_frames, empty=(), name="video")
     rows = dataset.rows_of(number)
-    columns = {name: getattr(dataset, name)[rows] for name in ("frame", "track", "xy", "visibility", "absent")}
-    columns |= {name: getattr(dataset, name)[rows] for name in ("score", "radius90", "human")}
+    columns = {name: getattr(dataset, name)[rows] for name in COLUMNS if name not in ("video", "run")}
     machine = (columns["visibility"] > 0) & ~columns["human"]
     for human, gone in ((True, machine), (False, ~machine)):
         some = columns | {"visibility": np.where(gone, 0, columns["visibility"])}
@@ -60,12 +61,11 @@ def parts(dataset: Dataset, number: int, *, width: int, height: int, num_frames:
             piece = Dataset.of(dataset.skeleton, (video,), **chosen)
             stream = io.BytesIO()
             write_stream(piece, stream)
-            yield Part(human, len(piece), stream.getvalue())
+            yield Part(human, len(piece), stream.getvalue(), piece)
 
 
 def _columns(dataset: Dataset) -> dict[str, np.ndarray]:
-    names = ("video", "frame", "track", "xy", "visibility", "absent", "score", "radius90", "human")
-    return {name: getattr(dataset, name) for name in names}
+    return {name: getattr(dataset, name) for name in COLUMNS}
 
 
 def _cuts(dataset: Dataset, *, human: bool) -> list[int]:
@@ -88,8 +88,7 @@ def with_empty_frames(dataset: Dataset) -> Dataset:
 
     Frames of videos without a track stay as they are: there is nobody to be absent.
     """
-    names = ("video", "frame", "track", "xy", "visibility", "absent", "score", "radius90", "human", "run")
-    more: dict[str, list[np.ndarray]] = {name: [getattr(dataset, name)] for name in names}
+    more = {name: [values] for name, values in _columns(dataset).items()}
     size = dataset.skeleton.size
     for number, video in enumerate(dataset.videos):
         tracks = np.unique(dataset.track[dataset.rows_of(number)])

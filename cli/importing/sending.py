@@ -16,8 +16,10 @@ from typing import Any
 from cli.importing import stills
 from cli.importing.numbering import Placed
 from cli.importing.parts import Part, parts
+from cli.importing.standing import run_of
 from formats.dataset import Dataset
 from formats.names import folder_name
+from pose.formats.coco_layout import counted
 from posetween import ApiError, Client
 from posetween.answers import Imported, ProjectOut, SkeletonSchema, VideoOut
 
@@ -146,7 +148,8 @@ def check_video(dataset: Dataset, number: int, video: VideoOut) -> None:
         raise SendingError(f"video {about.name!r} has {sizes}: labels would stand elsewhere")
     last = int(dataset.frame[rows].max(initial=-1))
     if last >= (video["num_frames"] or 0):
-        sentence = f"frame {last} is labelled, and the service reads {video['num_frames']} frames of its file"
+        length = counted(video["num_frames"] or 0, "frame")
+        sentence = f"frame {last} is labelled, and the service reads {length} of its file"
         raise SendingError(f"video {about.name!r}: {sentence}")
 
 
@@ -170,6 +173,12 @@ def write(client: Client, dataset: Dataset, number: int, video: VideoOut, show: 
     revision: int | None = None if overwrite else 0
     for part in parts(dataset, number, **size):
         show(f"writing labels of {sent.name}", min((sent.labels + sent.poses) / of, 1.0))
+        standing = None if part.human else run_of(client, video, part)
+        if standing is not None:
+            sent.poses += part.poses
+            sent.runs.append(standing["id"])
+            sent.tracks = sorted({*sent.tracks, *standing["tracks"]})
+            continue
         answer = _write_part(client, video, part, revision, sent.name)
         if answer is None:  # it is there already
             sent.labels += part.poses
@@ -187,7 +196,9 @@ def write(client: Client, dataset: Dataset, number: int, video: VideoOut, show: 
 
 def _write_part(client: Client, video: VideoOut, part: Part, revision: int | None, name: str) -> Imported | None:
     """Write some; None where just this is there already."""
-    key = hashlib.sha256(f"import {video['id']} {part.human}".encode() + part.coco).hexdigest()
+    # What was written once is written over other labels anew: an answer that is remembered would leave those.
+    again = f" over {video['revision']}" if part.human and revision is None else ""
+    key = hashlib.sha256(f"import {video['id']} {part.human}{again}".encode() + part.coco).hexdigest()
     if not part.human:
         return client.import_labels(video["id"], part.coco, pseudo="run", key=f"import-{key}")
     while True:
@@ -201,8 +212,9 @@ def _write_part(client: Client, video: VideoOut, part: Part, revision: int | Non
             if other:
                 frames = ", ".join(str(frame) for frame in sorted({one["frame_index"] for one in other})[:10])
                 raise SendingError(
-                    f"video {name!r}: people labelled on the service what would be written, on {len(other)} poses"
-                    f" (frames {frames}); nothing was written over them, --overwrite does it"
+                    f"video {name!r}: people labelled on the service what would be written, on"
+                    f" {counted(len(other), 'pose')} (frames {frames}); nothing was written over them,"
+                    " --overwrite does it"
                 ) from None
             if len(conflicts) == part.poses:
                 return None

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from cli.dataset_counts import video_line
 from cli.importing.numbering import Placed
 from formats.dataset import Dataset
+from pose.formats.coco_layout import counted
 
 _LINE_SECONDS = 10.0  # where no line can move
 
@@ -32,26 +33,31 @@ def mapping(dataset: Dataset, placed: Sequence[Placed]) -> list[dict[str, Any]]:
     ]
 
 
-def source_line(counted: dict[str, Any], placed: Placed) -> str:
+def source_line(about: dict[str, Any], placed: Placed) -> str:
     """A video, what of it is read, and where its pixels come from."""
     source, report = placed.source, placed.report
+    pictures = counted(report["pictures"], "labelled picture")
     where = {
         "video": f"is {source.file}",
-        "stills": f"becomes a video of its {report['pictures']} labelled pictures, since its file was not found",
+        "stills": f"becomes a video of its {pictures}, since its file was not found",
         "missing": "is nowhere" + (f"; the project says {source.media.file}" if source.media.file else ""),
         "bare": "is nowhere, and nothing is labelled in it: it is left out",
     }[source.kind]
     if placed.proof is not None:
         proved = f"{report['proved']} of {len(placed.proof.frames)} pictures are the frames that they say"
         moved = "".join(
-            f", {count} are {abs(int(by))} frames {'later' if int(by) > 0 else 'earlier'}"
+            f", {_are(count)} {counted(abs(int(by)), 'frame')} {'later' if int(by) > 0 else 'earlier'}"
             for by, count in report["moved"].items()
         )
-        unlike = f", {len(report['unlike'])} are like no frame near" if report["unlike"] else ""
+        unlike = f", {_are(len(report['unlike']))} like no frame near" if report["unlike"] else ""
         where += f"; {proved}{moved}{unlike}"
     if any(placed.shift):
         where += f"; labels were made on a crop and move by {placed.shift[0]}, {placed.shift[1]} pixels"
-    return f"{video_line(counted)}\n  {where}"
+    return f"{video_line(about)}\n  {where}"
+
+
+def _are(count: int) -> str:
+    return f"{count} {'is' if count == 1 else 'are'}"
 
 
 class Progressing:

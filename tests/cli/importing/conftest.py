@@ -14,8 +14,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from app.exchange.proof import Proof
+from cli.importing.numbering import Placed
+from cli.importing.sources import Source
 from cli.main import app
 from formats.dataset import Dataset, Video
+from formats.media import Media
 from formats.registry import write
 from pose.video import Video as Reader
 from tests.conftest import Rendered, Service
@@ -89,3 +93,17 @@ def project(folder: Path, scene: Rendered, frames: dict[int, int], name: str = "
                 picture = cv2.cvtColor(video.read(shown), cv2.COLOR_RGB2BGR)
                 cv2.imwrite(str(place / f"img{said:0{digits}d}.png"), picture)
     return folder
+
+
+def placed(
+    frames: dict[int, int | None],
+    *,
+    num_frames: int = 20,
+    number: int = 0,
+    cropped: bool = False,
+    shift: tuple[int, int] = (0, 0),
+) -> Placed:
+    """A video whose pictures were found on other frames."""
+    source = Source(number, "video", Path("left.mp4"), Media(pictures={frame: Path("x.png") for frame in frames}))
+    moved = {said: found for said, found in frames.items() if found is not None and found != said}
+    return Placed(source, Proof(num_frames, 640, 480, frames, cropped), moved, shift)

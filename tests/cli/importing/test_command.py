@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
+from app import idempotency
+from app.database import connect
+from app.idempotency import forget_old
+from cli.importing import command
+from cli.main import app as commands
 from formats.registry import write
 from posetween import Client
 from posetween.poses import ABSENT, HUMAN, PSEUDO
 from tests.cli.importing.conftest import project, table
+from tests.formats.tables import WITHOUT_H5PY
 
 
 @pytest.fixture
@@ -91,8 +97,8 @@ def test_pictures_without_their_video_become_stills(told, client, walker, tmp_pa
         assert poses.hidden[0, place].tolist() == (walker.tracks[1].visibility[frame] == 1).tolist()
 
 
+@pytest.mark.skipif(WITHOUT_H5PY, reason="h5py is not installed")
 def test_a_project_of_sleap_with_names_people_and_a_machine(told, client, pair, tmp_path):
-    pytest.importorskip("h5py")
     shutil.copy(pair.path, tmp_path / "walk.mp4")
     people, machine = table(pair, [0, 12]), table(pair, [5, 6, 7])
     both = people.with_columns(
@@ -121,6 +127,20 @@ def test_a_project_of_sleap_with_names_people_and_a_machine(told, client, pair, 
     assert [tuple(sorted(one)) for one in skeleton["swap"]] == sorted(tuple(sorted(one)) for one in pair.skeleton.swap)
 
 
+@pytest.mark.skipif(WITHOUT_H5PY, reason="h5py is not installed")
+def test_projects_whose_skeletons_are_called_alike_stay_apart(told, client, walker, walk, tmp_path):
+    labels = table(walker, [0, 20])
+    assert labels.skeleton.name
+    for name in ("monday.slp", "tuesday.pkg.slp"):
+        write(labels, "slp", tmp_path / name)
+        told(tmp_path / name, "--videos", walk.parent)
+    assert sorted(one["name"] for one in client.projects()) == ["monday", "tuesday"]
+    folder = project(tmp_path / "week.2", walker, {0: 0}, pictures=False)
+    assert told(folder, "--videos", walk.parent, "--dry-run")["project"] == labels.skeleton.name
+    coco = project(tmp_path / "week.3", walker, {0: 0}, "lightning-pose", pictures=False)
+    assert told(coco, "--videos", walk.parent, "--dry-run")["project"] == "week.3"
+
+
 def test_what_people_labelled_since_is_left_as_it_is(run, told, client, working, walker, walk, tmp_path):
     folder = project(tmp_path / "lab", walker, {0: 0, 20: 20}, pictures=False)
     done = told(folder, "--videos", walk.parent)
@@ -131,10 +151,47 @@ def test_what_people_labelled_since_is_left_as_it_is(run, told, client, working,
     other = project(tmp_path / "other", walker, {0: 0, 20: 20, 30: 30}, pictures=False)
     refused = run(other, "--videos", walk.parent, "--project", done["project"])
     assert refused.exit_code == 1
-    assert "people labelled on the service what would be written, on 1 poses (frames 20)" in refused.output
+    assert "people labelled on the service what would be written, on 1 pose (frames 20)" in refused.output
     assert client.video(video)["revision"] == revision
     told(other, "--videos", walk.parent, "--project", done["project"], "--overwrite")
     assert client.poses(video, layer="human").xy[0, 20, 0].tolist() != [1, 1]
+
+
+def test_a_machines_poses_are_one_run_however_late_they_are_imported_again(
+    told, client, working, walker, walk, tmp_path, monkeypatch
+):
+    labels = table(walker, [3, 4, 9])
+    machine = labels.with_columns(human=labels.human & False, score=np.full(labels.human.shape, 0.75))
+    machine = machine.with_columns(score=np.where(labels.frame[:, None] == 4, 0.3333333, machine.score))
+
+    def imported(dataset, name):
+        write(dataset, "dlc-predictions", tmp_path / name)
+        found = told(tmp_path / name, "--videos", walk.parent, "--project", "late")
+        forget_old(database)  # as the service does after a week
+        return found
+
+    monkeypatch.setattr(idempotency, "REMEMBERED", timedelta(0))
+    database = connect(working.settings.database)
+    first = imported(machine, "one")
+    video = first["written"][0]["video_id"]
+    assert (first["poses"], len(client.runs(video))) == (3, 1)
+    assert imported(machine, "two") == first
+    assert len(client.runs(video)) == 1
+    surer = imported(machine.with_columns(score=machine.score + np.float32(0.1)), "three")
+    moved = imported(machine.with_columns(xy=machine.xy + np.float32(0.25)), "four")
+    assert len({first["written"][0]["runs"][0], *surer["written"][0]["runs"], *moved["written"][0]["runs"]}) == 3
+    database.dispose()
+
+
+def test_the_same_import_writes_over_what_people_labelled_where_told_to(told, client, walker, walk, tmp_path):
+    folder = project(tmp_path / "lab", walker, {0: 0, 20: 20}, pictures=False)
+    done = told(folder, "--videos", walk.parent)
+    video = done["written"][0]["video_id"]
+    for _ in range(2):
+        label = {"frame_index": 20, "track_id": 1, "keypoints": [[1, 1, 2]] * walker.skeleton.size}
+        client.put_labels(video, [label])
+        told(folder, "--videos", walk.parent, "--overwrite")
+        assert client.poses(video, layer="human").xy[0, 20, 0].tolist() != [1, 1]
 
 
 def test_other_frames_are_added_to_what_people_labelled(told, client, walker, walk, tmp_path):
@@ -153,7 +210,7 @@ def test_a_video_that_is_nowhere_is_asked_for(run, told, client, walker, tmp_pat
     folder = project(tmp_path / "lab", walker, {0: 0}, pictures=False)
     refused = run(folder)
     assert refused.exit_code == 2
-    assert "of 1 videos ('walk') neither file nor pictures were found; say where with --videos FOLDER" in refused.output
+    assert "of 1 video ('walk') neither file nor pictures were found; say where with --videos FOLDER" in refused.output
     assert "the project says videos/walk.mp4" in run(folder, "--dry-run").output
     assert run(folder, "--skip-missing").exit_code == 1
     assert client.projects() == []
@@ -166,6 +223,19 @@ def test_a_project_of_that_name_with_other_keypoints_is_left_alone(run, client, 
     assert refused.exit_code == 1
     assert "has other keypoints: it lacks" in refused.output
     assert client.videos(client.projects("taken")[0]["id"]) == []
+
+
+def test_two_videos_of_the_same_bytes_do_not_become_one(run, client, walker, walk, tmp_path):
+    shutil.copy(walk, walk.parent / "run.mp4")
+    labels = table(walker, [0, 20])
+    videos = (labels.videos[0], replace(labels.videos[0], name="run"))
+    both = replace(labels, videos=videos).with_columns(video=[0, 1])
+    write(both, "cvat", tmp_path / "labels.xml")
+    refused = run(tmp_path / "labels.xml", "--videos", walk.parent)
+    assert refused.exit_code == 1, refused.output
+    assert "the videos 'walk' and 'run' are the same by their bytes, and would become one" in refused.output
+    (video,) = client.videos(client.projects()[0]["id"])
+    assert video["revision"] == 0
 
 
 def test_labels_of_another_size_than_the_video_are_not_written(run, client, walker, walk, tmp_path):
@@ -197,13 +267,29 @@ def test_wrong_usage(run, words, said, tmp_path, monkeypatch):
     assert said in done.output
 
 
+def test_a_folder_that_goes_away_meanwhile_is_told_of(run, walker, tmp_path, monkeypatch):
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    write(table(walker, [0]), "coco", folder / "labels.json")
+    find = command.find_sources
+
+    def gone(*words):
+        shutil.rmtree(folder)
+        return find(*words)
+
+    monkeypatch.setattr(command, "find_sources", gone)
+    done = run(folder / "labels.json")
+    assert done.exit_code == 2, done.output
+    assert "No such file or directory" in done.output
+
+
 def test_which_key_is_used(working, walker, walk, tmp_path, monkeypatch):
     folder = project(tmp_path / "lab", walker, {0: 0}, pictures=False)
     address = str(working.http.base_url).partition("/api/")[0]
 
     def invoke(*words, **variables):
         command = ["import", str(folder), "--videos", str(walk.parent), "--server", address, *map(str, words)]
-        return CliRunner().invoke(app, command, env={"POSETWEEN_DATA_DIR": str(tmp_path / "nowhere"), **variables})
+        return CliRunner().invoke(commands, command, env={"POSETWEEN_DATA_DIR": str(tmp_path / "nowhere"), **variables})
 
     assert (none := invoke()).exit_code == 2
     assert "name a file with --key-file, or set POSETWEEN_KEY" in none.output

@@ -7,18 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.exchange.proof import Proof
-from cli.importing.numbering import Placed, place, refusals, renumbered
+from cli.importing.numbering import place, refusals, renumbered
 from cli.importing.sources import Source, SourceError
 from formats.media import Media
+from tests.cli.importing.conftest import placed
 from tests.formats.tables import two_mice
-
-
-def placed(frames, *, num_frames=20, number=0, cropped=False, shift=(0, 0)):
-    """A video whose pictures were found on other frames."""
-    source = Source(number, "video", Path("left.mp4"), Media(pictures={frame: Path("x.png") for frame in frames}))
-    moved = {said: found for said, found in frames.items() if found is not None and found != said}
-    return Placed(source, Proof(num_frames, 640, 480, frames, cropped), moved, shift)
 
 
 def test_labels_go_to_the_frames_that_their_pictures_show():
@@ -37,6 +30,10 @@ def test_frames_without_a_picture_go_along_where_all_moved_alike():
 def test_what_cannot_be_is_refused():
     with pytest.raises(SourceError, match="different frames are the same frame by their pixels"):
         renumbered(two_mice(), [placed({0: 7, 7: 7, 9: 9})])
+    with pytest.raises(SourceError, match=r"'left': frame 0 is labelled and has no picture, .* would be frame -4"):
+        renumbered(two_mice(), [placed({7: 3, 9: 5})])
+    with pytest.raises(SourceError, match="where labels are moved, a coordinate is no pixel"):
+        renumbered(two_mice(), [placed({0: 0, 7: 7, 9: 9}, cropped=True, shift=(10**6, 0))])
     with pytest.raises(SourceError, match="frame 7 is labelled, and the video has 5 frames"):
         renumbered(two_mice(), [placed({0: 0, 7: 7, 9: 9}, num_frames=5)])
 
