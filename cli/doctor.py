@@ -200,10 +200,10 @@ def _print(report: Mapping[str, Mapping[str, Any]], missing: list[Missing]) -> N
     quota = "" if machine["quota"] is None else f", of which {machine['quota']:g} may be kept busy"
     memory = "unknown" if machine["memory_bytes"] is None else f"{machine['memory_bytes'] / GIB:.1f} GiB"
     waiting = ", ".join(f"{name}={value}" for name, value in compute["waiting"].items()) or "as OpenMP has it"
+    confined = [name for name, there in machine["containment"].items() if there]
     networks = "none can run"
     if compute["device"]:
-        confined = [name for name, there in machine["containment"].items() if there]
-    networks = f"{compute['device']} in {compute['precision']}, learning in {compute['learning']}"
+        networks = f"{compute['device']} in {compute['precision']}, learning in {compute['learning']}"
     rows = (
         ("system", machine["system"]),
         ("processor", f"{machine['processor']} ({' '.join(machine['flags']) or 'flags unknown'})"),

@@ -80,6 +80,15 @@ def test_what_the_settings_ask_for_is_needed(monkeypatch, tmp_path, options, pac
     assert missing["needed"] is needed
 
 
+def test_people_read_that_no_network_can_run_without_torch(monkeypatch, tmp_path: Path) -> None:
+    find = doctor_.find_spec
+    monkeypatch.setattr(doctor_, "find_spec", lambda name: None if name == "torch" else find(name))
+    done = CliRunner().invoke(app, ["doctor", "--data-dir", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "networks   none can run, " in done.stdout
+    assert "videos     are decoded by processes confined by " in done.stdout
+
+
 def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("not a folder")
