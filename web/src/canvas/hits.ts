@@ -1,7 +1,7 @@
 /** What is under the pointer, in pixels of the screen whatever the zoom. */
 import { toScreen, type Spot, type View } from './view';
 
-export const HIT_PX = 11;
+const HIT_PX = 11;
 export const DRAG_PX = 3;
 
 export interface Target {
