@@ -78,6 +78,22 @@ export const saved = (page) => page.waitForSelector('[data-testid=save-state][da
 export const saveState = (page, state) => page.waitForSelector(`[data-testid=save-state][data-state=${state}]`);
 export const shown = (page, frame) => page.waitForSelector(`.screen[data-shown="${frame}"]`);
 
+/** Until the window was drawn so many times more: what follows from an event is on the screen after two. */
+export const drawn = (page, times = 2) =>
+  page.evaluate(async (left) => {
+    for (; left > 0; left--) await new Promise(requestAnimationFrame);
+  }, times);
+
+/** Watch what a page asks for; gives what waits until it asks for nothing any more. */
+export function traffic(page) {
+  const going = new Set();
+  page.on('request', (request) => going.add(request));
+  for (const end of ['requestfinished', 'requestfailed']) page.on(end, (request) => going.delete(request));
+  return async () => {
+    for (let idle = 0; idle < 15; idle = going.size ? 0 : idle + 1) await drawn(page);
+  };
+}
+
 /** Open a video, with its labels. */
 export async function openVideo(page, { id }) {
   await page.goto('about:blank');
@@ -161,13 +177,12 @@ export async function violations(page) {
   });
 }
 
-/** Light or dark, once all that moves has its colours. */
+/** Light or dark, with the colours that everything has in the end. */
 export async function theme(page, name) {
   await page.evaluate(async (now) => {
     document.documentElement.dataset.theme = now;
     await new Promise(requestAnimationFrame);
-    // What is in a closed part of the page never ends.
-    const ended = document.getAnimations().map((one) => one.finished.catch(() => undefined));
-    await Promise.race([Promise.all(ended), new Promise((resolve) => setTimeout(resolve, 200))]);
+    for (const one of document.getAnimations()) if (one.effect.getComputedTiming().endTime !== Infinity) one.finish();
+    await new Promise(requestAnimationFrame);
   }, name);
 }

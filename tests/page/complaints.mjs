@@ -1,9 +1,10 @@
 // What people complain of in the tools that they have, tried on our page one by one. The video's frames carry their own
 // number as black and white blocks, so that what is on the screen can be read.
-import { browse, drag, goTo, keypoint, numbered, photo, saved, shown, signIn, told } from './browse.mjs';
+import { browse, drag, drawn, goTo, keypoint, numbered, photo, saved, shown, signIn, told, traffic } from './browse.mjs';
 
 await browse(async ({ page, faults }) => {
   const asked = [];
+  const quiet = traffic(page);
   page.on('request', (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname}`));
   await numbered(page);
   await signIn(page);
@@ -52,12 +53,12 @@ await browse(async ({ page, faults }) => {
   await page.keyboard.up('ArrowRight');
   // What was held goes on for no frame after it is let go.
   const letGo = await onFrame();
-  await page.waitForTimeout(300);
+  await drawn(page, 20);
   seen.overrun = (await onFrame()) - letGo;
 
   // Going through frames asks for pictures alone, whatever a machine said of them.
   await goTo(page, 10);
-  await page.waitForTimeout(500);
+  await quiet();
   const before = asked.length;
   for (let step = 0; step < 10; step++) {
     await page.keyboard.press('ArrowRight');
@@ -172,7 +173,7 @@ await browse(async ({ page, faults }) => {
   await page.mouse.move(...spot);
   await page.mouse.wheel(0, -600);
   await page.mouse.click(...spot);
-  await page.waitForTimeout(200);
+  await page.waitForFunction(() => document.querySelector('canvas[role=slider]').getAttribute('aria-valuenow') !== '21');
   seen.timeline = [Number(await line.getAttribute('aria-valuenow'))];
   await shown(page, seen.timeline[0]);
   await page.keyboard.press('ArrowRight');
@@ -219,12 +220,23 @@ await browse(async ({ page, faults }) => {
   await page.goto(`${told.address}/#/videos/${told.crowd}`);
   await shown(page, 0);
   await page.waitForFunction(() => document.querySelectorAll('svg circle[data-keypoint]').length > 0);
+  /** Whether what is found is in the window, with nothing over it. */
+  const seenWhole = (found) =>
+    found.map((one) => {
+      const box = one.getBoundingClientRect();
+      return one.contains(document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2));
+    });
+  seen.propagate = await page.getByRole('button', { name: 'Propagate', exact: true }).evaluateAll(seenWhole);
   seen.crowd = [await page.locator('aside li .name').count(), await page.locator('.stage *').count()];
   await page.keyboard.press('r');
   const list = page.getByRole('list', { name: 'Review' });
   await list.getByText(/^Frame \d+/).first().waitFor();
   const waiting = Number((await page.getByTestId('review-counters').innerText()).match(/[\d,]+/)[0].replaceAll(',', ''));
   seen.listed = [waiting, await list.getByRole('listitem').count()];
+  await page.locator('li[aria-current=true]').waitFor();
+  seen.verdicts = await page.getByRole('region', { name: 'Verdicts' }).getByRole('button').evaluateAll(seenWhole);
+  seen.current = await page.locator('li[aria-current=true]').evaluateAll(seenWhole);
+  seen.selected = await page.locator('aside li button[aria-pressed=true].name').evaluateAll(seenWhole);
   await photo(page, 'crowd');
   return seen;
 });

@@ -121,6 +121,13 @@ def test_many_subjects_are_no_elements_of_the_page(seen):
     assert elements < 4 * len(KEYPOINTS)
 
 
+def test_with_many_subjects_everything_that_is_done_is_in_the_window(seen):
+    assert seen["propagate"] == [True]
+    assert seen["verdicts"] == [True] * 4
+    assert seen["current"] == [True]
+    assert seen["selected"] == [True]
+
+
 def test_clicks_bones_and_shaking_hands_move_nothing(seen):
     """7: cvat#7174."""
     before, after = seen["untouched"]

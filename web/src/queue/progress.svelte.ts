@@ -2,7 +2,7 @@
 import type { Suggestion } from '../api/types';
 import { Away } from './waiting';
 
-class Day {
+class ReviewProgress {
   /** Whether all videos of the project are gone through in turn. */
   everywhere = $state(false);
   done = $state(0);
@@ -12,4 +12,4 @@ class Day {
   next: Suggestion | null = null;
 }
 
-export const day = new Day();
+export const progress = new ReviewProgress();

@@ -8,7 +8,7 @@ import { addressOf } from '../shell/places';
 import { t } from '../strings';
 import { neighbour } from '../timeline/layout';
 import * as calls from './calls';
-import { day } from './day.svelte';
+import { progress } from './progress.svelte';
 import { engineOf } from './engine';
 
 const LISTED = 60;
@@ -42,16 +42,16 @@ export class ReviewQueue {
     this.on = !this.on;
     this.current = null;
     if (!this.on) return;
-    day.since = Date.now();
-    day.done = 0;
+    progress.since = Date.now();
+    progress.done = 0;
     await this.read();
     if (this.items[0]) this.open(this.items[0]);
   }
 
   /** Go on with a review that led from another video to this one. */
   async takeUp(): Promise<void> {
-    const { next } = day;
-    day.next = null;
+    const { next } = progress;
+    progress.next = null;
     if (next?.video_id !== this.video) return;
     this.on = true;
     this.open(next);
@@ -60,7 +60,7 @@ export class ReviewQueue {
 
   /** Go through all videos of the project, or through this one alone. */
   async goThrough(everywhere: boolean): Promise<void> {
-    day.everywhere = everywhere;
+    progress.everywhere = everywhere;
     await this.read();
   }
 
@@ -70,17 +70,17 @@ export class ReviewQueue {
   }
 
   async load(): Promise<void> {
-    const page = day.everywhere ? await calls.projectQueue(this.desk.project.id, LISTED) : await calls.queue(this.video, LISTED);
-    const left = day.away.left(page.items);
+    const page = progress.everywhere ? await calls.projectQueue(this.desk.project.id, LISTED) : await calls.queue(this.video, LISTED);
+    const left = progress.away.left(page.items);
     this.waiting = Math.max(0, page.waiting - (page.items.length - left.length));
     // What somebody looks at stays in the list, also where the service would now propose its neighbour.
     const here = this.current;
-    this.items = here && day.away.left([here]).length && !left.some((one) => this.isCurrent(one)) ? [here, ...left] : left;
+    this.items = here && progress.away.left([here]).length && !left.some((one) => this.isCurrent(one)) ? [here, ...left] : left;
   }
 
   open(one: Suggestion): void {
     if (one.video_id !== this.video) {
-      day.next = one;
+      progress.next = one;
       location.hash = addressOf({ screen: 'video', video: one.video_id });
       return;
     }
@@ -104,7 +104,7 @@ export class ReviewQueue {
   /** Pass the present one over: for good, or for half an hour. */
   async put(how: 'skip' | 'snooze'): Promise<void> {
     if (!this.current) return;
-    day.away[how](this.current);
+    progress.away[how](this.current);
     await this.leave(false);
   }
 
@@ -144,10 +144,10 @@ export class ReviewQueue {
   async takeBack(): Promise<void> {
     if (!this.last) return;
     await calls.undo(this.video, this.last.id);
-    if (this.judged) day.away.judge(this.judged, false);
+    if (this.judged) progress.away.judge(this.judged, false);
     this.desk.note = t.verdict_undone;
     this.last = null;
-    day.done = Math.max(0, day.done - 1);
+    progress.done = Math.max(0, progress.done - 1);
     await this.changed();
   }
 
@@ -179,7 +179,7 @@ export class ReviewQueue {
       ...(run ? { run_id: run } : {}),
     });
     this.last = made;
-    day.done++;
+    progress.done++;
     const bound = made.radius90 === null ? '' : t.within(made.radius90);
     this.desk.note = (verdict === 'accept' ? t.accepted_frames : t.rejected_frames)(stop - start, bound);
     void this.changed();
@@ -190,7 +190,7 @@ export class ReviewQueue {
     const at = this.items.findIndex((one) => this.isCurrent(one));
     if (!this.on || !this.current) return;
     this.judged = judged ? this.current : null;
-    if (judged) day.away.judge(this.current);
+    if (judged) progress.away.judge(this.current);
     if (at < 0) return this.step(1);
     this.items = this.items.filter((_, index) => index !== at);
     this.waiting = Math.max(0, this.waiting - 1);
@@ -209,7 +209,7 @@ export class ReviewQueue {
     const from = neighbour(keyframes, frame, -1) ?? 0;
     const to = (neighbour(keyframes, frame, 1) ?? this.desk.player.count - 1) + 1;
     await this.desk.labels.queue.drain();
-    day.done++;
+    progress.done++;
     const fixed = this.desk.labels.machine.at(frame, track)?.run;
     const engine = engineOf(this.desk.runs.items.find((run) => run.id === fixed));
     const job = await calls.repropagate(this.video, { engine, track, start: from, stop: to, run: fixed });

@@ -71,6 +71,11 @@ const ACT: Record<Act, string> = {
   escape: 'Stop, close',
 };
 
+type Keys = (act: Act) => string;
+
+/** Acts with their keys, of those that have any. */
+const keyed = (keys: Keys, ...acts: [Act, string][]): string => acts.flatMap(([act, word]) => (keys(act) ? [`${keys(act)} ${word}`] : [])).join(' · ');
+
 /** What the page says at the labelling desk and everywhere. */
 export const general = {
   name: 'Posetween',
@@ -106,17 +111,14 @@ export const general = {
   brightness: 'Brightness',
   contrast: 'Contrast',
   pass: 'Keypoint pass',
-  pass_of: (name: string) => `Pass: ${name}`,
   pass_frame: (at: number, of: number) => `${at} of ${of}`,
-  pass_hint: 'click visible · right-click hidden · S skip · X absent · B back · Esc end',
+  pass_hint: (keys: Keys) => `click visible · right-click hidden · ${keyed(keys, ['skip', 'skip'], ['absent', 'absent'], ['back', 'back'], ['escape', 'end'])}`,
   pass_done: 'The pass is done.',
   pass_none: 'This keypoint is labelled by people on all frames of the pass.',
   pass_frames: 'Frames',
   pass_unsure: 'where the machine is least sure',
   pass_every: (step: number) => `every ${step} frames`,
-  pass_start: 'Start',
   cancel: 'Cancel',
-  save: 'Save',
   remove: 'Delete',
   retry: 'Try again',
   theme_light: 'Light theme',
@@ -143,7 +145,6 @@ export const general = {
   create: 'Create',
   unknown_keypoint: (name: string) => `There is no keypoint “${name}” to draw an edge to.`,
   bad_edge: (line: string) => `“${line}” is no edge: write two keypoints with a dash between them.`,
-  videos: 'Videos',
   no_videos: 'No video yet. Drop files anywhere on this page, or choose some.',
   choose_files: 'Choose files',
   choose_folder: 'Choose a folder',
@@ -177,7 +178,7 @@ export const general = {
   checklist: 'Keypoints',
   said: { visible: 'visible', hidden: 'hidden', absent: 'absent', machine: 'machine', missing: 'missing' } as Record<string, string>,
   placing: (name: string) => `Click: ${name}`,
-  placing_hint: 'right-click hidden · S skip · X absent · B back · Enter done',
+  placing_hint: (keys: Keys) => `right-click hidden · ${keyed(keys, ['skip', 'skip'], ['absent', 'absent'], ['back', 'back'], ['place', 'done'])}`,
   hand_hint: 'Arrows move the cross, with Shift and Ctrl farther · Enter places · V hidden · Q ends',
   placing_done: 'Everything is placed. Go on to the next frame that differs, then propagate.',
   subject_is_absent: 'Said to be absent on this frame.',
@@ -196,7 +197,6 @@ export const general = {
   no_worker: 'No worker has taken this yet. Is one running? “posetween up” starts two, “posetween worker” one.',
   job_state: { queued: 'waiting', running: 'running', succeeded: 'done', failed: 'failed', cancelled: 'cancelled' } as Record<string, string>,
   time_left: (text: string) => `${text} left`,
-  runs: 'Runs',
   run: (id: number, engine: string) => `Run ${id} · ${engine}`,
   compare: 'Compare',
   comparison: 'Two runs compared',
@@ -260,6 +260,7 @@ export const general = {
   queue_empty: 'Nothing is left to look at. Propagate, or accept what remains.',
   queue_end: 'That was the last of the list.',
   spreading: 'propagating the fix…',
+  verdicts: 'Verdicts',
   right: 'Right',
   wrong: 'Wrong',
   skip: 'Skip',
@@ -271,7 +272,7 @@ export const general = {
   last_verdict: (verdict: string, start: number, stop: number) =>
     `${verdict === 'accept' ? 'Accepted' : 'Rejected'} ${stop - start === 1 ? `frame ${start}` : `frames ${start}–${stop - 1}`}`,
   nothing_to_accept: 'A machine says nothing here.',
-  hidden_poses: 'Poses are hidden (H).',
+  hidden_poses: 'Poses are hidden',
 };
 
 export const en = { ...general, ...screens, ...skeletons, ...tour };
