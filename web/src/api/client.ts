@@ -61,17 +61,25 @@ export async function given<T>(call: Promise<Answer<T>>): Promise<T> {
   return data as T;
 }
 
+/** Which rows of a list are asked for. */
+export interface Page {
+  limit: number;
+  cursor?: string;
+}
+/** The most that the service gives at once. */
+export const MOST_A_PAGE = 200;
+
+export const pageFrom = (cursor: string | null | undefined, limit: number = MOST_A_PAGE): Page => ({ limit, ...(cursor ? { cursor } : {}) });
+
 /** All rows of a list, page after page. */
-export async function all<T>(
-  page: (cursor: string | undefined) => Promise<Answer<{ items: T[]; next_cursor: string | null }>>,
-): Promise<T[]> {
+export async function all<T>(ask: (page: Page) => Promise<Answer<{ items: T[]; next_cursor: string | null }>>): Promise<T[]> {
   const rows: T[] = [];
-  let cursor: string | undefined;
+  let cursor: string | null = null;
   do {
-    const { items, next_cursor } = await given(page(cursor));
-    rows.push(...items);
-    cursor = next_cursor ?? undefined;
-  } while (cursor !== undefined);
+    const found: { items: T[]; next_cursor: string | null } = await given(ask(pageFrom(cursor)));
+    rows.push(...found.items);
+    cursor = found.next_cursor;
+  } while (cursor !== null);
   return rows;
 }
 

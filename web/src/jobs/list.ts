@@ -1,5 +1,5 @@
 /** The lab's jobs, newest first, as many as somebody wants to see: there may be very many. */
-import { api, given } from '../api/client';
+import { api, given, MOST_A_PAGE, pageFrom } from '../api/client';
 import type { Job, JobLine } from '../api/types';
 
 export const JOB_STATES = ['running', 'queued', 'failed', 'cancelled', 'succeeded'] as const;
@@ -16,7 +16,6 @@ export interface Listed {
   more: boolean;
 }
 
-const MOST_A_PAGE = 200;
 const LOOKED_AT_AGAIN = 1000;
 
 /** So many of the newest jobs, or all there are. */
@@ -25,8 +24,7 @@ export async function newest(wanted: Wanted, count: number): Promise<Listed> {
   let cursor: string | null = null;
   do {
     const query = {
-      limit: Math.min(MOST_A_PAGE, count - jobs.length),
-      ...(cursor ? { cursor } : {}),
+      ...pageFrom(cursor, Math.min(MOST_A_PAGE, count - jobs.length)),
       ...(wanted.state ? { state: wanted.state } : {}),
       ...(wanted.kind ? { kind: wanted.kind } : {}),
     };

@@ -1,7 +1,7 @@
 /** A held key: waits, then quickens. */
-export const FIRST_MS = 400;
-export const SLOW_MS = 120;
-export const QUICK_MS = 40;
+const FIRST_MS = 400;
+const SLOW_MS = 120;
+const QUICK_MS = 40;
 /** How long until it is looked again whether what is awaited can be shown. */
 const AGAIN_MS = 8;
 

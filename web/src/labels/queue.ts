@@ -24,7 +24,7 @@ export interface QueueOptions {
   batch: number;
 }
 
-export const QUEUE: QueueOptions = { delay: 40, retry: 2000, batch: 500 };
+const QUEUE: QueueOptions = { delay: 40, retry: 2000, batch: 500 };
 
 export class SaveQueue {
   private waiting = new Map<string, Edit>();

@@ -3,12 +3,10 @@ import { all, api } from '../api/client';
 import { Reading } from '../api/asked.svelte';
 import type { Project, Video } from '../api/types';
 
-const page = (cursor: string | undefined) => ({ limit: 200, ...(cursor ? { cursor } : {}) });
-
-export const projects = new Reading<Project[]>(() => all((cursor) => api.GET('/api/v1/projects', { params: { query: page(cursor) } })));
+export const projects = new Reading<Project[]>(() => all((page) => api.GET('/api/v1/projects', { params: { query: page } })));
 
 /** All videos of a project. */
 export const videosOf = (project: number): Promise<Video[]> =>
-  all((cursor) =>
-    api.GET('/api/v1/projects/{project_id}/videos', { params: { path: { project_id: project }, query: page(cursor) } }),
+  all((page) =>
+    api.GET('/api/v1/projects/{project_id}/videos', { params: { path: { project_id: project }, query: page } }),
   );

@@ -1,12 +1,13 @@
 /** How much of a video, or of a project's videos, is done. */
 import type { Share, Video } from '../api/types';
+import { readable } from '../video/readable';
 
 /** From what is surest to what nobody has looked at. */
 export const PARTS = ['labelled', 'reviewed', 'propagated'] as const;
 
 /** Whether the service is still counting it. */
 export const uncounted = (video: Video): boolean =>
-  (video.status === 'ready' || video.status === 'degraded') && !video.share?.current;
+  readable(video) && !video.share?.current;
 
 /** A part of a whole as people read it: nothing is 0 % that is there, and nothing all of it that is not. */
 export function percent(part: number, of: number): string {

@@ -1,5 +1,5 @@
 /** Reviews and the queue over the API. */
-import { api, given, once } from '../api/client';
+import { api, given, once, pageFrom } from '../api/client';
 import type { Job, Review, ReviewIn, ReviewQueuePage } from '../api/types';
 
 const MOST_ANSWERS = 8;
@@ -14,7 +14,7 @@ export async function projectQueue(project: number, limit: number): Promise<Revi
   const found: ReviewQueuePage = { items: [], next_cursor: null, waiting: 0 };
   // An answer looks through some videos alone.
   for (let answer = 0, cursor: string | null | undefined; answer < MOST_ANSWERS && cursor !== null; answer++) {
-    const query = { limit: limit - found.items.length, ...(cursor ? { cursor } : {}) };
+    const query = pageFrom(cursor, limit - found.items.length);
     const params = { path: { project_id: project }, query };
     const page = (await given(api.GET('/api/v1/projects/{project_id}/review-queue', { params }))) as unknown as ReviewQueuePage;
     found.items.push(...page.items);

@@ -5,8 +5,7 @@ import type { Run } from '../api/types';
 /** All runs of a video, hidden ones too; newest first. */
 export async function runsOf(video: number): Promise<Run[]> {
   const path = { video_id: video };
-  const page = (cursor: string | undefined) => ({ limit: 200, ...(cursor ? { cursor } : {}) });
-  return (await all((cursor) => api.GET('/api/v1/videos/{video_id}/runs', { params: { path, query: page(cursor) } }))).reverse();
+  return (await all((page) => api.GET('/api/v1/videos/{video_id}/runs', { params: { path, query: page } }))).reverse();
 }
 
 /** Hide a run, or show a hidden one. */

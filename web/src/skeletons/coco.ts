@@ -70,7 +70,7 @@ export function fullest(labels: readonly { keypoints: readonly (readonly number[
 }
 
 /** Places of any size in a square of 100, with a margin, as they lie to each other. */
-export function inSquare(points: readonly ({ x: number; y: number } | null)[]): ({ x: number; y: number } | null)[] {
+function inSquare(points: readonly ({ x: number; y: number } | null)[]): ({ x: number; y: number } | null)[] {
   const known = points.filter((point) => point !== null);
   const [xs, ys] = [known.map((point) => point.x), known.map((point) => point.y)];
   const [left, top] = [Math.min(...xs), Math.min(...ys)];

@@ -4,7 +4,7 @@ import { xOf, type Span } from './layout';
 export type Range = readonly [number, number];
 
 /** How near to an edge of a range one has to be to drag it, in pixels. */
-export const EDGE_PX = 5;
+const EDGE_PX = 5;
 
 /** Both frames and all between. */
 export const between = (a: number, b: number): Range => [Math.min(a, b), Math.max(a, b) + 1];

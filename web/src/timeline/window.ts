@@ -2,7 +2,7 @@
 import type { Span } from './layout';
 
 /** Most buckets of one answer. */
-export const BUCKETS = 4096;
+const BUCKETS = 4096;
 
 /** All frames where each has a bucket; else a window around what is seen, the same while one moves about a little. */
 export function windowOf(span: Span, count: number): { start: number; stop: number; buckets: number } {

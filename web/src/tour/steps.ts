@@ -3,6 +3,7 @@ import { all, api, given } from '../api/client';
 import type { LabelOut } from '../api/types';
 import { labels } from '../labels/reading';
 import { runsOf } from '../runs/calls';
+import { readable } from '../video/readable';
 
 export const STEPS = ['ready', 'label', 'propagate', 'fix', 'export'] as const;
 export type Step = (typeof STEPS)[number];
@@ -49,7 +50,7 @@ export async function look(project: number, video: number, before: number): Prom
   const about = await given(api.GET('/api/v1/videos/{video_id}', { params: { path: { video_id: video } } }));
   if (open('ready')) {
     if (about.status === 'rejected') seen.reason = about.reason;
-    if (about.status !== 'ready' && about.status !== 'degraded') return seen;
+    if (!readable(about)) return seen;
     seen.done = 1;
   }
   const said = open('fix') ? (await labels(video, 'human', 0, about.num_frames ?? 0)).labels : [];
@@ -68,8 +69,7 @@ export async function look(project: number, video: number, before: number): Prom
     if (!run || !fixed(said, run.label_revision)) return seen;
     seen.done = 4;
   }
-  const page = (cursor: string | undefined) => ({ path: { project_id: project }, query: { limit: 200, ...(cursor ? { cursor } : {}) } });
-  const exports = await all((cursor) => api.GET('/api/v1/projects/{project_id}/exports', { params: page(cursor) }));
+  const exports = await all((page) => api.GET('/api/v1/projects/{project_id}/exports', { params: { path: { project_id: project }, query: page } }));
   if (exports.some((one) => one.state === 'succeeded')) seen.done = STEPS.length;
   return seen;
 }

@@ -6,9 +6,9 @@ const at = (video: number) => ({ params: { path: { video_id: video } } });
 const key = () => ({ 'idempotency-key': once() });
 
 export const list = (video: number): Promise<Track[]> =>
-  all((cursor) =>
+  all((page) =>
     api.GET('/api/v1/videos/{video_id}/tracks', {
-      params: { path: { video_id: video }, query: { limit: 200, ...(cursor ? { cursor } : {}) } },
+      params: { path: { video_id: video }, query: page },
     }),
   );
 

@@ -8,9 +8,9 @@ const fresh = () => ({ 'idempotency-key': once() });
 
 /** A project's checkpoints, newest first. */
 export async function checkpoints(project: number): Promise<Checkpoint[]> {
-  const found = await all((cursor) =>
+  const found = await all((page) =>
     api.GET('/api/v1/projects/{project_id}/checkpoints', {
-      params: { path: { project_id: project }, query: { limit: 200, ...(cursor ? { cursor } : {}) } },
+      params: { path: { project_id: project }, query: page },
     }),
   );
   return found.sort((a, b) => b.id - a.id);
@@ -33,7 +33,7 @@ export const estimate = (video: number, checkpoint: number): Promise<Job> =>
 /** The training of a project that goes on or waits, if there is one. */
 export async function going(project: number): Promise<Job | null> {
   for (const state of ['running', 'queued'] as const) {
-    const jobs = await all((cursor) => api.GET('/api/v1/jobs', { params: { query: { state, kind: 'train', limit: 200, ...(cursor ? { cursor } : {}) } } }));
+    const jobs = await all((page) => api.GET('/api/v1/jobs', { params: { query: { ...page, state, kind: 'train' } } }));
     const found = jobs.find((job) => job.project_id === project);
     if (found) return found;
   }

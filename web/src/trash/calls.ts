@@ -2,14 +2,12 @@
 import { all, api, given } from '../api/client';
 import type { Project, Video } from '../api/types';
 
-const page = (cursor: string | undefined) => ({ limit: 200, deleted: true, ...(cursor ? { cursor } : {}) });
-
 export const deletedProjects = (): Promise<Project[]> =>
-  all((cursor) => api.GET('/api/v1/projects', { params: { query: page(cursor) } }));
+  all((page) => api.GET('/api/v1/projects', { params: { query: { ...page, deleted: true } } }));
 
 export const deletedVideos = (project: number): Promise<Video[]> =>
-  all((cursor) =>
-    api.GET('/api/v1/projects/{project_id}/videos', { params: { path: { project_id: project }, query: page(cursor) } }),
+  all((page) =>
+    api.GET('/api/v1/projects/{project_id}/videos', { params: { path: { project_id: project }, query: { ...page, deleted: true } } }),
   );
 
 export const deleteVideo = (id: number, purge = false) =>
