@@ -19,6 +19,17 @@ await browse(async ({ page, context, browser }) => {
       return (await answer.json()).labels[0].keypoints;
     }, [told.video]);
 
+  // What could not be read when a video was opened is read at a click.
+  for (const address of [`**/api/v1/videos/${told.video}`, /\/tracks\?/]) {
+    await page.route(address, (route) => route.abort());
+    await page.goto('about:blank');
+    await page.goto(place);
+    await page.getByRole('alert').filter({ hasText: 'The service cannot be reached.' }).waitFor();
+    await page.unroute(address);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.locator(`svg circle[data-keypoint="${name}"]`).waitFor();
+  }
+
   // The service is slow: who clicks before it is known what people said places nothing over it.
   const release = await withhold(page, /\/labels\?/);
   await page.goto(place);
@@ -44,11 +55,13 @@ await browse(async ({ page, context, browser }) => {
   await saved(page);
   seen.back = [await at(), (await onService())[told.index]];
 
-  // No network for ten seconds.
+  // No network while it is tried several times.
   await context.setOffline(true);
+  let lost = 0;
+  page.on('requestfailed', (request) => request.url().endsWith('/labels') && lost++);
   await drag(page, name, [0, 18]);
   await saveState(page, 'offline');
-  await page.waitForTimeout(10_000);
+  while (lost < 3) await page.waitForEvent('requestfailed');
   await context.setOffline(false);
   await saved(page);
   seen.online = [await at(), (await onService())[told.index]];
@@ -70,8 +83,10 @@ await browse(async ({ page, context, browser }) => {
   seen.reloaded = [left, await at(), (await onService())[told.index]];
 
   // The session ends; what waits is saved after signing in again, on the same screen.
-  await page.evaluate(() => fetch('/api/v1/session', { method: 'DELETE' }));
+  const send = await withhold(page, '**/labels');
   await drag(page, name, [0, -22]);
+  await page.evaluate(() => fetch('/api/v1/session', { method: 'DELETE' }));
+  await send();
   await page.getByText('Your session has ended.').waitFor();
   seen.wrong.again = await violations(page);
   const waiting = await at();

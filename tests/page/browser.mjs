@@ -1,18 +1,9 @@
 // A person's way through the page, in a real browser. Told by JSON in argv: what to open, which file to upload, where
 // to click. Prints one JSON line with what was seen.
-import { browse, photo as shot, spot, told } from './browse.mjs';
+import { browse, goTo, photo as shot, saved, shown, spot, told } from './browse.mjs';
 
 await browse(async ({ page }) => {
   const photo = (name) => shot(page, name);
-  const saved = () => page.waitForSelector('[data-testid=save-state][data-state=saved]');
-  const shown = (frame) => page.waitForSelector(`.screen[data-shown="${frame}"]`);
-
-  async function goTo(frame) {
-    await page.keyboard.press('g');
-    await page.getByLabel('Frame number').fill(String(frame));
-    await page.keyboard.press('Enter');
-    await shown(frame);
-  }
 
   await page.goto(told.address);
   await page.getByRole('button', { name: 'New project' }).first().click();
@@ -31,10 +22,10 @@ await browse(async ({ page }) => {
   await photo('home');
   const heading = await page.locator('main h1').innerText();
   await card.click();
-  await shown(0);
+  await shown(page, 0);
 
   for (const [index, frame] of told.frames.entries()) {
-    await goTo(frame);
+    await goTo(page, frame);
     if (index > 0) await page.keyboard.press('Enter');
     for (const [keypoint, [x, y, v]] of told.poses[index].entries()) {
       await page.getByText(`Click: ${told.keypoints[keypoint]}`, { exact: true }).waitFor();
@@ -44,12 +35,12 @@ await browse(async ({ page }) => {
     await page.getByText('Everything is placed.').waitFor();
     await photo(`labelled-${index}`);
   }
-  await saved();
+  await saved(page);
 
   await page.getByLabel('Engine').selectOption(told.engine);
   await page.getByRole('button', { name: 'Propagate', exact: true }).click();
   await page.locator('aside li', { hasText: /^Run \d+ / }).getByText('done').waitFor();
-  await goTo(told.between);
+  await goTo(page, told.between);
   await page.locator('aside li', { hasText: told.keypoints[0] }).getByText('machine').waitFor();
   await photo('propagated');
   const machine = await page.locator('svg circle[data-keypoint]').evaluateAll((all) =>
@@ -62,7 +53,7 @@ await browse(async ({ page }) => {
   await page.keyboard.up('ArrowRight');
 
   // A drag moves one keypoint, and undo takes it back.
-  await goTo(told.between);
+  await goTo(page, told.between);
   const [name, x, y] = machine[0];
   const [fromX, fromY] = await spot(page, [x, y]);
   await page.mouse.move(fromX, fromY);
@@ -70,10 +61,10 @@ await browse(async ({ page }) => {
   await page.mouse.move(fromX + 20, fromY + 10, { steps: 4 });
   await page.mouse.up();
   await page.locator('aside li', { hasText: name }).getByText(/^(visible|hidden)$/).waitFor();
-  await saved();
+  await saved(page);
   await page.keyboard.press('Control+z');
   await page.locator('aside li', { hasText: name }).getByText('machine').waitFor();
-  await saved();
+  await saved(page);
   await page.keyboard.press('?');
   await page.getByRole('dialog', { name: 'Keys' }).waitFor();
   await photo('keys');
@@ -91,8 +82,8 @@ await browse(async ({ page }) => {
   await photo('home-other-theme');
   await page.getByRole('link', { name: 'Videos', exact: true }).click();
   await card.click();
-  await shown(0);
-  await goTo(told.between);
+  await shown(page, 0);
+  await goTo(page, told.between);
   await page.waitForTimeout(told.photos ? 1500 : 0);
   await photo('labelling-other-theme');
   return { heading, machine, hash: await page.evaluate(() => location.hash) };

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,9 +97,11 @@ class Up:
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """A service with its workers, for all tests of a process."""
     service = Up(tmp_path_factory.mktemp("up"))
-    service.begin()
-    yield service
-    service.end()
+    try:
+        service.begin()
+        yield service
+    finally:
+        service.end()
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,20 @@ def label(client: Client, video: int, number: int, truth: Track, frames: Sequenc
     client.put(f"/videos/{video}/labels", {"labels": labels})
 
 
+def rows(track: Track, number: int, frames: Collection[int]) -> list[dict[str, Any]]:
+    """Labels of a subject as it is on some frames, hidden keypoints as hidden ones."""
+    said = zip(track.frames.tolist(), track.xy.tolist(), track.visibility.tolist(), strict=True)
+    return [
+        {
+            "frame_index": frame,
+            "track_id": number,
+            "keypoints": [[*xy, int(v)] for xy, v in zip(points, seen, strict=True)],
+        }
+        for frame, points, seen in said
+        if frame in frames
+    ]
+
+
 Drive = Callable[..., dict[str, Any]]
 
 
@@ -175,15 +191,18 @@ def drive(tools: tuple[str, str]) -> Drive:
             limit = threading.Timer(timeout, process.kill)
             limit.start()
             said = ""
-            for line in process.stdout:
-                if line.startswith(_ASKS):
-                    (acts or {})[line.removeprefix(_ASKS).strip()]()
-                    process.stdin.write("\n")
-                    process.stdin.flush()
-                else:
-                    said = line
-            process.wait()
-            limit.cancel()
+            try:
+                for line in process.stdout:
+                    if line.startswith(_ASKS):
+                        (acts or {})[line.removeprefix(_ASKS).strip()]()
+                        process.stdin.write("\n")
+                        process.stdin.flush()
+                    else:
+                        said = line
+                process.wait()
+            finally:
+                limit.cancel()
+                process.kill()
         assert process.returncode == 0, said
         seen: dict[str, Any] = json.loads(said)
         return seen

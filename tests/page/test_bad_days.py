@@ -42,7 +42,7 @@ def test_an_edit_survives_that_the_service_goes_away(seen):
     assert there == [*here, 2]
 
 
-def test_an_edit_survives_ten_seconds_without_a_network(seen):
+def test_an_edit_survives_that_there_is_no_network(seen):
     here, there = seen["online"]
     assert there == [*here, 2]
 

@@ -80,17 +80,19 @@ def uploads(tmp_path_factory):
 def idle(tmp_path_factory, walker):
     """A service of which no worker runs any more, and a labelled video there."""
     service = Up(tmp_path_factory.mktemp("idle"), "serve")
-    service.begin()
-    with service.client() as client:
-        schema = {"name": "square", "keypoints": NAMES, "edges": []}
-        project = client.post("/projects", {"name": "Idle", "skeleton": schema})["id"]
-        video = client.upload(project, walker.path)["id"]
-        work(Settings(data_dir=service.folder / "data"), threading.Event(), until_idle=True)
-        client.post(f"/videos/{video}/tracks", {"name": "subject"})
-        label = {"frame_index": 0, "track_id": 1, "keypoints": square(0)}
-        client.put(f"/videos/{video}/labels", {"labels": [label]})
-    yield {"address": service.about["address"], "key": service.about["key"], "video": video}
-    service.end()
+    try:
+        service.begin()
+        with service.client() as client:
+            schema = {"name": "square", "keypoints": NAMES, "edges": []}
+            project = client.post("/projects", {"name": "Idle", "skeleton": schema})["id"]
+            video = client.upload(project, walker.path)["id"]
+            work(Settings(data_dir=service.folder / "data"), threading.Event(), until_idle=True)
+            client.post(f"/videos/{video}/tracks", {"name": "subject"})
+            label = {"frame_index": 0, "track_id": 1, "keypoints": square(0)}
+            client.put(f"/videos/{video}/labels", {"labels": [label]})
+        yield {"address": service.about["address"], "key": service.about["key"], "video": video}
+    finally:
+        service.end()
 
 
 @pytest.fixture(scope="module")

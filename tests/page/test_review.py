@@ -4,23 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.page.conftest import ingested
+from tests.page.conftest import ingested, rows
 
 LABELLED = (0, 20, 44)
 GAP = 30
-
-
-def rows(track, number):
-    said = zip(track.frames.tolist(), track.xy.tolist(), track.visibility.tolist(), strict=True)
-    return [
-        {
-            "frame_index": frame,
-            "track_id": number,
-            "keypoints": [[*xy, int(v)] for xy, v in zip(points, seen, strict=True)],
-        }
-        for frame, points, seen in said
-        if frame in LABELLED
-    ]
 
 
 def propagated(client, project, path, track):
@@ -28,7 +15,7 @@ def propagated(client, project, path, track):
     video = ingested(client, path, project)
     url = f"/videos/{video}"
     made = client.post(f"{url}/tracks", {"name": "anna"})
-    client.put(f"{url}/labels", {"labels": rows(track, made["id"])})
+    client.put(f"{url}/labels", {"labels": rows(track, made["id"], LABELLED)})
     client.wait(client.post(f"{url}/propagations", {"engine": "linear"})["id"], lambda job: None)
     return video
 

@@ -6,21 +6,10 @@ import shutil
 
 import pytest
 
+from tests.page.conftest import rows
+
 SPARE = "<script>alert(1)</script>" + "long" * 40 + ".mp4"
 LABELLED = range(0, 45, 3)
-
-
-def rows(track, number, frames):
-    said = zip(track.frames.tolist(), track.xy.tolist(), track.visibility.tolist(), strict=True)
-    return [
-        {
-            "frame_index": frame,
-            "track_id": number,
-            "keypoints": [[*xy, int(v)] for xy, v in zip(points, seen, strict=True)],
-        }
-        for frame, points, seen in said
-        if frame in frames
-    ]
 
 
 def schema(skeleton):

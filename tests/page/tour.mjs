@@ -1,5 +1,5 @@
 // The tour in three browsers: one in which it is refused, one in which it is gone through, and one in which it is left.
-import { browse, drag, goTo, photo, shown, signIn, spot, theme, told, violations, watched } from './browse.mjs';
+import { browse, drag, drawn, goTo, photo, shown, signIn, spot, theme, told, violations, watched } from './browse.mjs';
 
 await browse(async ({ page, browser, faults }) => {
   const wrong = {};
@@ -65,7 +65,7 @@ await browse(async ({ page, browser, faults }) => {
   await page.keyboard.press('r');
   await page.locator('aside[data-step]').getByText('Fix one').waitFor();
   await page.waitForFunction((frames) => !frames.includes(Number(document.querySelector('.screen').dataset.shown)), told.frames);
-  await page.waitForTimeout(400); // the view follows the subject
+  await drawn(page); // the view follows the subject
   await look('fix');
   await drag(page, 'hip', [9, 6]);
   await step('export');
