@@ -30,6 +30,8 @@ await browse(async ({ page, context, browser }) => {
     await page.locator(`svg circle[data-keypoint="${name}"]`).waitFor();
   }
 
+  await page.goto('about:blank');
+
   // The service is slow: who clicks before it is known what people said places nothing over it.
   const release = await withhold(page, /\/labels\?/);
   await page.goto(place);
@@ -37,7 +39,9 @@ await browse(async ({ page, context, browser }) => {
   await page.locator('.picture').click({ position: { x: 200, y: 150 } });
   await page.keyboard.press('Enter');
   await page.keyboard.press('x');
-  seen.early = [await page.getByText('The labels are still being read.').isVisible(), await page.getByTestId('save-state').innerText()];
+  const early = page.getByText('The labels are still being read.');
+  await early.waitFor();
+  seen.early = [await early.isVisible(), await page.getByTestId('save-state').innerText()];
   await release();
   await page.keyboard.press('Escape');
   await page.locator(`svg circle[data-keypoint="${name}"]`).waitFor();

@@ -1,5 +1,5 @@
 // A lab's day beside labelling: jobs, runs, training, exports, keys, audit, storage, trash.
-import { browse, photo, signIn, theme, told, violations } from './browse.mjs';
+import { browse, drawn, photo, signIn, theme, told, violations, withhold } from './browse.mjs';
 
 await browse(async ({ page, browser, faults }) => {
   await signIn(page);
@@ -82,6 +82,24 @@ await browse(async ({ page, browser, faults }) => {
   await page.getByLabel('Least score').fill('0.2');
   await preview.getByText(/left out/).waitFor();
   seen.preview.push(await preview.innerText());
+  // An answer that comes late, to what was asked for before, ends no asking.
+  const asked = [];
+  await page.route('**/exports/preview', (route) => asked.push(route));
+  for (const least of ['0.1', '0.2']) {
+    const request = page.waitForRequest('**/exports/preview');
+    await page.getByLabel('Least score').fill(least);
+    await request;
+  }
+  while (asked.length < 2) await drawn(page);
+  const late = page.waitForResponse('**/exports/preview');
+  await asked[0].continue();
+  await (await late).finished();
+  await drawn(page);
+  seen.asking = [await page.locator('[data-preview]').getAttribute('data-preview')];
+  await asked[1].continue();
+  await preview.waitFor();
+  seen.asking.push(await page.locator('[data-preview]').getAttribute('data-preview'));
+  await page.unroute('**/exports/preview');
   await page.getByRole('button', { name: 'Export COCO' }).click();
   const exported = page.locator('[data-export]').first();
   await exported.getByRole('link', { name: /^Download/ }).waitFor();
@@ -122,7 +140,14 @@ await browse(async ({ page, browser, faults }) => {
   await page.getByRole('dialog').getByRole('button', { name: 'Revoke', exact: true }).click();
   await row.waitFor({ state: 'detached' });
 
+  // Entries of one kind are asked for once those before are there.
+  const release = await withhold(page, '**/audit?*');
   await open('Audit');
+  await page.getByLabel(/^Act/).waitFor();
+  seen.kinds = [await page.getByLabel(/^Act/).isDisabled()];
+  await release();
+  await page.locator('td.when').first().waitFor();
+  seen.kinds.push(await page.getByLabel(/^Act/).isDisabled());
   await page.getByLabel(/^Act/).selectOption('key.revoke');
   await page.locator('td', { hasText: 'revoked a key' }).first().waitFor();
   await look('audit');

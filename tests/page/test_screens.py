@@ -102,6 +102,14 @@ def test_an_export_tells_what_is_in_it_and_what_was_asked_for(seen):
     assert "people" not in seen["exported"]
 
 
+def test_a_preview_is_told_once_it_is_of_what_is_asked_for(seen):
+    assert seen["asking"] == ["asking", "told"]
+
+
+def test_another_kind_of_act_is_chosen_once_the_entries_before_are_there(seen):
+    assert seen["kinds"] == [True, False]
+
+
 def test_a_deleted_project_is_gone_from_the_list(seen):
     assert seen["projects"] == 0
 

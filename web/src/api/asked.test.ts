@@ -40,7 +40,19 @@ describe('what is read again and again', () => {
     const both = [repeated.now(), repeated.now()];
     for (const answer of answers) answer.give(1000);
     await Promise.all(both);
-    await vi.advanceTimersByTimeAsync(9000);
+    await vi.advanceTimersByTimeAsync(1000);
     expect(reads).toBe(3);
+    repeated.end();
+  });
+
+  it('is read no more at its end, also where it was asked for twice', async () => {
+    const answers = [held<number>(), held<number>()];
+    const repeated = new Repeated(() => answers[reads++]?.promise ?? Promise.resolve(null));
+    const both = [repeated.now(), repeated.now()];
+    for (const answer of answers) answer.give(1000);
+    await Promise.all(both);
+    repeated.end();
+    await vi.advanceTimersByTimeAsync(9000);
+    expect(reads).toBe(2);
   });
 });

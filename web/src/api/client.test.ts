@@ -1,6 +1,6 @@
 import { serve } from '../tests/service';
 import { describe, expect, it } from 'vitest';
-import { api, fetched, given, onSignedOut } from './client';
+import { all, api, fetched, given, onSignedOut } from './client';
 import { Problem } from './problem';
 
 let told = 0;
@@ -25,4 +25,16 @@ describe.each([
     await expect(ask()).rejects.toMatchObject({ status: 401 });
     expect(told - before).toBe(1);
   });
+});
+
+it('a list is read page after page', async () => {
+  const asked: string[] = [];
+  serve(({ query }) => {
+    asked.push(query.toString());
+    const next = { '': 'b', b: 'c', c: null }[query.get('cursor') ?? ''];
+    return { items: [{ id: asked.length }], next_cursor: next };
+  });
+  const rows = await all((query) => api.GET('/api/v1/projects', { params: { query } }));
+  expect(rows.map((row) => row.id)).toEqual([1, 2, 3]);
+  expect(asked).toEqual(['limit=200', 'limit=200&cursor=b', 'limit=200&cursor=c']);
 });
