@@ -99,7 +99,7 @@ export function written({ key, ctrlKey, metaKey, altKey, shiftKey }: Pressed): s
 
 /** How a person reads a key. */
 export function shown(key: string): string {
-  const names: Record<string, string> = { ArrowRight: '→', ArrowLeft: '←', Escape: 'Esc', Delete: 'Del', ' ': 'Space' };
+  const names: Record<string, string> = { ArrowRight: '→', ArrowLeft: '←', ArrowUp: '↑', ArrowDown: '↓', Escape: 'Esc', Delete: 'Del', ' ': 'Space' };
   return key
     .split('+')
     .map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part))

@@ -21,7 +21,7 @@ describe('keys', () => {
     expect(actOf(pressed('+', { shiftKey: true }))).toBe('zoom_in');
     expect(written(pressed('X', { shiftKey: true }))).toBe('Shift+x');
     expect(actOf(pressed('t'))).toBeUndefined();
-    expect([shown('Shift+ArrowRight'), shown('Ctrl+z'), shown('+')]).toEqual(['Shift →', 'Ctrl Z', '+']);
+    expect([shown('Shift+ArrowRight'), shown('ArrowUp'), shown('Ctrl+z'), shown('+')]).toEqual(['Shift →', '↑', 'Ctrl Z', '+']);
   });
   it('can be given to other acts, and are never kept by two', () => {
     const bindings = new Bindings();

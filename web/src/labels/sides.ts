@@ -18,6 +18,10 @@ export function windowOf(a: Points, b: Points, frame: { width: number; height: n
   return { x: (left + right - side) / 2, y: (top + bottom - side) / 2, side };
 }
 
+/** Yours, with what it says nothing of as theirs has it, which would stay. Where it only takes back it is nothing. */
+export const completed = (yours: Points, theirs: Points): Points =>
+  yours.map((mine, index) => (mine[2] > 0 ? mine : (theirs[index] ?? mine)));
+
 /** Keypoints of which the versions say different things. A keypoint of which yours says nothing is none. */
 export function differing(yours: Points, theirs: Points): number[] {
   return yours.flatMap((mine, index) => {
