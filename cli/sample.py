@@ -24,20 +24,28 @@ def sample(
     subjects: Annotated[int, typer.Option(min=1, max=20, help="How many subjects.")] = 1,
     width: Annotated[int, typer.Option(min=64, max=3840, help="Pixels.")] = 640,
     height: Annotated[int, typer.Option(min=64, max=2160, help="Pixels.")] = 360,
+    every: Annotated[
+        int | None, typer.Option(min=1, help="Also write keyframes.json: the truth of every so many frames.")
+    ] = None,
 ) -> None:
     """Render a video of moving figures and write the exact keypoints beside it."""
     if kind not in KINDS:
         raise UsageError(f"--kind is one of {', '.join(KINDS)}")
     spec = SceneSpec(kind=kind, seed=seed, num_frames=frames, subjects=subjects, width=width, height=height)
-    video, truth = write_sample(spec, output)
-    typer.echo(f"{video}\n{truth}")
+    written = write_sample(spec, output, every=every)
+    typer.echo("\n".join(map(str, written)))
 
 
-def write_sample(spec: SceneSpec, folder: Path) -> tuple[Path, Path]:
+def write_sample(spec: SceneSpec, folder: Path, *, every: int | None = None) -> list[Path]:
     """Render a scene into a folder.
 
+    Args:
+        spec: The scene.
+        folder: Where to; it is made where it is missing.
+        every: Write a third file with the truth of every so many frames, as somebody would label them.
+
     Returns:
-        The video and the COCO file with the truth about each of its frames.
+        The video, the COCO file with the truth about each of its frames, and the third file where it was asked for.
     """
     folder.mkdir(parents=True, exist_ok=True)
     scene = Scene(spec)
@@ -48,7 +56,13 @@ def write_sample(spec: SceneSpec, folder: Path) -> tuple[Path, Path]:
     about = VideoInfo(
         id=1, slug=folder.name or "sample", width=spec.width, height=spec.height, num_frames=spec.num_frames
     )
+    info = {"description": f"rendered {spec.kind}, seed {spec.seed}"}
     with truth.open("wb") as stream:
-        info = {"description": f"rendered {spec.kind}, seed {spec.seed}"}
         write_coco(stream, scene.skeleton, [(about, instances(scene.tracks))], info=info, every_frame=True)
-    return video, truth
+    if every is None:
+        return [video, truth]
+    keyframes = folder / "keyframes.json"
+    labelled = {number: track.select(track.frames % every == 0) for number, track in scene.tracks.items()}
+    with keyframes.open("wb") as stream:
+        write_coco(stream, scene.skeleton, [(about, instances(labelled))], info=info)
+    return [video, truth, keyframes]

@@ -174,6 +174,7 @@ class Client:
         if_match: int | None = None,
         key: str | None = None,
         dry_run: bool = False,
+        **how: str | int,
     ) -> Imported:
         """Write the labels of a COCO keypoints file as one revision (``docs/coco.md``).
 
@@ -184,9 +185,10 @@ class Client:
             if_match: The revision that the labels should be at; any where left out.
             key: Makes a repetition give the first answer instead of writing twice.
             dry_run: Answer the same, and write nothing.
+            how: What else the route takes: ``mode``, ``frame_from``, ``frame_pattern``, ``frame_offset``, ``scale``.
         """
         headers = _once(key) | ({} if if_match is None else {"If-Match": f'"{if_match}"'})
-        params = {"pseudo": pseudo, **({"dry_run": "1"} if dry_run else {})}
+        params = {"pseudo": pseudo, **how, **({"dry_run": "1"} if dry_run else {})}
         headers["Content-Type"] = "application/json"
         path = f"/videos/{video_id}/labels/import"
         return cast("Imported", self._to.json("POST", path, params=params, content=coco, headers=headers))

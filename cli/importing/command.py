@@ -19,8 +19,9 @@ from cli.importing.numbering import Placed, place, refusals, renumbered, without
 from cli.importing.parts import with_empty_frames
 from cli.importing.sending import SendingError, Sent
 from cli.importing.sources import SourceError, find_sources
-from cli.importing.telling import Progressing, mapping, source_line
+from cli.importing.telling import mapping, source_line
 from cli.options import Json, UsageError
+from cli.progress_line import ProgressLine
 from cli.server_options import LOOPBACK, KeyFile, Server, client_for
 from formats.dataset import Dataset
 from formats.errors import FormatError
@@ -94,7 +95,7 @@ def import_(
     with ExitStack() as stack:
         client = None if dry_run else stack.enter_context(_signed_in(server, key_file))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="posetween-"))
-        show = stack.enter_context(Progressing(quiet=as_json))
+        show = stack.enter_context(ProgressLine(quiet=as_json))
         try:
             show(f"reading {source}", 0.0)
             found = read(source, source_format, Path(folder))
@@ -179,7 +180,7 @@ def _signed_in(server: str, key_file: Path | None) -> Client:
 
 
 def _send(
-    client: Client, dataset: Dataset, placed: Sequence[Placed], name: str, show: Progressing, *, overwrite: bool
+    client: Client, dataset: Dataset, placed: Sequence[Placed], name: str, show: ProgressLine, *, overwrite: bool
 ) -> tuple[list[Sent], int]:
     """Send all pixels, see that the labels are of them, and write the labels."""
     there = [one for one in placed if one.source.kind in ("video", "stills")]

@@ -20,3 +20,13 @@ def test_an_unknown_kind_is_wrong_usage(tmp_path):
     done = CliRunner().invoke(app, ["sample", "-o", str(tmp_path), "--kind", "cat"])
     assert done.exit_code == 2
     assert "person" in done.output
+
+
+def test_keyframes_are_the_truth_of_some_frames(tmp_path):
+    words = ["sample", "-o", str(tmp_path), "--frames", "12", "--width", "160", "--height", "120", "--every", "5"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines()[-1] == str(tmp_path / "keyframes.json")
+    truth, labelled = (read_coco((tmp_path / name).read_bytes()) for name in ("truth.json", "keyframes.json"))
+    assert labelled.tracks[1].frames.tolist() == [0, 5, 10]
+    assert (labelled.tracks[1].xy == truth.tracks[1].xy[::5]).all()
