@@ -4,7 +4,7 @@ bin := .venv/bin
 .venv/.ready: pyproject.toml constraints.txt scripts/setup scripts/uv_install.py
 	@scripts/setup
 
-.PHONY: help setup page demo up test chaos lint format picture clean
+.PHONY: help setup page demo up test chaos lint docs format picture clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -32,6 +32,10 @@ lint: .venv/.ready page ## check style, types and import contracts, the page's t
 	@$(bin)/mypy
 	@$(bin)/lint-imports
 	@scripts/check_page
+	@$(MAKE) --no-print-directory docs
+
+docs: .venv/.ready ## make a site of docs/ in site/; a link that leads nowhere is an error
+	@NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --quiet
 
 format: .venv/.ready ## put the code into shape
 	@$(bin)/ruff check --fix
@@ -43,4 +47,4 @@ picture: .venv/.ready ## draw the pictures of the README and the documentation a
 	@$(bin)/python -m benchmarks.tour_sample
 
 clean: ## remove what was made here
-	rm -rf .venv web/node_modules app/page/built demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv web/node_modules app/page/built demo-out site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
