@@ -1,11 +1,13 @@
 """A real Postgres and a real Redis for the tests, stopped when the tests end.
 
 Each is the one that an environment variable names, else one started from the machine's binaries, else one started from
-the binaries of a PyPI package; where there is none the test skips, or fails with ``REQUIRE_SERVICES=1``.
+the binaries of a PyPI package; where there is none the test skips, or fails with ``REQUIRE_SERVICES=1``. So do tests of
+what an extra installs (``needed``).
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import pwd
@@ -19,7 +21,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import psycopg
 import pytest
@@ -251,7 +253,15 @@ def _stop(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
         process.wait()
 
 
+def needed(name: str) -> Any:
+    """A module that may not be installed; without it the test, or the whole file of tests, is missing something."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        _missing(f"{name} cannot be imported: {error}")
+
+
 def _missing(sentence: str) -> NoReturn:
     if os.environ.get("REQUIRE_SERVICES"):
         pytest.fail(sentence)
-    pytest.skip(sentence)
+    pytest.skip(sentence, allow_module_level=True)

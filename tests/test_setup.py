@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.services import needed
+
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts" / "uv_install.py"
 
@@ -119,7 +121,7 @@ def test_what_uv_cannot_be_told_is_left_to_pip(uv_install):
 
 
 def test_uv_installs_beside_the_torch_that_pip_chose(run):
-    torch = pytest.importorskip("torch")
+    torch = needed("torch")
     done, told = run("[global]\nindex-url = https://mirror.example/simple\ncert = /etc/ssl/ours.pem\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert told[:2] == ["pip", "install"]

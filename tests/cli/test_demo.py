@@ -17,6 +17,7 @@ from rich.console import Console
 from cli.demo import ENGINES, STEPS
 from cli.demo_steps import Step, Steps, duration
 from pose.formats.coco import check_coco
+from tests.services import needed
 
 
 class Clock:
@@ -120,7 +121,7 @@ def test_on_a_terminal_a_line_moves_and_goes(told):
 
 @pytest.mark.slow
 def test_the_demo_says_what_it_does_and_what_it_made(tmp_path):
-    pytest.importorskip("torch")
+    needed("torch")
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "demo", "--output", "made"],
         env={**os.environ, "POSETWEEN_ADAPT_STEPS": "2", "COLUMNS": "120"},
@@ -144,7 +145,7 @@ def test_the_demo_says_what_it_does_and_what_it_made(tmp_path):
 
 @pytest.mark.slow
 def test_a_demo_that_stays_open_names_an_address_where_its_poses_can_be_looked_at(tmp_path):
-    pytest.importorskip("torch")
+    needed("torch")
     command = [sys.executable, "-m", "cli.main", "demo", "--output", "made", "--open"]
     environment = {**os.environ, "POSETWEEN_ADAPT_STEPS": "2", "COLUMNS": "120"}
     with subprocess.Popen(

@@ -17,8 +17,9 @@ from sqlalchemy import select
 
 from app.database import connect
 from app.tables import Job
+from tests.services import needed
 
-pytest.importorskip("torch")
+needed("torch")
 
 
 def wait(condition, seconds=240):

@@ -11,6 +11,7 @@ from cli.main import app
 from pose.formats.coco import VideoInfo, check_coco, instances, read_coco, write_coco
 from pose.synthetic import Scene, SceneSpec
 from pose.video_writer import VideoWriter
+from tests.services import needed
 
 FRAMES = 40
 COMMANDS = ("train", "evaluate", "estimate")
@@ -55,7 +56,7 @@ def test_help_says_what_it_does(command):
 @pytest.fixture(scope="module")
 def model(files):
     """A folder with an estimator that was trained for a moment."""
-    pytest.importorskip("models.training.train")
+    needed("models.training.train")
     folder = files.folder / "model"
     result = invoke("train", files.video, files.labels, "-o", folder, "--minutes", 0.03, "--json")
     assert result.exit_code == 0, result.output
@@ -67,8 +68,8 @@ def model(files):
 
 
 def test_an_estimator_is_trained_measured_and_used(files, model, tmp_path):
-    pytest.importorskip("models.estimate")
-    pytest.importorskip("models.evaluation.report")
+    needed("models.estimate")
+    needed("models.evaluation.report")
     checkpoint = model / "best.safetensors"
     report = tmp_path / "report"
     result = invoke("evaluate", checkpoint, files.other, files.truth, "-o", report)
@@ -103,7 +104,7 @@ def test_an_estimate_has_no_pose_of_who_is_said_to_be_absent(files, model, tmp_p
 
 
 def test_what_is_found_where_nobody_is_said_to_be_is_in_the_report(files, model, tmp_path):
-    pytest.importorskip("models.evaluation.report")
+    needed("models.evaluation.report")
     document = json.loads(files.truth.read_bytes())
     frame = {image["id"]: image["frame_index"] for image in document["images"]}
     document["annotations"] = [one for one in document["annotations"] if frame[one["image_id"]] not in (10, 20)]
@@ -122,7 +123,7 @@ def test_what_is_found_where_nobody_is_said_to_be_is_in_the_report(files, model,
 
 
 def test_absences_of_a_file_are_learnt(files, tmp_path):
-    pytest.importorskip("models.training.train")
+    needed("models.training.train")
     document = json.loads(files.labels.read_bytes())
     frame = {image["id"]: image["frame_index"] for image in document["images"]}
     document["annotations"] = [one for one in document["annotations"] if frame[one["image_id"]] % 4]
@@ -169,8 +170,8 @@ def test_a_folder_with_a_training_is_only_gone_on_with_when_told(files, model, t
     ],
 )
 def test_wrong_input_is_a_sentence_and_leaves_nothing(files, tmp_path, words, sentence):
-    pytest.importorskip("models.training.train")
-    pytest.importorskip("models.evaluation.report")
+    needed("models.training.train")
+    needed("models.evaluation.report")
     named = {"VIDEO": files.video, "LABELS": files.labels}
     output = tmp_path / "output"
     result = invoke(*(named.get(word, word) for word in words), "-o", output)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.services import needed
 from tests.worker.test_train import FRAMES, MOMENT, Discs, Lab
 
-pytest.importorskip("models.training.train")
-pytest.importorskip("models.evaluation.report")
+needed("models.training.train")
+needed("models.evaluation.report")
 
 pytestmark = pytest.mark.slow
 

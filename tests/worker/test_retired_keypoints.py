@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.services import needed
 from tests.worker.test_train import MOMENT, Lab
 
-pytest.importorskip("models.training.train")
+needed("models.training.train")
 
 pytestmark = pytest.mark.slow
 

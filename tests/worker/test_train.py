@@ -25,11 +25,12 @@ from app.trainings.schemas import Estimator, Preset, TrainingIn
 from app.trainings.service import FEWEST_LEARNT
 from pose.skeleton import Skeleton
 from pose.video_writer import VideoWriter
+from tests.services import needed
 
-trainer = pytest.importorskip("models.training.train")
-estimate = pytest.importorskip("models.estimate")
-promotion = pytest.importorskip("models.evaluation.promotion")
-report = pytest.importorskip("models.evaluation.report")
+trainer = needed("models.training.train")
+estimate = needed("models.estimate")
+promotion = needed("models.evaluation.promotion")
+report = needed("models.evaluation.report")
 
 pytestmark = pytest.mark.slow
 
@@ -47,11 +48,11 @@ def test_the_settings_of_a_training_are_those_of_the_trainer():
     assert {name: asked[name] for name in same} == {name: theirs[name] for name in same}
     assert config - same == {"estimator", "preset"}
     assert asked["backbone"] is None  # settled by the service
-    presets = pytest.importorskip("models.estimators.presets")
+    presets = needed("models.estimators.presets")
     assert {*get_args(Estimator)} == {*presets.ESTIMATORS}
     assert {*get_args(Preset)} == {*presets.SIZES}
     assert trainer.FEWEST_LABELS == FEWEST_LEARNT
-    bootstrap = pytest.importorskip("models.evaluation.bootstrap")
+    bootstrap = needed("models.evaluation.bootstrap")
     assert promotion.FEWEST_POSES == holdout.GATE_POSES
     assert bootstrap.fewest_blocks(0.95) == holdout.GATE_STRETCHES
     assert bootstrap.BLOCK_FRAMES == holdout.STRETCH
@@ -252,7 +253,7 @@ def test_a_better_candidate_takes_over(lab, trained, hopeless):
 
 
 def test_a_training_begins_with_a_backbone_of_the_worker(lab):
-    transformers = pytest.importorskip("transformers")
+    transformers = needed("transformers")
     body = {**MOMENT, "estimator": "single_frame", "backbone": "resnet-of-the-lab"}
     ended = lab.service.finished(lab.http.post(f"{lab.url}/trainings", json=body).json())
     assert ended["state"] == "failed"

@@ -12,9 +12,10 @@ import zarr.storage
 from app.database import connect
 from app.settings import Settings
 from app.tables import JobSegment
+from tests.services import needed
 
-checkpoints = pytest.importorskip("models.estimators.checkpoints")
-presets = pytest.importorskip("models.estimators.presets")
+checkpoints = needed("models.estimators.checkpoints")
+presets = needed("models.estimators.presets")
 
 FRAMES = 45
 
