@@ -83,10 +83,9 @@ class Connection:
                 if pause is None:
                     raise ApiError(f"the service at {self.address} does not answer: {_text(error)}") from error
             else:
+                self._check_ours(method, path, answer)
                 if answer.is_success:
                     return answer
-                if answer.is_redirect:
-                    raise self._elsewhere(method, path, answer)
                 pause = next(pauses, None) if answer.status_code in _LATER else None
                 if pause is None:
                     raise refusal(method, path, answer)
@@ -111,10 +110,15 @@ class Connection:
         sentence = f"the answer is {kind}; is {self.address} the address of the service?"
         return ApiError(f"{method} {path}: {sentence}", answer.status_code)
 
-    def _elsewhere(self, method: str, path: str, answer: httpx2.Response) -> ApiError:
-        where = answer.headers.get("Location", "elsewhere")
-        sentence = f"the answer leads to {where}, which is not followed; is {self.address} the address of the service?"
-        return ApiError(f"{method} {path}: {sentence}", answer.status_code)
+    def _check_ours(self, method: str, path: str, answer: httpx2.Response) -> None:
+        """Refuse pages and ways to elsewhere: the service gives none below its API."""
+        if answer.is_redirect:
+            where = answer.headers.get("Location", "elsewhere")
+            sentence = f"the answer leads to {where}, which is not followed"
+            asked = f"is {self.address} the address of the service?"
+            raise ApiError(f"{method} {path}: {sentence}; {asked}", answer.status_code)
+        if answer.is_success and answer.headers.get("Content-Type", "").startswith("text/html"):
+            raise self.strange(method, path, answer)
 
     @contextmanager
     def stream(self, path: str) -> Iterator[httpx2.Response]:
@@ -125,8 +129,7 @@ class Connection:
         """
         try:
             with self._http.stream("GET", _whole(path)) as answer:
-                if answer.is_redirect:
-                    raise self._elsewhere("GET", path, answer)
+                self._check_ours("GET", path, answer)
                 if not answer.is_success:
                     answer.read()
                     raise refusal("GET", path, answer)
