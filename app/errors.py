@@ -43,6 +43,17 @@ class ServiceError(Exception):
         self.extra = extra
         self.headers: dict[str, str] = {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Come whole out of another process, whatever the constructor of its kind takes."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[ServiceError], args: tuple[Any, ...], state: dict[str, Any]) -> ServiceError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
 
 class Malformed(ServiceError):
     """The request cannot be read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 import socket
 import sqlite3
 
@@ -229,3 +230,26 @@ def test_a_connection_without_a_key_is_told_how_to_send_one(house, refused):
     answer = httpx2.get(f"{house.http.base_url}projects")
     refused(answer, 401)
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def kinds(kind=errors.ServiceError):
+    return {kind, *(one for below in kind.__subclasses__() for one in kinds(below))}
+
+
+GIVEN = {
+    errors.MissingObject: (["0" * 64], {}),
+    errors.DamagedObject: (["0" * 64, "1" * 64], {}),
+    errors.TooMany: (["a sentence"], {"retry_after": 3, "headers": {"X-Limit": "5"}}),
+}
+FIELD = errors.FieldProblem(pointer="/a", detail="wrong")
+
+
+@pytest.mark.parametrize("kind", sorted(kinds(), key=lambda kind: kind.__name__))
+def test_an_error_comes_whole_out_of_another_process(kind):
+    given, named = GIVEN.get(kind, (["a sentence", [FIELD]], {"after": 5}))
+    error = kind(*given, **named)
+    error.headers["X-More"] = "yes"
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert (str(again), again.args, vars(again)) == (str(error), error.args, vars(error))
+    assert again.detail == str(error)
