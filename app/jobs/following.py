@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.database import Database
@@ -108,7 +107,7 @@ class Followers:
         ]
         try:
             found = await run_in_threadpool(_read, self._database, versions, unsure)
-        except SQLAlchemyError:
+        except Exception:  # whatever is the matter, the next look may tell more
             # Their clients come again, and are told what is the matter.
             log.warning("jobs could not be looked at; those who follow them are sent away", exc_info=True)
             found = _Looked({}, {}, set())
@@ -168,7 +167,13 @@ def _read(database: Database, versions: dict[int, int], unsure: list[Caller]) ->
         present: dict[int, int] = {number: version for number, version in session.execute(query)}  # noqa: C416
         changed = [job_id for job_id, version in present.items() if version > versions[job_id]]
         rows = session.scalars(select(Job).where(Job.id.in_(changed))) if changed else ()
-        news = {job.id: News(job.version, job.state, JobOut.model_validate(job)) for job in rows}
+        news = {}
+        for job in rows:
+            try:
+                news[job.id] = News(job.version, job.state, JobOut.model_validate(job))
+            except ValueError:  # who follows others hears of them nevertheless
+                log.warning("job %d cannot be shown; those who follow it are sent away", job.id, exc_info=True)
+                del present[job.id]
         return _Looked(present, news, {caller for caller in unsure if not _may(session, caller)})
 
 
