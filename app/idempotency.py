@@ -117,25 +117,30 @@ async def _once(asked: AskedDep, session: SessionDep, caller: CallerDep) -> Once
 OnceDep = Annotated[Once, Depends(_once)]
 
 
-def forget_old(database: Database) -> None:
-    """Forget the answers that nobody asks for any more, a few at a time: whoever repeats a request does so soon."""
+def forget_old(database: Database) -> bool:
+    """Forget some answers that nobody asks for any more: whoever repeats a request does so soon.
+
+    Returns:
+        Whether there may be more of them.
+    """
     old = Idempotency.created_at < datetime.now(UTC) - REMEMBERED
-    while True:
-        with database.session(readonly=True) as session:
-            rows = session.execute(select(Idempotency.lab_id, Idempotency.key).where(old).limit(_AT_ONCE)).all()
-        if not rows:
-            return
+    with database.session(readonly=True) as session:
+        rows = session.execute(select(Idempotency.lab_id, Idempotency.key).where(old).limit(_AT_ONCE)).all()
+    if rows:
         with database.session() as session:
             for row in rows:
                 session.execute(delete(Idempotency).where(Idempotency.lab_id == row.lab_id, Idempotency.key == row.key))
+    return len(rows) == _AT_ONCE
 
 
 async def keep_forgetting(database: Database, turn: FairTurns) -> None:
-    """Forget now and then, for ever, taking turns with the requests that write."""
+    """Forget now and then, for ever, taking turns with the requests that write, a turn for a few answers."""
     while True:
         try:
-            async with turn.of(None):
-                await run_in_threadpool(forget_old, database)
+            more = True
+            while more:
+                async with turn.of(None):
+                    more = await run_in_threadpool(forget_old, database)
         except SQLAlchemyError:
             log.warning("answers of long ago could not be forgotten this time", exc_info=True)
         await asyncio.sleep(_FORGET_SECONDS)

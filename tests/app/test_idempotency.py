@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
+from app import idempotency
 from app.database import connect
-from app.idempotency import REMEMBERED, forget_old
+from app.idempotency import REMEMBERED, forget_old, keep_forgetting
 from app.tables import Idempotency
+from app.turns import FairTurns
 
 SKELETON = {"name": "s", "keypoints": ["a", "b"]}
 COUNT = count()
@@ -116,4 +119,31 @@ def test_an_answer_is_forgotten_after_its_time(house):
     forget_old(database)
     assert "of today" in remembered(database)
     assert "of long ago" not in remembered(database)
+    database.dispose()
+
+
+def test_others_write_between_some_answers_that_are_forgotten_and_the_next(house, monkeypatch):
+    monkeypatch.setattr(idempotency, "_AT_ONCE", 10)
+    database = connect(house.service.settings.database)
+    long_ago = datetime.now(UTC) - REMEMBERED - timedelta(seconds=1)
+    with database.session() as session:
+        for number in range(35):
+            row = {"key": f"many {number}", "request": "", "status": 200, "body": {}, "created_at": long_ago}
+            session.add(Idempotency(lab_id=1, **row))
+
+    def left():
+        with database.session(readonly=True) as session:
+            return session.scalar(select(func.count()).where(Idempotency.key.startswith("many ")))
+
+    async def act():
+        turn, seen = FairTurns(1), []
+        forgetting = asyncio.create_task(keep_forgetting(database, turn))
+        await asyncio.sleep(0)
+        while not seen or seen[-1]:
+            async with turn.of(1):
+                seen.append(left())
+        forgetting.cancel()
+        return seen
+
+    assert asyncio.run(act()) == [25, 15, 5, 0]
     database.dispose()
