@@ -21,9 +21,6 @@ from app.videos.service import readable
 
 router = APIRouter(tags=["labels"])
 
-#: Most frames one answer holds.
-MAX_WINDOW = 4096
-
 # More than that is read in another process.
 _FEW_POSES = 10_000
 
@@ -61,8 +58,7 @@ async def get_poses(
     def glance(session: Session) -> tuple[Caller, bool]:
         caller = visitor.caller(session)
         video = readable(find_video(video_id, session, caller))
-        assert video.num_frames is not None
-        wanted = video.num_frames if stop is None else min(stop, video.num_frames)
+        wanted, _ = windows.ends(video, start, stop)
         return caller, max(wanted - start, 0) * tracks.count(session, video) > _FEW_POSES
 
     caller, large = await glancing(glance)
@@ -82,9 +78,10 @@ def _read(
 ) -> Response:
     video = readable(find_video(video_id, session, caller))
     assert video.num_frames is not None
-    wanted = video.num_frames if stop is None else min(stop, video.num_frames)
     first = min(start, video.num_frames)
-    end = max(min(wanted, first + MAX_WINDOW), first)
+    wanted, end = windows.ends(video, first, stop)
+    # A block has a row for each frame and track, whether anything is known there or not.
+    end = min(end, first + max(1, windows.MAX_POSES // max(1, tracks.count(session, video))))
     runs = poses.one_of(session, video.id, run_id)
     end = windows.reach(session, video, start=first, stop=end, layer=layer, runs=runs)
     size = projects.skeleton(session, video.project_id).size

@@ -66,9 +66,6 @@ from pose.formats.coco import MAX_PATTERN, Numbering
 
 router = APIRouter(prefix="/videos/{video_id}/labels", tags=["labels"])
 
-#: Most frames one answer holds.
-MAX_WINDOW = 4096
-
 # More than that is read in another process.
 _FEW_LABELS = 1000
 _FEW_POSES = 4096
@@ -276,11 +273,12 @@ class _Asked:
     revision: int | None
 
     def frames(self, video: Video) -> int:
-        return max(self._stop(video) - self.start, 0)
+        wanted, _ = windows.ends(video, self.start, self.stop)
+        return max(wanted - self.start, 0)
 
     def answer(self, session: Session, storage: Storage, video: Video, *, most: int | None = None) -> Response:
-        wanted = self._stop(video)
-        start, end = self.start, max(min(wanted, self.start + MAX_WINDOW), self.start)
+        start = self.start
+        wanted, end = windows.ends(video, start, self.stop)
         window: windows.Choice = {"layer": self.layer, "revision": self.revision}
         if most is None:
             end = windows.reach(session, video, start=start, stop=end, **window)
@@ -296,10 +294,6 @@ class _Asked:
         )
         body = msgspec.json.encode(answer)
         return Response(body, media_type="application/json", headers={"ETag": f'"{video.revision}"'})
-
-    def _stop(self, video: Video) -> int:
-        assert video.num_frames is not None
-        return video.num_frames if self.stop is None else min(self.stop, video.num_frames)
 
 
 @router.get("/revisions")

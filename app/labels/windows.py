@@ -28,6 +28,9 @@ Thing = TypeVar("Thing")
 #: About as many poses a window may have: reading more at once takes seconds and hundreds of megabytes.
 MAX_POSES = 50_000
 
+#: Most frames that a window may have.
+MAX_WINDOW = 4096
+
 #: A row of them becomes a list of ``(x, y, v)``.
 _POINT = np.dtype([("x", np.float64), ("y", np.float64), ("v", np.int64)])
 
@@ -158,6 +161,22 @@ def read(
         _merge(number, *human.get(number, nobody), below[number]) if number in below else _alone(number, *human[number])
         for number in _heard(sorted(human.keys() | below.keys()), grounds)
     ]
+
+
+def ends(video: Video, start: int, stop: int | None) -> tuple[int, int]:
+    """Where a window ends that somebody asks for.
+
+    Args:
+        video: Of which video.
+        start: First frame.
+        stop: Frame after the last; None for all that follow.
+
+    Returns:
+        The frame after the last that there is, and after the last that one answer may hold; that is ``start`` or more.
+    """
+    assert video.num_frames is not None
+    wanted = video.num_frames if stop is None else min(stop, video.num_frames)
+    return wanted, max(min(wanted, start + MAX_WINDOW), start)
 
 
 def reach(

@@ -7,6 +7,8 @@ import struct
 import numpy as np
 import pytest
 
+from app.labels import windows
+
 
 def read(content):
     """Take a block apart as its description says, without our own code."""
@@ -79,3 +81,21 @@ def test_a_window_is_as_long_as_it_may_be(desk, refused):
     assert {*np.flatnonzero(human[1][2][:, 0, 4])} == {0, 20}
     refused(desk.http.get(f"{desk.url}/poses", params={"layer": "x"}), 422, "/layer")
     refused(desk.http.get("/videos/999999/poses"), 404)
+
+
+def test_a_block_of_many_tracks_with_few_labels_ends_early_and_says_where_to_go_on(desk, monkeypatch):
+    for track in (1, 2, 3):
+        desk.label(track, 0, 44)
+    monkeypatch.setattr(windows, "MAX_POSES", 60)
+    shapes, found, at = [], set(), 0
+    while at is not None:
+        block = read(desk.http.get(f"{desk.url}/poses", params={"layer": "human", "start": at}).content)
+        for track in (1, 2, 3):
+            if track in block:
+                points = block[track][2]
+                shapes.append(points.shape[0])
+                found |= {(track, at + int(row)) for row in np.flatnonzero(points[:, 0, 4])}
+        assert block["start"] == at
+        at = block["next_start"]
+    assert max(shapes) == 20
+    assert found == {(track, frame) for track in (1, 2, 3) for frame in (0, 44)}

@@ -132,7 +132,7 @@ def test_a_window_with_too_many_poses_ends_early_and_says_where_to_go_on(desk, m
 
 def test_a_window_never_spans_more_than_its_most_frames(desk, monkeypatch):
     desk.label(1, 0, 20, 44)
-    monkeypatch.setattr(router, "MAX_WINDOW", 20)
+    monkeypatch.setattr(windows, "MAX_WINDOW", 20)
     stops = []
     at = 0
     while at is not None:
