@@ -114,7 +114,8 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
     followers = Followers(database)
     presence, faces = Presence(settings.max_connections // 2), Faces()
     leftovers = Leftovers(database, storage, cache)
-    shares = Counting(database, storage, turns)
+    apart = Apart(settings)
+    shares = Counting(database, storage, turns, apart)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -147,7 +148,7 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
     app.state.settings = settings
     app.state.database = database
     app.state.turns = turns
-    app.state.apart = Apart(settings)
+    app.state.apart = apart
     app.state.doorkeeper = Doorkeeper(usage, Rates(settings.requests_per_minute), presence, faces)
     app.state.storage = storage
     app.state.intake = intake

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +15,14 @@ from pose.segments import vacant
 
 
 def vacancies(
-    session: Session, video_id: int, num_keypoints: int, *, start: int, stop: int, revision: int | None = None
+    session: Session,
+    video_id: int,
+    num_keypoints: int,
+    *,
+    start: int,
+    stop: int,
+    revision: int | None = None,
+    tracks: Collection[int] | None = None,
 ) -> dict[int, np.ndarray]:
     """Where points are absent by what people said, see ``pose.segments.vacant``.
 
@@ -25,12 +33,13 @@ def vacancies(
         start: First frame.
         stop: Frame after the last.
         revision: The past to read; None for the present.
+        tracks: Only these tracks; None for all.
 
     Returns:
         By track, of the tracks of which something is absent on any frame of the video: ``(stop - start, K)`` bool.
     """
     query = select(Label.track_number).where(Label.video_id == video_id, Label.absent.is_not(None)).distinct()
-    numbers = [int(number) for number in session.scalars(query)]
+    numbers = [int(number) for number in session.scalars(query) if tracks is None or number in tracks]
     if not numbers:
         return {}
     labels = history.read(session, video_id, num_keypoints, revision=revision, tracks=numbers)

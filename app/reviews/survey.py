@@ -66,7 +66,7 @@ def survey(
     runs = poses.visible_runs(session, video.id)
     found = profiles(session, storage, runs, points, start=start, stop=stop, tracks=numbers)
     labels = history.read(session, video.id, size, start=start, stop=stop, tracks=numbers)
-    empty = vacancies(session, video.id, size, start=start, stop=stop)
+    empty = vacancies(session, video.id, size, start=start, stop=stop, tracks=numbers)
     said = standing.verdicts(
         session,
         video,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
+from app.apart import Apart
 from app.database import connect
 from app.pagination import PageRequest
+from app.reviews import counting as module
 from app.reviews.counting import Counting
-from app.tables import Project, VideoShare
+from app.storage import open_storage
+from app.tables import Job, Project, Video, VideoShare
 from app.turns import Turns
 from app.videos.router import list_videos
 
@@ -120,7 +124,7 @@ def statements(workroom):
         try:
             with database.session(readonly=True) as session:
                 page = PageRequest(limit=limit, after=None)
-                counting = Counting(database, None, Turns.of(database))
+                counting = Counting(database, None, Turns.of(database), Apart(workroom.settings))
                 found = list_videos(session.get_one(Project, project), session, page, counting)
         finally:
             event.remove(database.engine, "before_cursor_execute", note)
@@ -138,3 +142,77 @@ def test_a_page_asks_as_often_whatever_its_length(desk, statements, pair):
     (one, asked), (two, asked_of_two) = (statements(desk.project["id"], limit) for limit in (1, 2))
     assert (one, two) == (1, 2)
     assert asked == asked_of_two
+
+
+@pytest.fixture
+def apart(monkeypatch):
+    """What is counted in another process."""
+    acts, call = [], Apart.__call__
+
+    async def note(self, act, lab_id):
+        acts.append(act.func)
+        return await call(self, act, lab_id)
+
+    monkeypatch.setattr(Apart, "__call__", note)
+    return acts
+
+
+def test_a_long_video_is_counted_in_another_process(desk, apart, monkeypatch):
+    desk.label(1, 0, 20, 40)
+    desk.propagate()
+    monkeypatch.setattr(module, "MANY", FRAMES * 3)
+    assert numbers(desk) == (3, 0, 42)
+    assert apart == []
+    monkeypatch.setattr(module, "MANY", FRAMES * 3 - 1)
+    desk.label(2, 3)
+    assert numbers(desk) == (4, 0, 42)
+    assert apart == [module.look]
+
+
+@pytest.mark.parametrize(("many", "at_once"), [(1, 1), (FRAMES * 2, 2), (FRAMES * 3, 3)])
+def test_a_few_tracks_are_looked_at_at_a_time(desk, workroom, monkeypatch, many, at_once):
+    for track in (1, 2, 3):
+        desk.label(track, 0, 20, 40)
+    absent = {"frame_index": 44, "track_id": 2, "absent": True}
+    assert desk.http.put(f"{desk.url}/labels", json={"labels": [absent]}).is_success
+    desk.propagate()
+    expected = share(desk)
+    looked, survey = [], module.survey
+
+    def note(*args, only, **what):
+        looked.append(len(only))
+        return survey(*args, only=only, **what)
+
+    monkeypatch.setattr(module, "survey", note)
+    monkeypatch.setattr(module, "MANY", many)
+    database = connect(workroom.settings.database)
+    with database.session(readonly=True) as session:
+        video = session.get_one(Video, desk.video["id"])
+        counted = module.count(session, open_storage(workroom.settings), video, "now")
+    database.dispose()
+    assert max(looked) == at_once
+    assert sum(looked) == 3
+    assert {name: getattr(counted, name) for name in ("poses", *PARTS)} == {
+        name: expected[name] for name in ("poses", *PARTS)
+    }
+
+
+def test_a_video_that_cannot_be_counted_ends_nothing(desk, workroom, pair, wait_for, caplog, monkeypatch):
+    monkeypatch.setattr(module, "_REST", 0.0)
+    desk.label(1, 0, 20, 40)
+    run = desk.propagate()
+    desk.put((20, 1, [[1, 1, 2], [2, 2, 2]]))  # whether the run is stale is told by what its job was to do
+    database = connect(workroom.settings.database)
+    with database.session() as session:
+        job = session.scalars(select(Job).where(Job.result["run_id"].as_integer() == run)).first()
+        job.params, job.version = {**job.params, "version": 99}, job.version + 1
+    assert desk.http.get(desk.url).is_success
+    wait_for(lambda: f"video {desk.video['id']} could not be counted this time" in caplog.text)
+    desk.service.upload(desk.project, pair.path)
+    assert share(desk, 1)["current"]
+    waiting = desk.http.post(f"/projects/{desk.project['id']}/exports", json={}).json()
+    assert desk.http.post(f"/jobs/{waiting['id']}/cancel").is_success
+    with desk.http.stream("GET", f"/jobs/{waiting['id']}/events") as answer:
+        said = [json.loads(line[5:]) for line in answer.iter_lines() if line.startswith("data:")]
+    assert [one["state"] for one in said] == ["cancelled"]
+    database.dispose()
