@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+from functools import partial
+from pathlib import Path
 
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, RedirectResponse
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+from app.storage import Storage
+from app.turns import Turns
+
 #: Seconds for which a file that is downloaded counts as verified: parts of it are asked for one after the other.
 DOWNLOADED = 600.0
+
+#: Seconds for which a browser keeps a presigned address: less than the address holds.
+KEPT_SECONDS = 60
 
 _RANGE = re.compile(r"\s*(?:([0-9]{1,18})-([0-9]{0,18})|-[0-9]{1,18})\s*")
 
@@ -30,6 +38,40 @@ class Content(FileResponse):
             await send(message)
 
         await super().__call__(scope, receive, watching)
+
+
+async def fetched(turns: Turns, lab_id: int, storage: Storage, sha256: str, *, within: float | None = None) -> Path:
+    """A local file with an object's bytes, see ``Storage.file``.
+
+    A large one is read for minutes, or fetched first. No transaction and no turn that others need is held meanwhile.
+
+    Args:
+        turns: Who may go on.
+        lab_id: For whom.
+        storage: Where the object is.
+        sha256: The object.
+        within: Read it again unless that was done so many seconds ago.
+
+    Raises:
+        DamagedObject: The store has other bytes than were put.
+        MissingObject: It is not there.
+    """
+    return await turns.fetching.run(partial(storage.file, sha256, within=within), lab_id)
+
+
+def elsewhere(storage: Storage, sha256: str, *, kept: bool = False) -> RedirectResponse | None:
+    """A redirect to where a browser gets a file, where that is an object store; None where it gets it here.
+
+    Args:
+        storage: Where the file is.
+        sha256: The file.
+        kept: Whether the browser may go there again without asking, for a minute.
+    """
+    address = storage.address(sha256)
+    if address is None:
+        return None
+    control = f"private, max-age={KEPT_SECONDS}" if kept else "no-store"
+    return RedirectResponse(address, 307, headers={"Cache-Control": control})
 
 
 def _readable(ranges: str) -> bool:

@@ -18,7 +18,7 @@ from app import answer_headers, origin, request_log
 from app.apart import Apart
 from app.database import Database
 from app.errors import Forbidden, NotFound
-from app.faces import Faces
+from app.faces import SESSION_COOKIE, Faces
 from app.keys import service as keys
 from app.keys.service import Caller, Role
 from app.keys.usage import Usage
@@ -32,9 +32,6 @@ from app.storage import Storage
 from app.tables import Checkpoint, Export, Job, Project, Run, Video
 from app.trash import visible
 from app.turns import FairThreads, Turns
-
-#: Name of the cookie that stands for a browser's session.
-SESSION_COOKIE = "posetween_session"
 
 _BEARER = HTTPBearer(auto_error=False, description="An API key")
 #: Where a request keeps whose it is.
@@ -335,7 +332,12 @@ def _job(job_id: Id, session: SessionDep, caller: CallerDep) -> Job:
     return job
 
 
-def _run(run_id: Id, session: SessionDep, caller: CallerDep) -> Run:
+def find_run(run_id: Id, session: SessionDep, caller: CallerDep) -> Run:
+    """The caller's run with this id.
+
+    Raises:
+        NotFound: There is none, it is another lab's, or what it is of was deleted.
+    """
     mine = Run.id == run_id, Project.lab_id == caller.lab_id, visible.VIDEO
     run = session.scalar(select(Run).join(Video).join(Project).where(*mine))
     if run is None:
@@ -343,7 +345,12 @@ def _run(run_id: Id, session: SessionDep, caller: CallerDep) -> Run:
     return run
 
 
-def _export(export_id: Id, session: SessionDep, caller: CallerDep) -> Export:
+def find_export(export_id: Id, session: SessionDep, caller: CallerDep) -> Export:
+    """The caller's export with this id.
+
+    Raises:
+        NotFound: There is none, it is another lab's, or what it is of was deleted.
+    """
     mine = Export.id == export_id, Project.lab_id == caller.lab_id, visible.PROJECT, visible.EXPORT
     export = session.scalar(select(Export).join(Project).where(*mine))
     if export is None:
@@ -351,7 +358,12 @@ def _export(export_id: Id, session: SessionDep, caller: CallerDep) -> Export:
     return export
 
 
-def _checkpoint(checkpoint_id: Id, session: SessionDep, caller: CallerDep) -> Checkpoint:
+def find_checkpoint(checkpoint_id: Id, session: SessionDep, caller: CallerDep) -> Checkpoint:
+    """The caller's checkpoint with this id.
+
+    Raises:
+        NotFound: There is none, it is another lab's, or what it is of was deleted.
+    """
     mine = Checkpoint.id == checkpoint_id, Project.lab_id == caller.lab_id, visible.PROJECT
     checkpoint = session.scalar(select(Checkpoint).join(Project).where(*mine))
     if checkpoint is None:
@@ -362,6 +374,6 @@ def _checkpoint(checkpoint_id: Id, session: SessionDep, caller: CallerDep) -> Ch
 ProjectDep = Annotated[Project, Depends(find_project)]
 VideoDep = Annotated[Video, Depends(find_video)]
 JobDep = Annotated[Job, Depends(_job)]
-RunDep = Annotated[Run, Depends(_run)]
-ExportDep = Annotated[Export, Depends(_export)]
-CheckpointDep = Annotated[Checkpoint, Depends(_checkpoint)]
+RunDep = Annotated[Run, Depends(find_run)]
+ExportDep = Annotated[Export, Depends(find_export)]
+CheckpointDep = Annotated[Checkpoint, Depends(find_checkpoint)]

@@ -7,6 +7,10 @@ from hashlib import sha256
 
 from cachetools import FIFOCache
 from fastapi import Request
+from fastapi.security.utils import get_authorization_scheme_param
+
+#: Name of the cookie that stands for a browser's session.
+SESSION_COOKIE = "posetween_session"
 
 _MOST = 10_000
 
@@ -35,6 +39,8 @@ class Faces:
 
 
 def shown(request: Request) -> bytes:
-    """Digest of the key and the cookies that a request shows."""
-    headers = request.headers
-    return sha256(f"{headers.get('authorization', '')} {headers.get('cookie', '')}".encode()).digest()
+    """Digest of the key that a request shows, else of its session: whatever else it shows, it is the same caller's."""
+    scheme, key = get_authorization_scheme_param(request.headers.get("authorization"))
+    is_key = scheme.lower() == "bearer" and bool(key)
+    face = f"key {key}" if is_key else f"session {request.cookies.get(SESSION_COOKIE, '')}"
+    return sha256(face.encode()).digest()

@@ -137,6 +137,7 @@ class Turns:
         parsing: Reading bodies that take noticeable time.
         checking: Threads that look whose a key is; nothing else uses them, so that nothing can fill them.
         glancing: Threads that look up a thing or two and wait for no storage.
+        fetching: Threads that fetch and check whole files for those who download them.
         slow: Threads that wait for a child process or for storage.
     """
 
@@ -147,6 +148,7 @@ class Turns:
     parsing: FairTurns = field(default_factory=lambda: FairTurns(_PARSES, 1))
     checking: FairThreads = field(default_factory=lambda: FairThreads(_GLANCES, _GLANCES - 1))
     glancing: FairThreads = field(default_factory=lambda: FairThreads(_GLANCES, _GLANCES - 1))
+    fetching: FairThreads = field(default_factory=lambda: FairThreads(_SLOW, _SLOW // 2))
     slow: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_SLOW))
 
     @classmethod

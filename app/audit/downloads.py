@@ -9,20 +9,15 @@ from typing import Annotated, Any
 
 from cachetools import FIFOCache
 from fastapi import Depends, Request
-from fastapi.responses import RedirectResponse
 
 from app.audit import service
 from app.audit.schemas import Kind
 from app.dependencies import WritingDep
-from app.storage import Storage
 from app.tables import Project, Video
 
 #: Of a download in ranges, of which there can be thousands, one is written down in so many seconds.
 RANGES_SECONDS = 600.0
 REMEMBERED_RANGES = 10_000
-
-#: Seconds for which a browser keeps a presigned address: less than the address holds.
-KEPT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -61,18 +56,3 @@ async def _download(request: Request, writing: WritingDep) -> Download:
 
 
 DownloadDep = Annotated[Download, Depends(_download)]
-
-
-def elsewhere(storage: Storage, sha256: str, *, kept: bool = False) -> RedirectResponse | None:
-    """A redirect to where a browser gets a file, where that is an object store; None where it gets it here.
-
-    Args:
-        storage: Where the file is.
-        sha256: The file.
-        kept: Whether the browser may go there again without asking, for a minute.
-    """
-    address = storage.address(sha256)
-    if address is None:
-        return None
-    control = f"private, max-age={KEPT_SECONDS}" if kept else "no-store"
-    return RedirectResponse(address, 307, headers={"Cache-Control": control})

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
+from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.audit import service as audit
-from app.audit.downloads import DownloadDep, elsewhere
+from app.audit.downloads import DownloadDep
 from app.checkpoints import service
 from app.checkpoints.schemas import FILES, CheckpointOut, FileName
-from app.content import DOWNLOADED, Content
-from app.dependencies import CallerDep, CheckpointDep, ProjectDep, SessionDep, StorageDep, require
+from app.content import DOWNLOADED, Content, elsewhere, fetched
+from app.dependencies import (
+    CallerDep,
+    CheckpointDep,
+    Id,
+    ProjectDep,
+    ReadingDep,
+    SessionDep,
+    StorageDep,
+    TurnsDep,
+    find_checkpoint,
+    require,
+)
 from app.errors import problem_responses
 from app.keys.service import Role
 from app.pagination import Page, PageDep
-from app.storage import Storage
 from app.tables import Checkpoint, Project
 
 router = APIRouter(tags=["checkpoints"])
@@ -27,6 +41,50 @@ _MOVED: dict[int | str, dict[str, Any]] = {
     307: {"description": "Storage is S3: a presigned address there, for five minutes"}
 }
 _WEIGHTS = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A file of a checkpoint that somebody takes: its digest, its kind and its name."""
+
+    sha256: str
+    media: str
+    filename: str
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """How a file is sent: it is found, then written down who takes it, then read without holding a transaction."""
+
+    caller: CallerDep
+    reading: ReadingDep
+    download: DownloadDep
+    turns: TurnsDep
+    storage: StorageDep
+
+    async def __call__(
+        self, checkpoint_id: int, find: Callable[[Session, Checkpoint], _Sent], **details: Any
+    ) -> Response:
+        def look(session: Session) -> tuple[Project, _Sent]:
+            checkpoint = find_checkpoint(checkpoint_id, session, self.caller)
+            return session.get_one(Project, checkpoint.project_id), find(session, checkpoint)
+
+        project, sent = await self.reading(look, self.caller.lab_id)
+        await self.download.note("checkpoint.download", project=project, checkpoint_id=checkpoint_id, **details)
+        if (moved := await run_in_threadpool(elsewhere, self.storage, sent.sha256)) is not None:
+            return moved
+        file = await fetched(self.turns, self.caller.lab_id, self.storage, sent.sha256, within=DOWNLOADED)
+        headers = {"ETag": f'"{sent.sha256}"', "Cache-Control": _FOR_EVER}
+        return Content(file, media_type=sent.media, filename=sent.filename, headers=headers)
+
+
+async def _sending(
+    caller: CallerDep, reading: ReadingDep, download: DownloadDep, turns: TurnsDep, storage: StorageDep
+) -> _Sending:
+    return _Sending(caller, reading, download, turns, storage)
+
+
+SendingDep = Annotated[_Sending, Depends(_sending)]
 
 
 @router.get("/projects/{project_id}/checkpoints")
@@ -51,19 +109,8 @@ def promote_checkpoint(checkpoint: CheckpointDep, session: SessionDep, caller: C
     return service.show(session, checkpoint)
 
 
-async def _note_weights(checkpoint: CheckpointDep, download: DownloadDep, session: SessionDep) -> None:
-    project = session.get_one(Project, checkpoint.project_id)
-    await download.note("checkpoint.download", project=project, checkpoint_id=checkpoint.id)
-
-
-async def _note_file(checkpoint: CheckpointDep, name: FileName, download: DownloadDep, session: SessionDep) -> None:
-    project = session.get_one(Project, checkpoint.project_id)
-    await download.note("checkpoint.download", project=project, checkpoint_id=checkpoint.id, file=name)
-
-
 @router.get(
     "/checkpoints/{checkpoint_id}/content",
-    dependencies=[Depends(_note_weights)],
     response_class=Content,
     responses={
         200: {"content": {_WEIGHTS: {}}},
@@ -72,15 +119,18 @@ async def _note_file(checkpoint: CheckpointDep, name: FileName, download: Downlo
         **problem_responses(416),
     },
 )
-def get_checkpoint_content(checkpoint: CheckpointDep, storage: StorageDep) -> Response:
+async def get_checkpoint_content(checkpoint_id: Id, sending: SendingDep) -> Response:
     """The weights, a safetensors file whose metadata hold the recipe; where storage is S3, a redirect to it there."""
-    name = f"checkpoint-{checkpoint.id}-{checkpoint.estimator}-{checkpoint.preset}.safetensors"
-    return _stored(storage, checkpoint.weights_sha256, _WEIGHTS, name)
+
+    def find(session: Session, checkpoint: Checkpoint) -> _Sent:
+        name = f"checkpoint-{checkpoint.id}-{checkpoint.estimator}-{checkpoint.preset}.safetensors"
+        return _Sent(checkpoint.weights_sha256, _WEIGHTS, name)
+
+    return await sending(checkpoint_id, find)
 
 
 @router.get(
     "/checkpoints/{checkpoint_id}/files/{name}",
-    dependencies=[Depends(_note_file)],
     response_class=Content,
     responses={
         200: {"content": {media.partition(";")[0]: {} for media in FILES.values()}},
@@ -89,15 +139,11 @@ def get_checkpoint_content(checkpoint: CheckpointDep, storage: StorageDep) -> Re
         **problem_responses(416),
     },
 )
-def get_checkpoint_file(
-    checkpoint: CheckpointDep, name: FileName, session: SessionDep, storage: StorageDep
-) -> Response:
+async def get_checkpoint_file(checkpoint_id: Id, name: FileName, sending: SendingDep) -> Response:
     """What the training left beside the weights: recipe, report in three forms, loss curve as a picture."""
-    return _stored(storage, service.file(session, checkpoint, name), FILES[name], f"checkpoint-{checkpoint.id}-{name}")
 
+    def find(session: Session, checkpoint: Checkpoint) -> _Sent:
+        sha256 = service.file(session, checkpoint, name)
+        return _Sent(sha256, FILES[name], f"checkpoint-{checkpoint.id}-{name}")
 
-def _stored(storage: Storage, sha256: str, media: str, filename: str) -> Response:
-    if (moved := elsewhere(storage, sha256)) is not None:
-        return moved
-    headers = {"ETag": f'"{sha256}"', "Cache-Control": _FOR_EVER}
-    return Content(storage.file(sha256, within=DOWNLOADED), media_type=media, filename=filename, headers=headers)
+    return await sending(checkpoint_id, find, file=name)

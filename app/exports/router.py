@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import snapshots
 from app.audit import service as audit
 from app.audit.downloads import DownloadDep
-from app.content import DOWNLOADED, Content
+from app.content import DOWNLOADED, Content, fetched
 from app.dependencies import (
     CallerDep,
     ExportDep,
@@ -24,6 +24,8 @@ from app.dependencies import (
     SessionDep,
     SettingsDep,
     StorageDep,
+    TurnsDep,
+    find_export,
     find_project,
     require,
 )
@@ -113,26 +115,29 @@ def get_export(export: ExportDep, session: SessionDep) -> ExportOut:
     return service.show(session, export)
 
 
-async def _note(export: ExportDep, download: DownloadDep, session: SessionDep) -> None:
-    if export.sha256 is not None:
-        project = session.get_one(Project, export.project_id)
-        await download.note("export.download", project=project, export_id=export.id)
-
-
 @router.get(
     "/exports/{export_id}/content",
-    dependencies=[Depends(_note)],
     response_class=Content,
     responses={200: {"content": {"application/json": {}, "application/zip": {}}}, **problem_responses(409)},
 )
-def get_export_content(export: ExportDep, storage: StorageDep) -> Content:
+async def get_export_content(
+    export_id: Id,
+    caller: CallerDep,
+    reading: ReadingDep,
+    download: DownloadDep,
+    turns: TurnsDep,
+    storage: StorageDep,
+) -> Content:
     """The file."""
-    if export.sha256 is None or export.manifest is None:
-        raise Conflict("the export is not done; follow its job")
-    media = "application/zip" if export.manifest["file_name"].endswith(".zip") else "application/json"
-    return Content(
-        storage.file(export.sha256, within=DOWNLOADED),
-        media_type=media,
-        filename=export.manifest["file_name"],
-        headers={"ETag": f'"{export.sha256}"'},
-    )
+
+    def find(session: Session) -> tuple[Project, str, str]:
+        export = find_export(export_id, session, caller)
+        if export.sha256 is None or export.manifest is None:
+            raise Conflict("the export is not done; follow its job")
+        return session.get_one(Project, export.project_id), export.sha256, export.manifest["file_name"]
+
+    project, sha256, name = await reading(find, caller.lab_id)
+    await download.note("export.download", project=project, export_id=export_id)
+    file = await fetched(turns, caller.lab_id, storage, sha256, within=DOWNLOADED)
+    media = "application/zip" if name.endswith(".zip") else "application/json"
+    return Content(file, media_type=media, filename=name, headers={"ETag": f'"{sha256}"'})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,11 +15,13 @@ from app.audit.downloads import DownloadDep
 from app.dependencies import (
     CallerDep,
     Id,
+    ReadingDep,
     RunDep,
     SessionDep,
     SettingsDep,
     StorageDep,
     VideoDep,
+    find_run,
     find_video,
     require,
 )
@@ -28,7 +31,7 @@ from app.keys.service import Role
 from app.pagination import Page, PageDep
 from app.prepared import PreparedDep
 from app.runs import service, stages
-from app.runs.archive import archive
+from app.runs.archive import Archive, archive
 from app.runs.schemas import PropagationIn, RunOut
 from app.runs.service import Labelled
 from app.tables import Run, Video
@@ -75,21 +78,25 @@ def get_run(run: RunDep, session: SessionDep) -> RunOut:
     return service.show(session, run)
 
 
-async def _note(run: RunDep, download: DownloadDep, session: SessionDep) -> None:
-    await download.note("run.download", video=session.get_one(Video, run.video_id), run_id=run.id)
-
-
 @router.get(
     "/runs/{run_id}/content",
-    dependencies=[Depends(_note)],
     response_class=StreamingResponse,
     responses={200: {"content": {"application/zip": {}}}, **problem_responses(409)},
 )
-def get_run_content(run: RunDep, session: SessionDep, storage: StorageDep) -> StreamingResponse:
+async def get_run_content(
+    run_id: Id, caller: CallerDep, reading: ReadingDep, download: DownloadDep, storage: StorageDep
+) -> StreamingResponse:
     """A packed run as a Zarr group in a ZIP: ``xy``, ``score``, ``radius90``, ``visibility`` by track and frame."""
-    content = archive(session, run)
-    headers = {"ETag": f'"{content.sha256}"', "Content-Disposition": f'attachment; filename="run-{run.id}.zarr.zip"'}
-    return StreamingResponse(content.write(storage), media_type="application/zip", headers=headers)
+
+    def find(session: Session) -> tuple[Video, Archive]:
+        run = find_run(run_id, session, caller)
+        return session.get_one(Video, run.video_id), archive(session, run)
+
+    video, content = await reading(find, caller.lab_id)
+    await download.note("run.download", video=video, run_id=run_id)
+    headers = {"ETag": f'"{content.sha256}"', "Content-Disposition": f'attachment; filename="run-{run_id}.zarr.zip"'}
+    pieces = await run_in_threadpool(content.write, storage)
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
 
 @router.delete("/runs/{run_id}", dependencies=[require(Role.ANNOTATOR)])

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from app.audit import service as audit
 from app.dependencies import (
-    SESSION_COOKIE,
     CallerDep,
     DatabaseDep,
     GlancingDep,
@@ -20,6 +19,7 @@ from app.dependencies import (
     VisitorDep,
 )
 from app.errors import Conflict, NotFound, problem_responses
+from app.faces import SESSION_COOKIE
 from app.keys.service import Caller
 from app.sessions import service
 from app.sessions.schemas import SessionOut

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
@@ -19,9 +19,9 @@ from starlette.requests import ClientDisconnect
 
 from app import blobs
 from app.audit import service as audit
-from app.audit.downloads import DownloadDep, elsewhere
+from app.audit.downloads import DownloadDep
 from app.body_limit import lift
-from app.content import DOWNLOADED, Content
+from app.content import DOWNLOADED, Content, elsewhere, fetched
 from app.database import Database
 from app.dependencies import (
     MAX_ID,
@@ -31,6 +31,7 @@ from app.dependencies import (
     GlancingDep,
     Id,
     ProjectDep,
+    ReadingDep,
     SessionDep,
     SettingsDep,
     StorageDep,
@@ -297,15 +298,6 @@ def get_times(
     return Response(file.getvalue(), media_type="application/octet-stream", headers=headers)
 
 
-async def _original(video: VideoDep, download: DownloadDep, original: bool = False) -> None:
-    if original:
-        await download.note("video.download", video=video)
-
-
-#: Written down before the file is sent.
-OriginalDep = Annotated[None, Depends(_original)]
-
-
 @router.get(
     "/videos/{video_id}/content",
     response_class=Content,
@@ -316,14 +308,29 @@ OriginalDep = Annotated[None, Depends(_original)]
         **problem_responses(409, 416),
     },
 )
-def get_content(video: VideoDep, storage: StorageDep, audited: OriginalDep, original: bool = False) -> Response:
+async def get_content(
+    video_id: Id,
+    caller: CallerDep,
+    reading: ReadingDep,
+    download: DownloadDep,
+    turns: TurnsDep,
+    storage: StorageDep,
+    original: bool = False,
+) -> Response:
     """The proxy, or with ``original`` the file as it was uploaded; where storage is S3, a redirect to it there."""
-    sha256 = video.sha256 if original else service.readable(video).proxy_sha256
+
+    def find(session: Session) -> Video:
+        video = find_video(video_id, session, caller)
+        return video if original else service.readable(video)
+
+    video = await reading(find, caller.lab_id)
+    sha256 = video.sha256 if original else video.proxy_sha256
     assert sha256 is not None
-    if (moved := elsewhere(storage, sha256, kept=not original)) is not None:
-        return moved
     if original:
-        file = storage.file(sha256, within=DOWNLOADED)
+        await download.note("video.download", video=video)
+    if (moved := await run_in_threadpool(elsewhere, storage, sha256, kept=not original)) is not None:
+        return moved
+    file = await fetched(turns, caller.lab_id, storage, sha256, within=DOWNLOADED if original else None)
+    if original:
         return Content(file, media_type="application/octet-stream", filename=video.filename)
-    proxy = sha256
-    return Content(storage.file(proxy), media_type="video/mp4", headers={"Cache-Control": _FOR_EVER})
+    return Content(file, media_type="video/mp4", headers={"Cache-Control": _FOR_EVER})

@@ -6,6 +6,8 @@ import asyncio
 import time
 from functools import partial
 
+from fastapi import Request
+
 from app.faces import Faces
 from app.turns import FairThreads
 
@@ -34,21 +36,30 @@ def test_a_lab_that_asks_once_does_not_wait_for_one_that_asks_without_end():
     assert done.index(None) < 10
 
 
-class Shown:
-    """A request that shows a key."""
-
-    def __init__(self, key=None, cookie=None):
-        given = {"authorization": key, "cookie": cookie}
-        self.headers = {name: value for name, value in given.items() if value}
+def shown(key=None, cookie=None):
+    """A request that shows a key, or cookies."""
+    given = {"authorization": key, "cookie": cookie}
+    headers = [(name.encode(), value.encode()) for name, value in given.items() if value]
+    return Request({"type": "http", "headers": headers})
 
 
 def test_a_lab_is_known_by_what_it_showed_last():
     faces = Faces()
-    faces.note(Shown("Bearer one"), 1)
-    faces.note(Shown(cookie="posetween_session=x"), 2)
-    assert faces.lab_of(Shown("Bearer one")) == 1
-    assert faces.lab_of(Shown(cookie="posetween_session=x")) == 2
-    for nobody in (Shown(), Shown("Bearer two"), Shown("Bearer one", "posetween_session=x")):
+    faces.note(shown("Bearer one"), 1)
+    faces.note(shown(cookie="posetween_session=x"), 2)
+    assert faces.lab_of(shown("Bearer one")) == 1
+    assert faces.lab_of(shown(cookie="posetween_session=x")) == 2
+    for nobody in (shown(), shown("Bearer two"), shown(cookie="posetween_session=y"), shown("Bearer x")):
         assert faces.lab_of(nobody) is None
-    faces.note(Shown("Bearer one"), 3)
-    assert faces.lab_of(Shown("Bearer one")) == 3
+    faces.note(shown("Bearer one"), 3)
+    assert faces.lab_of(shown("Bearer one")) == 3
+
+
+def test_whatever_else_a_request_shows_it_is_the_same_caller_s():
+    faces = Faces()
+    faces.note(shown("Bearer one"), 1)
+    faces.note(shown(cookie="posetween_session=x"), 2)
+    for same in (shown("Bearer one", "posetween_session=x"), shown("bearer one", "a=1"), shown("Bearer  one", "a=2")):
+        assert faces.lab_of(same) == 1
+    for same in (shown(cookie="a=1; posetween_session=x"), shown("Basic y", "posetween_session=x")):
+        assert faces.lab_of(same) == 2

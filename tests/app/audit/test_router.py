@@ -119,6 +119,7 @@ def test_who_took_whole_files(house, trail, plant_checkpoint, refused):
     )
     run = house.service.finished(house.http.post(f"{house.url}/propagations", json={"engine": "linear"}).json())
     waiting = house.http.post(f"/projects/{project}/exports", json={}).json()
+    begun = house.http.post(f"{house.url}/propagations", json={"engine": "linear"}).json()
     trail.added()
     with house.client(Role.READER) as reader:
         key = reader.get("/me").json()["key_id"]
@@ -141,13 +142,16 @@ def test_who_took_whole_files(house, trail, plant_checkpoint, refused):
         for path in (f"{house.url}/content", f"{house.url}/frames/3"):  # what is looked at is not taken away
             assert reader.get(path).status_code == 200
         refused(reader.get(f"/exports/{waiting['result']['export_id']}/content"), 409)
+        refused(reader.get(f"/runs/{begun['result']['run_id']}/content"), 409)
+        refused(reader.get(f"/checkpoints/{number}/files/loss.png"), 404)
         assert trail.added() == []
     with house.client(Role.READER) as other:
         for first in range(0, 30, 10):
             span = {"Range": f"bytes={first}-{first + 9}"}
             assert other.get(f"{house.url}/content?original=1", headers=span).status_code == 206
         assert one(trail, "video.download")["details"] == {"range": True}
-    assert house.http.post(f"/jobs/{waiting['id']}/cancel").is_success
+    for job in (waiting, begun):
+        assert house.http.post(f"/jobs/{job['id']}/cancel").is_success
     trail.added()
 
 
