@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from app.projects import service as projects
 from app.reviews import standing
 from app.reviews.outdated import outdated
 from app.reviews.schemas import ReviewIn, ReviewOut
-from app.reviews.standing import ACCEPT, UNDO
+from app.reviews.standing import ACCEPT, UNDO, Segments
 from app.runs import poses
 from app.runs.owners import owners, spans
 from app.storage import Storage
@@ -23,6 +23,9 @@ from app.tables import Review, ReviewSpan, Video
 from app.tracks import service as tracks
 from app.videos.service import readable
 from pose.damage import inside
+
+#: Track, run, first frame and frame after the last.
+Span = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,13 @@ class Measured:
         poses: Poses of which it judges points; None where there are too many to count.
         left_out: Poses of which it judges none.
         radius90: The largest radius of the points, in pixels; None where the machine does not say.
+        spans: Where which run's poses are seen.
     """
 
     poses: int | None
     left_out: int | None
     radius90: float | None
+    spans: tuple[Span, ...]
 
 
 def measure(session: Session, storage: Storage, video: Video, wanted: ReviewIn) -> Measured:
@@ -50,8 +55,8 @@ def measure(session: Session, storage: Storage, video: Video, wanted: ReviewIn) 
     readable(video)
     chosen = _chosen(session, video, wanted)
     start, stop = wanted.start, wanted.stop
-    seen = owners(session, poses.visible_runs(session, video.id), start=start, stop=stop, tracks=chosen)
-    count = sum(int((_judged(wanted, owner) > 0).sum()) for owner in seen.values())
+    shown = _seen(session, video, wanted, chosen)
+    count = sum(last - first for _, _, first, last in shown)
     if not count:
         raise Conflict("no machine's poses are seen on these frames; there is nothing to review")
     if count > windows.MAX_POSES:
@@ -60,7 +65,7 @@ def measure(session: Session, storage: Storage, video: Video, wanted: ReviewIn) 
                 "/max_radius90",
                 f"with {count} poses the largest radius is not looked for; say what is good enough, or accept fewer",
             )
-        return Measured(None, None, wanted.max_radius90)
+        return Measured(None, None, wanted.max_radius90, shown)
     size = projects.skeleton(session, video.project_id).size
     judged, left_out, widest = 0, 0, 0.0
     for track in windows.read(session, storage, video, size, start=start, stop=stop, layer="merged"):
@@ -82,28 +87,25 @@ def measure(session: Session, storage: Storage, video: Video, wanted: ReviewIn) 
             f"nothing is left to {wanted.verdict} there: the poses are people's, rest on labels that do not stand any"
             " more, are on damaged frames, or are less sure than max_radius90"
         )
-    return Measured(judged, left_out, wanted.max_radius90 or widest or None)
+    return Measured(judged, left_out, wanted.max_radius90 or widest or None, shown)
 
 
 def add(session: Session, video: Video, wanted: ReviewIn, measured: Measured, *, key_id: int | None) -> Review:
     """Write a review of the poses that are seen now.
 
     Raises:
-        Conflict: The video cannot be read (yet), or no machine's poses are seen there any more.
+        Conflict: The video cannot be read (yet), or other poses are seen there by now than were measured.
         Invalid: A field is wrong.
     """
     session.refresh(video, with_for_update=True)  # two acts shall not have one number
     readable(video)
     chosen = _chosen(session, video, wanted)
-    runs = poses.visible_runs(session, video.id)
-    seen = owners(session, runs, start=wanted.start, stop=wanted.stop, tracks=chosen)
+    if not _still_seen(session, video, wanted, chosen, measured.spans):
+        raise Conflict("other poses are seen on these frames since a moment ago; look at them and send this again")
     rows = [
         {"track_number": track, "run_id": run, "start": first, "stop": stop}
-        for track, owner in sorted(seen.items())
-        for run, first, stop in spans(_judged(wanted, owner), wanted.start)
+        for track, run, first, stop in measured.spans
     ]
-    if not rows:
-        raise Conflict("no machine's poses are seen on these frames any more")
     review = Review(
         video_id=video.id,
         number=standing.last(session, video.id) + 1,
@@ -176,6 +178,32 @@ def show(session: Session, video: Video, reviews: Sequence[Review]) -> list[Revi
         )
         for review in reviews
     ]
+
+
+def _seen(session: Session, video: Video, wanted: ReviewIn, chosen: Collection[int]) -> tuple[Span, ...]:
+    """Whose poses are seen and judged."""
+    runs = poses.visible_runs(session, video.id)
+    found = owners(session, runs, start=wanted.start, stop=wanted.stop, tracks=chosen)
+    return tuple(
+        (track, *span) for track, owner in sorted(found.items()) for span in spans(_judged(wanted, owner), wanted.start)
+    )
+
+
+def _still_seen(
+    session: Session, video: Video, wanted: ReviewIn, chosen: Collection[int], measured: Collection[Span]
+) -> bool:
+    """Whether the poses that were measured are the ones that are seen by now, be it those of another run."""
+    runs = poses.visible_runs(session, video.id)
+    found = owners(session, runs, start=wanted.start, stop=wanted.stop, tracks=chosen)
+    segments = Segments(session, chosen, {*runs, *(run for _, run, *_ in measured)}, wanted.start, wanted.stop)
+    for track, run, first, stop in measured:
+        part = slice(first - wanted.start, stop - wanted.start)
+        if track not in found:
+            return False
+        owner = found[track]
+        if (owner[part] != run).any() and not (segments.same(track, run, owner) | (owner == run))[part].all():
+            return False
+    return True
 
 
 def _judged(wanted: ReviewIn, owner: np.ndarray) -> np.ndarray:

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from app.database import connect
+from app.errors import Conflict
+from app.labels import windows
+from app.reviews import service
+from app.reviews.schemas import ReviewIn
+from app.storage import open_storage
+from app.tables import Video
 from tests.app.desk import pose
 
 BAD = [
@@ -201,3 +208,24 @@ def test_a_deleted_track_has_nothing_to_review(desk, reviewer, refused):
     desk.http.delete(f"{desk.url}/tracks/2")
     refused(reviewer.send("accept", 5, 9, track_id=2), 422, "/track_id")
     assert reviewer.say("accept", 5, 9)["poses"] == 4
+
+
+@pytest.mark.parametrize("most", [windows.MAX_POSES, 0])
+def test_what_was_not_measured_is_not_accepted(desk, reviewer, run, workroom, monkeypatch, most):
+    monkeypatch.setattr(windows, "MAX_POSES", most)
+    database, storage = connect(workroom.settings.database), open_storage(workroom.settings)
+    body = {"start": 0, "stop": 45, "verdict": "accept", "max_radius90": 90}
+    there = ReviewIn(**body), ReviewIn(**{**body, "stop": 20})
+    with database.session(readonly=True) as session:
+        video = session.get_one(Video, desk.video["id"])
+        both = [service.measure(session, storage, video, wanted) for wanted in there]
+    desk.label(1, 30)
+    desk.propagate()  # from 20 on there are other poses
+    with database.session() as session:
+        video = session.get_one(Video, desk.video["id"])
+        with pytest.raises(Conflict, match="other poses"):
+            service.add(session, video, there[0], both[0], key_id=None)
+        assert service.add(session, video, there[1], both[1], key_id=None).stop == 20
+    database.dispose()
+    assert [act["stop"] for act in reviewer.listed()] == [20]
+    assert reviewer.say("accept", 20, 45, max_radius90=90)["outdated"] == []
