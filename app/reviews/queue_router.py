@@ -98,10 +98,15 @@ def _of_project(
     ready = Video.project_id == project.id, Video.deleted_at.is_(None), Video.status.in_(READABLE)
     numbers = list(session.scalars(select(Video.id).where(*ready).order_by(Video.id)))
     spot = Spot() if after is None else Spot(int(after[0]), int(after[1]), after[2] > 0)
-    videos = {number: session.get_one(Video, number) for number in numbers}
+    videos: dict[int, Video] = {}
+
+    def rank(number: int) -> list[Place]:
+        videos[number] = session.get_one(Video, number)
+        return queue.rank(session, storage, videos[number])
+
     dealt = deal(
         numbers,
-        lambda number: queue.rank(session, storage, videos[number]),
+        rank,
         spot=spot,
         limit=limit,
         most=MOST_VIDEOS,

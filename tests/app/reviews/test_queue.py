@@ -5,8 +5,14 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from sqlalchemy import event
 
+from app.database import connect
+from app.keys.service import Caller, Role
+from app.reviews import queue_router
 from app.reviews.round_robin import Spot, deal
+from app.storage import open_storage
+from app.tables import Video
 
 
 def queue(desk, **query):
@@ -67,7 +73,7 @@ def test_what_was_looked_at_is_not_asked_for_again(desk, reviewer, two):
     reviewer.undo(1)
     assert second in places(desk, limit=200)
     reviewer.say("accept", 0, 45)
-    assert {track for _, track in places(desk)} <= {fourth[1]}  # what is stale is not accepted
+    assert {track for _, track in places(desk)} == {fourth[1]}  # what is stale is not accepted
 
 
 def test_pages_go_on_where_the_last_one_ended(desk, two, refused):
@@ -120,3 +126,16 @@ def test_queues_are_dealt_in_turn_with_bounded_work():
         assert pages < 200
     turns = [[queue[turn] for queue in queues.values() if turn < len(queue)] for turn in range(3)]
     assert found == [*itertools.chain(*turns)]
+
+
+def test_only_videos_that_are_looked_through_are_read(desk, two, workroom, pair, monkeypatch):
+    desk.service.upload(desk.project, pair.path)
+    monkeypatch.setattr(queue_router, "MOST_VIDEOS", 1)
+    database, read = connect(workroom.settings.database), []
+    caller = Caller(lab_id=1, key_id=None, role=Role.READER)
+    with database.session(readonly=True) as session:
+        event.listen(session, "loaded_as_persistent", lambda _, row: read.append(row))
+        found = queue_router._of_project(caller, desk.project["id"], None, 5, session, open_storage(workroom.settings))
+        assert [row.id for row in read if isinstance(row, Video)] == [desk.video["id"]]
+    assert {item.video_id for item in found.items} == {desk.video["id"]}
+    database.dispose()
