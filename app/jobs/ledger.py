@@ -43,7 +43,8 @@ class Fenced(Exception):
 class Claim:
     """A job taken by a worker; ``(owner, attempt)`` is the fencing token.
 
-    ``waited`` is how many seconds it stood in the queue; None where it was tried before. ``queue`` is where it stood.
+    ``waited`` is how many seconds it stood in the queue; None where it was tried before, or was held
+    back first, see ``app.jobs.held``. ``queue`` is where it stood.
     """
 
     job_id: int
@@ -118,7 +119,8 @@ def claim(
             row = _take(session, waiting, owner, lease_seconds)
         if row is not None:
             lines.add(session, [row.id], lines.BEGUN, owner=owner)
-            waited = max(0.0, (datetime.now(UTC) - row.created_at).total_seconds()) if row.attempt == 1 else None
+            begun = row.attempt == 1 and "after" not in row.params
+            waited = max(0.0, (datetime.now(UTC) - row.created_at).total_seconds()) if begun else None
             return Claim(row.id, row.kind, owner, row.attempt, row.params, waited, queue)
     return None
 

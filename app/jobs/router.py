@@ -67,7 +67,8 @@ def list_jobs(
     """The lab's jobs, newest first."""
     query = select(Job).where(Job.lab_id == caller.lab_id, visible.JOB)
     if state is not None:
-        query = query.where(Job.queue.in_(QUEUES), Job.state == state)  # as the index ix_job_turn has it
+        # Queues are named as the index ix_job_turn has them.
+        query = query.where(Job.queue.in_((*QUEUES, ledger.HELD)), Job.state == state)
     if kind is not None:
         query = query.where(Job.kind == kind)
     if video_id is not None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import NoSpace, TooMany
 from app.jobs import states
+from app.jobs.ledger import HELD
 from app.settings import QUEUES, Settings
 from app.tables import Blob, Checkpoint, CheckpointFile, Export, Job, Lab, Project, Run, RunSlab, Upload, Video
 
@@ -46,9 +47,9 @@ def promised_bytes(session: Session, settings: Settings, lab_id: int) -> int:
 
 
 def queued_jobs(session: Session, lab_id: int) -> int:
-    """Propagations, estimates, trainings and exports of the lab that wait for a worker."""
+    """Propagations, estimates, trainings and exports of the lab that wait for a worker or for one another."""
     # Naming the queues leads into an index that would otherwise be read for all jobs the lab ever had.
-    mine = Job.lab_id == lab_id, Job.queue.in_(QUEUES), Job.state == states.QUEUED
+    mine = Job.lab_id == lab_id, Job.queue.in_((*QUEUES, HELD)), Job.state == states.QUEUED
     return session.execute(select(func.count()).where(*mine, Job.kind.not_in(_OURS))).scalar_one()
 
 

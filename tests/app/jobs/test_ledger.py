@@ -313,3 +313,11 @@ def test_a_job_that_was_queued_before_the_clock_was_set_back_is_overdue(database
         session.get_one(Job, early).created_at -= timedelta(seconds=60)
         session.get_one(Job, late).created_at += timedelta(seconds=3600)
     assert do(database, ledger.overdue, 30) == {**{queue: [] for queue in QUEUES}, "cpu": [early, late]}
+
+
+@pytest.mark.parametrize(("params", "is_told"), [({}, True), ({"after": 1, "then": "cpu"}, False)])
+def test_how_long_a_job_stood_in_the_queue_is_not_told_of_one_that_was_held_back(database, claim, params, is_told):
+    with database.session() as session:
+        project = session.get_one(Project, 1)
+        ledger.enqueue(session, project, "work", params, max_attempts=3)
+    assert (claim().waited is not None) is is_told

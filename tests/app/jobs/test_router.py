@@ -15,6 +15,7 @@ from app.jobs import ledger
 from app.jobs.router import MAX_STREAMS_OF_KEY
 from app.keys.service import Role
 from app.settings import Settings
+from app.tables import Job, Project
 
 
 @pytest.fixture
@@ -194,3 +195,33 @@ def test_jobs_of_a_kind(house):
     assert {job["kind"] for job in listed} == {"ingest"}
     assert house.http.get("/jobs", params={"kind": "ingest", "state": "queued"}).json()["items"] == []
     assert house.http.get("/jobs", params={"kind": "nothing"}).json()["items"] == []
+
+
+def test_a_job_that_cannot_be_shown_is_followed_no_more_and_others_are(house, running):
+    held, database = running
+    broken = house.http.post(f"/projects/{house.project['id']}/exports", json={}).json()
+    with house.http.stream("GET", f"/jobs/{broken['id']}/events") as answer:
+        stream = events(answer)
+        assert next(stream)[1]["state"] == "queued"
+        with database.session() as session:
+            job = session.get_one(Job, broken["id"])
+            job.result, job.version = [], job.version + 1
+        assert list(stream) == []
+    with house.http.stream("GET", f"/jobs/{broken['id']}/events") as first:
+        with house.http.stream("GET", f"/jobs/{held.job_id}/events") as answer:
+            assert next(events(answer))[1]["state"] == "running"
+        assert list(events(first)) == []
+    with database.session() as session:
+        session.get_one(Job, broken["id"]).result = None
+    assert house.http.post(f"/jobs/{broken['id']}/cancel").is_success
+
+
+def test_a_job_that_is_held_back_is_listed_as_one_that_waits(house, running):
+    _, database = running
+    with database.session() as session:
+        project = session.get_one(Project, house.project["id"])
+        number = ledger.enqueue(session, project, "export", {"after": 0}, max_attempts=1, queue=ledger.HELD).id
+    listed = house.http.get("/jobs", params={"state": "queued"}).json()["items"]
+    assert number in [job["id"] for job in listed]
+    assert house.http.post(f"/jobs/{number}/cancel").json()["state"] == "cancelled"
+    assert number not in [job["id"] for job in house.http.get("/jobs", params={"state": "queued"}).json()["items"]]

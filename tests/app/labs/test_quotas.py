@@ -13,8 +13,10 @@ import pytest
 
 from app import blobs
 from app.database import connect
+from app.jobs import ledger
 from app.settings import Settings
 from app.storage import open_storage
+from app.tables import Project
 
 TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -191,6 +193,18 @@ def test_propagations_count_too(small, lab, pair):
     lab.put(f"/videos/{video}/labels", json={"labels": [small.label(0, 1, pair.tracks[1])]})
     codes = [lab.post(f"/videos/{video}/propagations", json={}).status_code for _ in range(3)]
     assert codes == [202, 202, 429]
+
+
+def test_jobs_that_are_held_back_count_too(small, lab, walker, refused):
+    number = project(lab, walker.skeleton)
+    database = connect(small.settings.database)
+    with database.session() as session:
+        for _ in range(2):
+            held = {"max_attempts": 1, "queue": ledger.HELD}
+            ledger.enqueue(session, session.get_one(Project, number), "propagate", {"after": 0}, **held)
+    database.dispose()
+    assert lab.get("/lab").json()["queued_jobs"] == 2
+    refused(lab.post(f"/projects/{number}/exports", json={}), 429)
 
 
 @pytest.fixture
