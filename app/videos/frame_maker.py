@@ -26,6 +26,9 @@ _POLITE = 10  # of 19
 #: The largest image that is taken, in bytes: a frame of the largest size that is let in, as a bitmap.
 _MOST_BYTES = 2**28
 
+# A frame takes some tenths of one, also on a machine that does much else.
+_SECONDS = 60.0
+
 
 @dataclass(frozen=True)
 class View:
@@ -78,11 +81,13 @@ class FrameMaker:
         Raises:
             VideoError: The file is none that can be read, or not the one that the table is of.
             FileNotFoundError: A file is not there.
-            Busy: The process ended over it.
+            Busy: The process ended over it, or says nothing for a minute.
         """
         connection = self._connection or self._begin()
         try:
             connection.send_bytes(msgspec.msgpack.encode(task))
+            if not connection.poll(_SECONDS):
+                raise OSError("nothing was said")
             said: Made | Failed = _said.decode(connection.recv_bytes(_MOST_BYTES))
         except (EOFError, OSError, msgspec.MsgspecError) as error:
             self.close()

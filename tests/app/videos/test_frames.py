@@ -286,6 +286,23 @@ def test_a_maker_that_dies_takes_only_its_task_with_it(stored, cache):
     assert set(makers()) <= before
 
 
+def test_a_maker_that_hangs_is_ended_and_another_one_begins(stored, cache, monkeypatch):
+    storage, view, _ = stored
+    before = set(makers())
+    served = Frames(storage, cache, open_videos=1, makers=1)
+    image(served.get(view, 3))
+    until(lambda: isinstance(served.get(view, 29), bytes) and not served._groups)
+    (maker,) = set(makers()) - before
+    maker.suspend()
+    with monkeypatch.context() as patch:
+        patch.setattr("app.videos.frame_maker._SECONDS", 0.1)
+        with pytest.raises(Busy, match="ask again"):
+            image(served.get(view, 44))
+    assert not maker.is_running()
+    assert image(served.get(view, 44))[:2] == b"\xff\xd8"
+    served.close()
+
+
 def test_who_would_wait_too_long_is_told_so(stored, cache):
     storage, view, _ = stored
     served = Frames(storage, cache, open_videos=1, makers=1)
