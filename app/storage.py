@@ -321,6 +321,7 @@ class Storage:
             if self._root:
                 target = self._root / _key(stored.sha256)
                 target.parent.mkdir(parents=True, exist_ok=True)
+                os.utime(path)  # it is put now, however long ago it was written
                 _sync(path)
                 path.replace(target)
                 self._verified.note(target, target.stat())  # it was digested a moment ago

@@ -1,9 +1,10 @@
 """Erasing what was deleted and is not to be restored: its rows, its objects, and what is said of it elsewhere.
 
 First nobody can restore it any more and its jobs are called off. Once no worker has one, objects are removed that a
-worker put and was killed before any row referred to them: nobody can tell whose they are. Then it goes in small
-transactions that can each be done again: objects are noted (``Discard``), names leave the audit trail, rows go, last
-its own. A crash in between leaves something that is hidden and is erased further at the next look.
+worker put and was killed before any row referred to them: nobody can tell whose they are. They may be those of a job of
+something else that goes on and is about to refer to them, so while there is one it has a while to do so. Then it goes
+in small transactions that can each be done again: objects are noted (``Discard``), names leave the audit trail, rows
+go, last its own. A crash in between leaves something that is hidden and is erased further at the next look.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, Table, and_, delete, exists, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, Table, and_, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -37,6 +38,9 @@ GRACE = timedelta(seconds=SECONDS)
 
 #: An object that was put within this time may be about to be referred to.
 FRESH = timedelta(seconds=5)
+
+#: A job that goes on may take so long between putting an object and referring to it.
+UNTOLD = timedelta(minutes=15)
 
 _BATCH = 2000  # rows deleted at a time
 
@@ -71,9 +75,12 @@ class Eraser:
     def run(self) -> int:
         """Erase what is due, as far as no worker has to do with it; tells how many things are gone."""
         gone = 0
-        begun = [thing for thing in self._due() if self._begin(*thing)]
+        asked = datetime.now(UTC)
+        spared = self._spared(asked)
+        begun = [thing for thing in self._due() if self._begin(*thing, asked, spared)]
         if begun:
-            blobs.collect(self._database, self._storage, older_than=FRESH, step=self._step)
+            older_than = max(FRESH, spared) + max(datetime.now(UTC) - asked, timedelta(0))
+            blobs.collect(self._database, self._storage, older_than=older_than, step=self._step)
         for kind, number in begun:
             try:
                 gone += self._erase(kind, number)
@@ -116,8 +123,19 @@ class Eraser:
             return self._project(number)
         return self._lab(number)
 
-    def _begin(self, kind: type[Thing], number: int) -> bool:
-        """Let nobody restore it, and call off its jobs; tells whether all of them ended a while ago."""
+    def _spared(self, now: datetime) -> timedelta:
+        """How old an object is that no job which goes on can be about to refer to; none has put one before it began."""
+        with self._database.session(readonly=True) as session:
+            begun = session.scalar(select(func.min(Job.started_at)).where(Job.state == RUNNING))
+        if begun is None:
+            return timedelta(0)
+        return min(UNTOLD, max(now - begun, timedelta(0)) + FRESH)
+
+    def _begin(self, kind: type[Thing], number: int, asked: datetime, spared: timedelta) -> bool:
+        """Let nobody restore it, and call off its jobs; tells whether all of them ended a while ago.
+
+        Whatever they put is older than what is spared then, and goes.
+        """
         with self._writing() as session:
             query: Select[Any] = select(kind).where(kind.id == number, self._is_due(kind))
             thing: Thing | None = session.scalar(query.with_for_update())
@@ -128,7 +146,8 @@ class Eraser:
             service.end_work(session, thing)
             jobs, now = service.jobs_of(session, thing), datetime.now(UTC)
             # What seems to have ended in the future did so before a clock was set back.
-            just_now = Job.finished_at.between(now - self._fresh, now + self._fresh)
+            while_ago = max(self._fresh, spared + FRESH) if spared else self._fresh
+            just_now = Job.finished_at.between(asked - while_ago, now + while_ago)
             return not session.scalar(select(exists().where(jobs, or_(Job.state == RUNNING, just_now))))
 
     def _video(self, number: int) -> bool:

@@ -35,7 +35,7 @@ from app.tables import (
     Video,
 )
 from app.trash import rows
-from app.trash.erasure import FRESH, Eraser
+from app.trash.erasure import FRESH, UNTOLD, Eraser
 from app.trash.leftovers import Leftovers
 from tests.app.conftest import client_of
 from tests.app.trash.test_service import NAME, Loop
@@ -71,6 +71,12 @@ def old_enough(storage):
         for name in names:
             path = os.path.join(folder, name)
             os.utime(path, (os.stat(path).st_mtime - 60,) * 2)
+
+
+def age(storage, sha256, by):
+    """Let an object look as if it had been put so long ago."""
+    moment = (datetime.now(UTC) - by).timestamp()
+    os.utime(storage.file(sha256), (moment, moment))
 
 
 def erase(database, storage, step=lambda: None):
@@ -272,6 +278,47 @@ def test_nothing_is_erased_while_a_worker_may_just_have_put_something_of_it(loop
     with database.session() as session:
         session.get_one(Job, number).finished_at -= FRESH
     assert Eraser(database, storage, grace=NOW).run() == 1
+
+
+def begin(database, loop, minutes):
+    """Let a job of the video beside it go on since so many minutes; gives its id."""
+    with database.session() as session:
+        job = session.scalars(select(Job).where(Job.video_id == loop.other["id"])).first()
+        job.state, job.finished_at = "running", None
+        job.started_at = datetime.now(UTC) - timedelta(minutes=minutes)
+        return job.id
+
+
+def end(database, number):
+    with database.session() as session:
+        job = session.get_one(Job, number)
+        job.state, job.finished_at = "succeeded", datetime.now(UTC)
+
+
+def test_what_another_job_just_put_stays_until_it_refers_to_it(loop, database, storage):
+    number = begin(database, loop, minutes=2)
+    told = storage.put(b"a table that an ingest which goes on is about to refer to")
+    loop.http.delete(f"/videos/{loop.video['id']}", params={"purge": 1})
+    old_enough(storage)
+    # Jobs of the video ended after the other one began: what they left may not be told from what that one put.
+    assert Eraser(database, storage, grace=NOW, fresh=NOW).run() == 0
+    assert storage.has(told.sha256)
+    end(database, number)
+    assert erase(database, storage) == 1
+    assert not storage.has(told.sha256)
+
+
+def test_a_job_that_goes_on_for_ever_holds_nothing_up_for_long(loop, database, storage):
+    begin(database, loop, minutes=600)
+    left, fresh = storage.put(b"of a worker that was killed"), storage.put(b"of one that goes on")
+    age(storage, left.sha256, UNTOLD + timedelta(minutes=1))
+    age(storage, fresh.sha256, UNTOLD - timedelta(minutes=1))
+    with database.session() as session:
+        for job in session.scalars(select(Job).where(Job.finished_at.is_not(None))):
+            job.finished_at -= UNTOLD + timedelta(minutes=1)
+    loop.http.delete(f"/videos/{loop.video['id']}", params={"purge": 1})
+    assert Eraser(database, storage, grace=NOW, fresh=NOW).run() == 1
+    assert (storage.has(left.sha256), storage.has(fresh.sha256)) == (False, True)
 
 
 def test_nothing_is_erased_before_its_time_nor_while_a_worker_has_it(loop, database, storage):
