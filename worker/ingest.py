@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import selectors
+import logging
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,11 +19,13 @@ from app.sandbox.confinement import Confinement
 from app.settings import Settings
 from app.storage import Stored
 from app.tables import Job, Video
-from pose.frame_table import FrameTable
 from worker.context import Context
-from worker.ingest_files import PROXY, TABLES
+from worker.ingest_files import PROXY, Odd, Word, regular, tables, words
+
+log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.2
+_CRASHED = "reading this video crashed the decoder or took more memory or time than a video may"
 
 
 def ingest(context: Context) -> None:
@@ -33,23 +34,26 @@ def ingest(context: Context) -> None:
         job = session.get_one(Job, context.held.job_id)
         video = session.get_one(Video, job.video_id)
     with context.storage.scratch_folder() as folder:
-        outcome = _decode(context, context.storage.file(video.sha256, context.listen), folder)
-        if "rejected" in outcome:
-            _finish(context, video.id, {"status": "rejected", "reason": outcome["rejected"]}, [])
-            return
-        if "no_space" in outcome:
-            raise NoSpace("the disk of the worker is full; upload the video again when there is room")
-        if "too_large" in outcome:
-            most = context.settings.max_upload_bytes
-            reason = f"the copy of this video for labelling would have more than {most} bytes"
-            _finish(context, video.id, {"status": "rejected", "reason": reason}, [])
+        most = context.settings.max_upload_bytes
+        try:
+            outcome = _decode(context, context.storage.file(video.sha256, context.listen), folder)
+            if outcome.no_space:
+                raise NoSpace("the disk of the worker is full; upload the video again when there is room")
+            if outcome.too_large:
+                outcome = Word(rejected=f"the copy of this video for labelling would have more than {most} bytes")
+            if outcome.rejected is None:
+                table, *both, stream = tables(folder, context.settings.max_frames)
+                made = regular(folder / PROXY, most)
+        except Odd as error:
+            log.warning("the child that read a video behaved oddly: %s", error, extra={"video_id": video.id})
+            outcome = Word(rejected=_CRASHED)
+        if outcome.rejected is not None:
+            _finish(context, video.id, {"status": "rejected", "reason": outcome.rejected}, [])
             return
         context.step(0.99, "storing")
-        found = json.loads((folder / TABLES).read_text())
-        source_table, proxy_table = found["source"], found["proxy"]
-        kept = [context.storage.put(bytes.fromhex(table)) for table in (source_table, proxy_table)]
-        kept.append(context.storage.adopt(folder / PROXY, step=context.listen))
-    table = FrameTable.from_bytes(bytes.fromhex(source_table))
+        # The proxy first, which takes its time: nobody knows yet that the others are wanted.
+        proxy = context.storage.adopt(made, step=context.listen)
+        kept = [*map(context.storage.put, both), proxy]
     facts = {
         "status": "degraded" if table.reason else "ready",
         "reason": table.reason,
@@ -60,7 +64,7 @@ def ingest(context: Context) -> None:
         "duration": table.duration,
         "damaged": [list(span) for span in table.damaged],
         "variable_rate": table.variable_rate,
-        "stream": found["stream"],
+        "stream": asdict(stream),
         "frame_table_sha256": kept[0].sha256,
         "proxy_table_sha256": kept[1].sha256,
         "proxy_sha256": kept[2].sha256,
@@ -104,24 +108,27 @@ def _finish(context: Context, video_id: int, facts: dict[str, Any], kept: list[S
     context.insist(write)
 
 
-def _decode(context: Context, source: Path, folder: Path) -> dict[str, Any]:
-    """Run the child to its end and give its last word."""
+def _decode(context: Context, source: Path, folder: Path) -> Word:
+    """Run the child to its end and give its last word.
+
+    Raises:
+        Odd: It says what no child says.
+    """
     settings = context.settings
     deadline = time.monotonic() + settings.ingest_seconds
-    word: dict[str, Any] = {}
-    frames, share = 0, 0.0  # its last word says nothing of them
+    word, frames, share = Word(), 0, 0.0
     with _ended(start(settings, source, folder)) as process:
-        for line in _lines(process):
-            if line:
-                word = json.loads(line)
+        assert process.stdout is not None
+        for said in words(process.stdout, _POLL_SECONDS):
+            word = said or word
             if time.monotonic() > deadline:
-                return {"rejected": f"reading this video took longer than {settings.ingest_seconds:.0f} seconds"}
-            frames, share = word.get("frames", frames), word.get("share", share)
+                return Word(rejected=f"reading this video took longer than {settings.ingest_seconds:.0f} seconds")
+            frames, share = max(frames, word.frames), max(share, word.share)  # its last word says nothing of them
             context.check_room(_size(folder))
             context.step(0.98 * share, f"reading frames: {frames}" if frames else "opening")
         if process.wait() == 0:
             return word
-    return {"rejected": "reading this video crashed the decoder or took more memory or time than a video may"}
+    return Word(rejected=_CRASHED)
 
 
 @contextmanager
@@ -139,20 +146,5 @@ def _size(folder: Path) -> int:
     size = 0
     for path in folder.iterdir():
         with suppress(FileNotFoundError):  # it was given its name
-            size += path.stat().st_size
+            size += path.lstat().st_size
     return size
-
-
-def _lines(process: subprocess.Popen[str]) -> Iterator[str | None]:
-    """The child's lines as they come, and None whenever a while has passed without one."""
-    assert process.stdout is not None
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while True:
-            if not selector.select(_POLL_SECONDS):
-                yield None
-                continue
-            line = process.stdout.readline()
-            if not line:
-                return
-            yield line
