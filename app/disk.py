@@ -14,13 +14,17 @@ _SHARE, _MOST = 0.05, 2**30
 
 def reserve(folder: Path) -> int:
     """Bytes of a folder's disk that stay free: a twentieth of it, or 1 GiB where that is less."""
-    return min(int(shutil.disk_usage(folder).total * _SHARE), _MOST)
+    return _reserve(shutil.disk_usage(folder).total)
 
 
 def room(folder: Path) -> int:
     """Bytes that may still be written to a folder's disk before the reserve begins."""
     usage = shutil.disk_usage(folder)
-    return max(0, usage.free - min(int(usage.total * _SHARE), _MOST))
+    return max(0, usage.free - _reserve(usage.total))
+
+
+def _reserve(total: int) -> int:
+    return min(int(total * _SHARE), _MOST)
 
 
 #: What to tell whose bytes have no room.

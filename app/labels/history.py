@@ -273,8 +273,8 @@ def changed(
     since: int,
     until: int,
     tracks: list[int],
-    start: int = 0,
-    stop: int = 2**53,
+    start: int,
+    stop: int,
 ) -> tuple[Labels, Labels]:
     """The labels about which something was said between two revisions, as they stood at either.
 

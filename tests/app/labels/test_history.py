@@ -256,6 +256,8 @@ def test_many_labels_are_read_right_after_they_were_written(database_url, tmp_pa
         # More frames than a statement may name, far apart.
         far = history.read_places(session, video_id, 2, np.arange(0, 600_000, 5), np.array([100]))
         assert far.frames.tolist() == [1000, 1005]
-        then, now = history.changed(session, video_id, 2, since=2, until=4, tracks=[*range(100, 1600)])
+        then, now = history.changed(
+            session, video_id, 2, since=2, until=4, tracks=[*range(100, 1600)], start=1000, stop=2000
+        )
         assert len(then.frames) == len(now.frames) == 0  # there was nothing before
     database.dispose()
