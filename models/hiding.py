@@ -8,7 +8,8 @@ anew without them, see :func:`folds`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -74,6 +75,30 @@ def choose(keyframes: Mapping[int, Track], most: int = MOST, seed: int = _SEED) 
         rows = np.sort(rng.permutation(len(some))[:most])
         chosen += [some[row] for row in rows]
     return chosen
+
+
+def lasting(hidden: Sequence[Hidden], most: int = MOST) -> list[Hidden]:
+    """Take so many of what could be hidden that stay the same ones, all but a few, as labels are added.
+
+    Each has a rank of its own, drawn by its place. So the errors on most are known from the last time, and who has not
+    the time for all has seen a sample of all. Those with labels on both sides and those with labels on one take turns.
+
+    Args:
+        hidden: What could be hidden.
+        most: How many with labels on both sides, and how many with labels on one.
+
+    Returns:
+        Those with the lowest ranks, ascending.
+    """
+    ranked = sorted(hidden, key=_rank)
+    between = [one for one in ranked if one.way == "between"][:most]
+    outside = [one for one in ranked if one.way != "between"][:most]
+    turns = [(place, one) for some in (between, outside) for place, one in enumerate(some)]
+    return [one for _, one in sorted(turns, key=lambda turn: turn[0])]
+
+
+def _rank(one: Hidden) -> bytes:
+    return hashlib.blake2b(f"{_SEED} {one.way} {one.track} {one.frame}".encode(), digest_size=8).digest()
 
 
 def hide(

@@ -45,6 +45,10 @@ class Stopping(Exception):
     """The worker shuts down; the job goes back to the queue and on from its last segment."""
 
 
+class GivesWay(Stopping):
+    """Something more urgent waits for this worker; the job goes back to the queue meanwhile."""
+
+
 class TakesLong(Exception):
     """The job was taken for a quick one and is none; ``queue`` is where it belongs."""
 

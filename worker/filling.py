@@ -49,6 +49,7 @@ def fill(
     stage: str,
     shared: bool,
     queue: Callable[[float], str],
+    ended: Callable[[Session], None] | None = None,
 ) -> None:
     """Fill the run of the context's job and end the job; what was computed before, here or in an earlier run, is not
     computed again.
@@ -60,6 +61,7 @@ def fill(
         stage: What the job is said to be doing.
         shared: Whether other workers may help.
         queue: Where a job belongs of which so many frames, once for each track, are to be computed.
+        ended: What is to be written with the end of the job.
 
     Raises:
         TakesLong: This worker does what is quick, and the job is not.
@@ -69,21 +71,23 @@ def fill(
     _check_lane(context, queue)
     progress = Progress(context, len(work.pieces), stage)
     progress.step()
-    with _frames(context, work.video, progress.step) as frames, context.sharing():
+    with frames_of(context, work.video, progress.step) as frames, context.sharing():
         compute = prepare(frames, progress)
         while progress.unfinished():
             if not _some(context, work, compute, progress.step):
                 progress.step()
                 time.sleep(_WAIT_SECONDS)
-    context.insist(lambda: _end(context, work))
+    context.insist(lambda: _end(context, work, ended))
 
 
-def _end(context: Context, work: Work) -> None:
+def _end(context: Context, work: Work, ended: Callable[[Session], None] | None) -> None:
     with context.writing() as session:
         _learn(session, work, context.held.job_id)
         ledger.succeed(session, context.held, work.result().to_row())
         held.release(session, context.held.job_id)
         packing.queue(session, context.settings, work.run)
+        if ended is not None:
+            ended(session)
 
 
 def help_fill(
@@ -101,7 +105,7 @@ def help_fill(
         Whether this worker can help: not where it computes other things than the job's holder does.
     """
     context.stint.on(work.device)
-    with _frames(context, work.video, context.listen) as frames, context.sharing():
+    with frames_of(context, work.video, context.listen) as frames, context.sharing():
         compute = prepare(frames)
         while more():
             try:
@@ -265,7 +269,17 @@ def _attempts(context: Context) -> int:
 
 
 @contextmanager
-def _frames(context: Context, video: Video, step: Callable[[], None]) -> Iterator[FrameSource]:
+def frames_of(context: Context, video: Video, step: Callable[[], None]) -> Iterator[FrameSource]:
+    """The frames of a video, for the length of a block.
+
+    Args:
+        context: The job.
+        video: Which.
+        step: Called when a frame is asked for.
+
+    Raises:
+        Missing: The video is not in the storage.
+    """
     assert video.proxy_sha256 is not None
     assert video.proxy_table_sha256 is not None
     try:

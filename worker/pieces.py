@@ -84,14 +84,18 @@ class Propagation:
         return PropagationResult(run_id=self.run.id, cuts=found)
 
 
-def propagation_of(context: Context) -> Propagation:
-    """The work of the context's job.
+def propagation_of(context: Context, job_id: int | None = None) -> Propagation:
+    """The work of a propagation.
+
+    Args:
+        context: The job that does something with it.
+        job_id: The job of the propagation, where that is another one.
 
     Raises:
         JobFailed: The engine that it asks for cannot be had.
     """
     with context.database.session(readonly=True) as session:
-        job = session.get_one(Job, context.held.job_id)
+        job = session.get_one(Job, context.held.job_id if job_id is None else job_id)
         run = session.scalars(select(Run).where(Run.job_id == job.id)).one()
         video = session.get_one(Video, run.video_id)
         labels = keyframes_of(session, job, run, video, step=context.listen)

@@ -9,11 +9,14 @@ from functools import partial
 
 from msgspec.structs import replace
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from app.jobs import lanes
-from app.jobs.params import Fit
+from app.jobs.params import Fit, PropagationParams
+from app.runs import measuring
 from app.tables import Run
-from models.engines.engine import Engine, FrameSource, Stepwise
+from models.engines.engine import Engine, FrameSource, Step, Stepwise
+from models.hiding import choose
 from models.registry import adaptable
 from worker.context import Context, HelperContext
 from worker.filling import Progress, fill, help_fill
@@ -29,19 +32,27 @@ def propagate(context: Context) -> None:
     work = propagation_of(context)
 
     def prepare(frames: FrameSource, progress: Progress) -> Compute:
-        engine = _listening(work.engine, context)
+        engine = listening(work.engine, context)
         if work.adapts and progress.unfinished():
             engine = _fitted(context, work, frames, progress)
         return _computing(context, work, engine, frames)
 
     queue = partial(lanes.of_propagation, work.name, adapt=work.adapts)
-    fill(context, work, prepare, stage="propagating", shared=not work.adapts, queue=queue)
+    # What learnt from labels has seen what would be hidden from it.
+    learnt = work.adapts or PropagationParams.of(context.held.params).checkpoint_id is not None
+    worth = not learnt and len(choose(work.labels, 1)) > 0
+
+    def ended(session: Session) -> None:
+        if worth:
+            measuring.queue(session, context.settings, work.run)
+
+    fill(context, work, prepare, stage="propagating", shared=not work.adapts, queue=queue, ended=ended)
 
 
 def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:
     """Help with a propagation that another worker holds, see ``worker.filling.help_fill``."""
     work = propagation_of(context)
-    engine = _listening(work.engine, context)
+    engine = listening(work.engine, context)
     return help_fill(context, work, lambda frames: _computing(context, work, engine, frames), more)
 
 
@@ -78,10 +89,16 @@ def _fitted(context: Context, work: Propagation, frames: FrameSource, progress: 
     return fitted
 
 
-def _listening(engine: Engine, context: Context) -> Engine:
-    """The engine as this job's own: other jobs may compute with it meanwhile, or after this one was called off."""
+def listening(engine: Engine, context: Context, step: Step | None = None) -> Engine:
+    """The engine as this job's own: other jobs may compute with it meanwhile, or after this one was called off.
+
+    Args:
+        engine: What computes.
+        context: The job.
+        step: What it calls in between, from several threads; it hears whether the job shall go on where left out.
+    """
     if not isinstance(engine, Stepwise):
         return engine
     mine = copy(engine)
-    mine.step = context.listen
+    mine.step = context.listen if step is None else step
     return mine

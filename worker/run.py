@@ -18,6 +18,7 @@ from app.jobs.ledger import Claim, Fenced
 from app.jobs.log import plain
 from app.labs.quotas import OverQuota
 from app.logs import about
+from app.runs.measuring import MEASURE
 from app.runs.packing import PACK
 from app.runs.service import PROPAGATE
 from app.settings import Settings
@@ -29,6 +30,7 @@ from worker.context import Cancelled, Context, JobFailed, Missing, Stopping, Tak
 from worker.estimate import estimate
 from worker.export import export
 from worker.ingest import ingest
+from worker.measure import measure
 from worker.memory import TooLittleMemory
 from worker.metrics import WorkerMetrics
 from worker.pack import pack
@@ -45,6 +47,7 @@ KINDS: dict[str, Callable[[Context], None]] = {
     INGEST: ingest,
     PROPAGATE: propagate,
     PACK: pack,
+    MEASURE: measure,
     EXPORT: export,
     TRAIN: train,
     ESTIMATE: estimate,

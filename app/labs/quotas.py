@@ -13,9 +13,22 @@ from app.errors import NoSpace, TooMany
 from app.jobs import states
 from app.jobs.ledger import HELD
 from app.settings import QUEUES, Settings
-from app.tables import Blob, Checkpoint, CheckpointFile, Export, Job, Lab, Project, Run, RunSlab, Upload, Video
+from app.tables import (
+    Blob,
+    Checkpoint,
+    CheckpointFile,
+    Export,
+    Job,
+    Lab,
+    Measurement,
+    Project,
+    Run,
+    RunSlab,
+    Upload,
+    Video,
+)
 
-_OURS = ("ingest", "pack")  # as in app.videos.service and app.runs.packing; nobody asks for these
+_OURS = ("ingest", "pack", "measure")  # as in app.videos.service and app.runs; nobody asks for these
 _RETRY_SECONDS = 60
 
 OPEN = "open"  # an upload that is not finished
@@ -26,12 +39,13 @@ class OverQuota(NoSpace):
 
 
 def stored_bytes(session: Session, lab_id: int) -> int:
-    """Bytes of the lab's videos, proxies, packed runs, exports and checkpoints, each file once however often used."""
+    """Bytes of the lab's videos, proxies, packed runs, measurements, exports and checkpoints, each file once."""
     projects = select(Project.id).where(Project.lab_id == lab_id)
     files: CompoundSelect[Any] = union(
         select(Video.sha256).where(Video.project_id.in_(projects)),
         select(Video.proxy_sha256).where(Video.project_id.in_(projects)),
         select(RunSlab.sha256).join(Run).join(Video).where(Video.project_id.in_(projects)),
+        select(Measurement.sha256).join(Video).where(Video.project_id.in_(projects)),
         select(Export.sha256).where(Export.project_id.in_(projects)),
         select(Checkpoint.weights_sha256).where(Checkpoint.project_id.in_(projects)),
         select(CheckpointFile.sha256).join(Checkpoint).where(Checkpoint.project_id.in_(projects)),

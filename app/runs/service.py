@@ -19,7 +19,7 @@ from app.jobs.states import SUCCEEDED
 from app.labels import history
 from app.labels.revision import check_revision
 from app.projects import service as projects
-from app.runs import filling, packing, stages
+from app.runs import filling, measuring, packing, stages
 from app.runs.schemas import PropagationIn, RunOut, StaleSpan
 from app.runs.staleness import Grounds, Staleness
 from app.settings import Settings
@@ -100,6 +100,7 @@ def start(session: Session, settings: Settings, video: Video, wanted: Propagatio
     job = filling.queue(session, settings, project, PROPAGATE, params, run, lane)
     if wanted.keyframes is None:
         stages.supersede(session, job)
+    measuring.supersede(session, video)
     if staged:
         second, later = made(), stages.params_of_second(job, run)
         filling.queue(session, settings, project, PROPAGATE, later, second, lambda _: ledger.HELD)

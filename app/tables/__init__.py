@@ -9,7 +9,7 @@ from app.tables.labels import Label, LabelRevision, TrackRevision, TrackRow
 from app.tables.numbers import use_autoincrement
 from app.tables.projects import Blob, Project, SkeletonVersion, Upload, Video
 from app.tables.reviews import Review, ReviewSpan
-from app.tables.runs import Export, ExportVideo, Run, RunSlab
+from app.tables.runs import Export, ExportVideo, Measurement, Run, RunSlab
 from app.tables.shares import VideoShare
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Lab",
     "Label",
     "LabelRevision",
+    "Measurement",
     "Project",
     "Review",
     "ReviewSpan",

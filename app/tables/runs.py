@@ -42,6 +42,22 @@ class RunSlab(Table):
     sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
 
 
+class Measurement(Table):
+    """How far off an engine was on keyframes of a video that were hidden from it, see ``pose.formats.hidden``.
+
+    ``run_id`` is the last of its runs that was measured, ``keyframes`` how many were hidden.
+    """
+
+    __tablename__ = "measurement"
+
+    video_id: Mapped[int] = mapped_column(ForeignKey("video.id"), primary_key=True)
+    engine: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"), index=True)
+    keyframes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Export(Table):
     """A file made from labels and runs as they stood at one time."""
 

@@ -250,6 +250,10 @@ ROWS: dict[str, dict[str, Sequence[dict[str, Any]]]] = {
             {"video_id": 1, "state": "2.1.2.1/", "poses": 9, "labelled": 2, "reviewed": 0, "propagated": 3}
         ],
     },
+    "0018": {
+        "job": [{"id": 10, "kind": "measure", "params": {"run_id": 1}, "state": "queued", **_JOB, **_ENDED}],
+        "measurement": [{"video_id": 1, "engine": "flow", "run_id": 1, "keyframes": 2, "sha256": SHA}],
+    },
 }
 
 

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from models.cuts import Cuts
 from models.engines.engine import Engine
 from models.engines.stdpose import StdPoseEngine
-from models.hiding import Hidden, choose, folds, hide
+from models.hiding import Hidden, choose, folds, hide, lasting
 from models.pretraining.footage import Footage
 from models.propagate import propagate_segment
 from models.registry import CLASSICAL
@@ -77,6 +77,18 @@ def test_of_ten_thousand_keyframes_a_few_are_drawn_and_always_the_same():
     assert len(chosen) == 40
     assert chosen == choose(many, most=20)
     assert np.ptp([one.frame for one in chosen]) > 10_000
+
+
+def test_what_is_hidden_stays_so_as_labels_are_added():
+    some = [*range(0, 3000, 10)]
+    before = lasting(choose({1: labels(some)}, 10**6), most=20)
+    after = lasting(choose({1: labels(sorted([*some, 1005]))}, 10**6), most=20)
+    assert len(before) == len(after) == 40
+    assert len({*before} & {*after}) >= 37
+    # Where there is no time for all, some of each kind were hidden, from all over the video.
+    first = before[:20]
+    assert sum(one.way == "between" for one in first) == 10
+    assert np.ptp([one.frame for one in first]) > 1500
 
 
 @pytest.mark.parametrize(

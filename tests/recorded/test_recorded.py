@@ -60,7 +60,7 @@ def test_an_export_of_the_same_snapshot_has_the_same_bytes(opened, before):
 
 def test_all_work_that_waited_is_done(after):
     jobs = _rows(after, select(Job))
-    assert {job.kind for job in jobs} == {"ingest", "propagate", "pack", "export", "train", "estimate"}
+    assert {job.kind for job in jobs} == {"ingest", "propagate", "measure", "pack", "export", "train", "estimate"}
     assert [(job.id, job.kind, job.error) for job in jobs if job.state != SUCCEEDED] == []
 
 

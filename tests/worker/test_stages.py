@@ -79,6 +79,9 @@ def test_the_fitted_run_takes_the_place_of_the_first_at_one_moment(staged):
     assert fitted["other_stage"] == {"run_id": one, "job_id": staged.first["id"], "state": "succeeded"}
     assert fitted["computed"]["fit"]["steps"] == 4
     assert fitted["label_revision"] == staged.run["label_revision"]
+    # What an engine is fitted to it has seen: nothing can be hidden from it any more.
+    jobs = staged.http.get("/jobs", params={"kind": "measure"}).json()["items"]
+    assert [job["result"]["run_id"] for job in jobs] == [one]
     # One act hides both, and shows both again.
     staged.http.delete(f"/runs/{other}")
     assert staged.seen()[0] == set()

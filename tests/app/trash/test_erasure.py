@@ -28,6 +28,7 @@ from app.tables import (
     Job,
     JobSegment,
     Lab,
+    Measurement,
     Project,
     RunSlab,
     Table,
@@ -92,6 +93,7 @@ def objects_of(database, loop):
         jobs = select(Job.id).where(Job.video_id == video.id)
         own |= {*session.scalars(select(JobSegment.sha256).where(JobSegment.job_id.in_(jobs)))}
         own |= {*session.scalars(select(RunSlab.sha256).where(RunSlab.run_id == loop.run))}
+        own.add(session.get_one(Measurement, (video.id, "linear")).sha256)
         return own | {session.get_one(Export, loop.export).sha256}
 
 

@@ -112,6 +112,7 @@ export const screens = {
     ingest: 'Read a video',
     propagate: 'Propagate',
     pack: 'Make ready for reading',
+    measure: 'Measure the engine',
     estimate: 'Estimate',
     train: 'Train',
     export: 'Export',
