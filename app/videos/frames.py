@@ -4,7 +4,7 @@ Decoding begins at a keyframe, so whoever asks for a frame pays for those before
 into images first, then those that follow in its group, for a moment only where others wait, and where nobody does also
 those before: a page steps to neighbouring frames, and others who label the same video follow. Small pictures, of which
 a list of videos shows one each, are made alone. Who asks for a frame of a group that is being decoded waits for that.
-Labs take turns at having groups decoded, and none may have many wait.
+Labs have time to decode by how many of their people wait (``frame_shares``), and none may have many groups wait.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from app.file_cache import FileCache
 from app.storage import Storage
 from app.videos.frame_child import Task
 from app.videos.frame_maker import FrameMaker, View
+from app.videos.frame_shares import Shares
 from app.videos.images import QUICK
 from pose.frame_table import FrameTable
 
@@ -59,9 +60,19 @@ class _Group:
     start: int
     stop: int
     lab_id: int | None
+    caller: object
     wanted: dict[int, _Wish] = field(default_factory=dict)
     passed: set[int] = field(default_factory=set)  # made without being wanted, whether or not there was room for them
     under_way: bool = False
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """A group to decode, how many of its lab wait, and the seconds that were counted for it."""
+
+    group: _Group
+    callers: int
+    counted: float
 
 
 class Frames:
@@ -92,8 +103,7 @@ class Frames:
         self._most_tables = open_videos
         self._changed = threading.Condition()
         self._groups: dict[tuple[View, int], _Group] = {}  # by when somebody first asked
-        self._served: dict[int | None, int] = {}  # which turn a lab that has groups here had last
-        self._turn = 0
+        self._shares = Shares()
         self._threads: list[threading.Thread] = []
         self._makers = makers or os.cpu_count() or 1
         self._ended = False
@@ -103,7 +113,7 @@ class Frames:
         """A frame that the video has, where it was made already."""
         return self._cache.get(view.name(index))
 
-    def get(self, view: View, index: int, lab_id: int | None = None) -> bytes | Future[bytes]:
+    def get(self, view: View, index: int, lab_id: int | None = None, caller: object = None) -> bytes | Future[bytes]:
         """A frame that the video has, or a promise of it, which is broken with whatever reading the file raises.
 
         Others may have been given the same promise: who waits no longer calls ``forget`` and does not cancel it.
@@ -112,6 +122,7 @@ class Frames:
             view: In which form.
             index: Which one.
             lab_id: Who asks; None for the service itself.
+            caller: Tells people of a lab apart.
 
         Raises:
             TooMany: The lab waits for too many already.
@@ -130,7 +141,7 @@ class Frames:
                 return image
             if (view, start) not in self._groups:
                 self._check_room(lab_id)
-            group = self._groups.setdefault((view, start), _Group(view, start, stop, lab_id))
+            group = self._groups.setdefault((view, start), _Group(view, start, stop, lab_id, caller))
             self._changed.notify()
             self._begin()
             wish = group.wanted.setdefault(index, _Wish())
@@ -196,33 +207,37 @@ class Frames:
     def _run(self) -> None:
         maker, restarts = FrameMaker(self._storage.readable, self._open_videos, self._memory_bytes), 0
         while not self._ended:
-            group = self._next(restarts)
+            turn = self._next(restarts)
             if self._restarts != restarts:
                 restarts = self._restarts
                 maker.close()
-            if group is None:
+            if turn is None:
                 continue
+            group, began = turn.group, time.monotonic()
             try:
                 self._decode(group, maker)
             except Exception as error:
                 with self._changed:
                     del self._groups[group.view, group.start]
                 _break(group, error)
+            with self._changed:
+                self._shares.end(group.lab_id, turn.callers, turn.counted, time.monotonic() - began)
         maker.close()
 
-    def _next(self, restarts: int) -> _Group | None:
+    def _next(self, restarts: int) -> _Turn | None:
         """The group that is to be decoded next; None where the videos are to be closed first, or it is over."""
         with self._changed:
             while not self._ended and self._restarts == restarts:
-                waiting = [group for group in self._groups.values() if not group.under_way]
+                waiting: dict[int | None, list[_Group]] = {}
+                for group in self._groups.values():
+                    if not group.under_way:
+                        waiting.setdefault(group.lab_id, []).append(group)
                 if waiting:
-                    group = min(waiting, key=lambda one: self._served.get(one.lab_id, 0))  # of equals the first
-                    present = {one.lab_id for one in self._groups.values()}
-                    self._turn += 1
-                    self._served = {lab_id: turn for lab_id, turn in self._served.items() if lab_id in present}
-                    self._served[group.lab_id] = self._turn
-                    group.under_way = True
-                    return group
+                    callers = {lab_id: {one.caller for one in groups} for lab_id, groups in waiting.items()}
+                    lab_id = self._shares.next(callers)
+                    first = waiting[lab_id][0]
+                    first.under_way = True
+                    return _Turn(first, len(callers[lab_id]), self._shares.begin(lab_id, len(callers[lab_id])))
                 self._changed.wait()
         return None
 

@@ -257,13 +257,13 @@ async def get_frame(
         return Response(status_code=304, headers=headers)
     view = View(sight.proxy_sha256, sight.table_sha256, image_format, smaller)
     # Reading what is kept takes less time than sending it to a thread.
-    image = frames.kept(view, index) or await _made(request, frames, view, index, sight.caller.lab_id)
+    image = frames.kept(view, index) or await _made(request, frames, view, index, sight.caller)
     return Response(image, media_type=f"image/{image_format}", headers=headers)
 
 
-async def _made(request: Request, frames: Frames, view: View, index: int, lab_id: int) -> bytes:
+async def _made(request: Request, frames: Frames, view: View, index: int, caller: Caller) -> bytes:
     """A frame that has to be made. No transaction and no thread is held meanwhile: labels are written."""
-    found = await run_in_threadpool(frames.get, view, index, lab_id)
+    found = await run_in_threadpool(frames.get, view, index, caller.lab_id, (caller.key_id, caller.session_id))
     if isinstance(found, bytes):
         return found
     made = asyncio.wrap_future(found)

@@ -317,3 +317,21 @@ def test_who_would_wait_too_long_is_told_so(stored, cache):
     assert image(served.get(view, 3, 7))[:2] == b"\xff\xd8"
     assert sum(group.lab_id is None for group in served._groups.values()) > MOST_GROUPS_OF_LAB // 2
     served.close()
+
+
+def test_many_people_of_a_lab_have_more_of_the_decoding_than_one_of_another(stored, cache):
+    storage, view, _ = stored
+    served, order = Frames(storage, cache, open_videos=1, makers=1), []
+    promises = []
+    for width in range(100, 140):  # lab 1: one caller, all at once
+        promises.append((1, served.get(replace(view, width=width), 29, 1, "a")))
+    for width in range(140, 180):  # lab 2: eight callers
+        promises.append((2, served.get(replace(view, width=width), 29, 2, width % 8)))
+    for lab_id, promise in promises:
+        promise.add_done_callback(lambda _, lab_id=lab_id: order.append(lab_id))
+    for _, promise in promises:
+        assert promise.result()[:2] == b"\xff\xd8"
+    served.close()
+    # While both wait; the first few were begun before the second lab came.
+    both = order[4 : len(order) - order[::-1].index(2)]
+    assert both.count(2) > 3 * both.count(1)
