@@ -32,6 +32,20 @@ await browse(async ({ page, context, browser }) => {
 
   await page.goto('about:blank');
 
+  // A long reason why a frame is not shown is read whole, with what tries it again.
+  const detail = `the file ${'0123456789abcdef'.repeat(8)} is missing from the storage of the server; whoever runs it can put it back from a copy`;
+  await page.route('**/frames/**', (route) => route.fulfill({ status: 410, contentType: 'application/problem+json', body: JSON.stringify({ status: 410, detail }) }));
+  await page.goto(place);
+  const why = page.getByRole('alert').filter({ hasText: 'This frame cannot be shown' });
+  await why.waitFor();
+  const [stage, box] = [await page.locator('.stage').boundingBox(), await why.boundingBox()];
+  seen.whole = box.x >= stage.x && box.x + box.width <= stage.x + stage.width;
+  await photo(page, 'frame-missing');
+  await page.unroute('**/frames/**');
+  await why.getByRole('button', { name: 'Try again' }).click();
+  await shown(page, 0);
+  await page.goto('about:blank');
+
   // The service is slow: who clicks before it is known what people said places nothing over it.
   const release = await withhold(page, /\/labels\?/);
   await page.goto(place);

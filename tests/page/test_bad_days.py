@@ -36,6 +36,10 @@ def test_nothing_is_placed_before_it_is_known_what_people_said(seen, walker):
     assert (left, top) == pytest.approx((x, y), abs=0.01)
 
 
+def test_a_long_reason_why_a_frame_is_not_shown_is_read_whole(seen):
+    assert seen["whole"]
+
+
 def test_an_edit_survives_that_the_service_goes_away(seen):
     here, there = seen["back"]
     assert seen["away"] == "Offline, 1 waiting"
