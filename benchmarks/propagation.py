@@ -31,6 +31,7 @@ from benchmarks.variants import ABLATIONS, NAMES, build
 from models.engines.stdpose import StdPoseEngine
 from models.propagate import RecentFrames, propagate
 from models.weights import TINY
+from pose.calibration.judging import auroc
 from pose.frame_table import scan
 from pose.metrics import Summary, normalised_errors, summarise
 from pose.track import Track, blank, join
@@ -134,16 +135,6 @@ def apart(
     with ProcessPoolExecutor(at_once, mp_context=alone, max_tasks_per_child=1) as pool:
         results, memory = zip(*pool.map(work, clips), strict=True)
     return list(results), max(memory)
-
-
-def auroc(score: np.ndarray, positive: np.ndarray) -> float:
-    """Area under the ROC curve: the probability that a positive has the higher score; ties count half."""
-    if positive.all() or not positive.any():
-        return float("nan")
-    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    n = int(positive.sum())
-    return float((rank[positive].sum() - n * (n + 1) / 2) / (n * (len(score) - n)))
 
 
 def interval(values: np.ndarray, style: str) -> str:

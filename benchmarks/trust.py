@@ -20,14 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.hidden_keyframes import BLOCK, MOST, Clip, Rows, Tested, collect, filmed
-from benchmarks.propagation import auroc
 from models.engines.confidence import score_of
 from pose.calibration.calibration import TOLERANCE, calibrate
+from pose.calibration.judging import auroc, calibration_error
 from pose.calibration.residuals import Residuals
 from pose.calibration.shipped import SCALES, shipped
 from pose.calibration.situation import Regime
-
-_BINS = 10
 
 #: How a clip's raw radii become what is judged: ``(N,)`` radii over the size, and scores.
 Judge = Callable[[Rows, Sequence[Rows], Tested], tuple[np.ndarray, np.ndarray]]
@@ -108,16 +106,6 @@ def oracle(found: Judged, level: float) -> float:
             if rows.any():
                 radius[rows] = np.quantile(found.error[rows], level, method="higher")
     return float(radius.mean())
-
-
-def calibration_error(score: np.ndarray, within: np.ndarray) -> float:
-    """Expected calibration error: the mean distance of score and truth over ten bins of scores of equal width.
-
-    After Guo et al., *On calibration of modern neural networks* (ICML 2017).
-    """
-    place = np.minimum((score * _BINS).astype(int), _BINS - 1)
-    gaps = (abs((score[place == one] - within[place == one]).sum()) for one in range(_BINS))
-    return float(sum(gaps) / len(score))
 
 
 def hardest(found: Judged, hardness: np.ndarray) -> np.ndarray:

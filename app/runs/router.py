@@ -30,7 +30,7 @@ from app.jobs.schemas import JobOut
 from app.keys.service import Role
 from app.pagination import Page, PageDep
 from app.prepared import PreparedDep
-from app.runs import service, stages
+from app.runs import service, stages, trust
 from app.runs.archive import Archive, archive
 from app.runs.schemas import PropagationIn, RunOut
 from app.runs.service import Labelled
@@ -73,9 +73,11 @@ def list_runs(video: VideoDep, session: SessionDep, page: PageDep) -> Page[RunOu
 
 
 @router.get("/runs/{run_id}")
-def get_run(run: RunDep, session: SessionDep) -> RunOut:
-    """One run, its pedigree, and where it rests on labels that do not stand any more."""
-    return service.show(session, run)
+def get_run(run: RunDep, session: SessionDep, storage: StorageDep) -> RunOut:
+    """One run, its pedigree, where it rests on labels that do not stand any more, and how far it can be trusted."""
+    shown = service.show(session, run)
+    shown.calibration = trust.calibration(session, storage, run)
+    return shown
 
 
 @router.get(

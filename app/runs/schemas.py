@@ -90,6 +90,50 @@ class OtherStage(BaseModel):
     state: State
 
 
+class RegimeOut(BaseModel):
+    """What is known of an engine's error bars on a video in one kind of situation.
+
+    ``regime``: ``between`` labels, ``outside`` them (after the last one or before the first), ``occluded``: between
+    labels, where the point is hidden in the picture.
+    ``state`` is what calibrated radii rest on: ``prior`` with fewer than two hidden ``keyframes`` of the video, or
+    where nothing else is known; ``calibrated`` with eight or more and nine other ``videos`` of the project; else
+    ``provisional``. ``shipped`` is how many rendered videos stand in for those that the project lacks, ``points`` how
+    many there were on the hidden keyframes.
+    ``coverage_as_given``: the share of these points that were within the engine's own ``radius90``, which is the one
+    that poses and exports have; it ought to be 0.9. ``coverage_calibrated``: the same of radii that are calibrated by
+    the other keyframes. Both are None with fewer than two hidden keyframes, the latter also where nothing can be
+    calibrated.
+    ``auroc`` is the probability that a point off by more than 5 % of the subject's size has a lower calibrated score
+    than one that is not, ``calibration_error`` how far these scores are from the share of points that are within it.
+    Both are None where there are not enough points to tell: eight keyframes and a hundred points.
+    """
+
+    regime: Literal["between", "outside", "occluded"]
+    state: Literal["prior", "provisional", "calibrated"]
+    keyframes: int
+    points: int
+    videos: int
+    shipped: int
+    coverage_as_given: float | None
+    coverage_calibrated: float | None
+    auroc: float | None
+    calibration_error: float | None
+
+
+class CalibrationOut(BaseModel):
+    """How far an engine's error bars can be trusted on a video, by labels that were hidden from it.
+
+    ``measured_run_id`` is the last run of this engine on the video that was measured; None where none was yet.
+    ``learnt`` says why nothing can be hidden: the engine was ``fitted`` to the labels, or a ``checkpoint`` helped it
+    that may have learnt from them. Nothing is known then, and every state is ``prior``.
+    """
+
+    engine: str
+    measured_run_id: int | None
+    learnt: Literal["fitted", "checkpoint"] | None
+    regimes: list[RegimeOut]
+
+
 class RunOut(BaseModel):
     """One propagation's output, or an estimator's: what made it, from which labels, and how far it is.
 
@@ -105,6 +149,8 @@ class RunOut(BaseModel):
     ``packed`` tells whether ``/runs/{id}/content`` can be downloaded. ``rests_on_deleted`` names what the checkpoint
     was made from that was deleted since. ``stale`` tells where the run rests on labels that
     were moved or taken back since: propagate again to have that computed from the labels as they are.
+    ``calibration`` tells how far the engine's error bars can be trusted on this video. It is None where a list of runs
+    is asked for, and for poses that no engine propagated.
     """
 
     id: int
@@ -130,5 +176,6 @@ class RunOut(BaseModel):
     stage: int | None
     other_stage: OtherStage | None
     stale: list[StaleSpan]
+    calibration: CalibrationOut | None
     created_at: datetime
     rests_on_deleted: RestsOnDeleted | None

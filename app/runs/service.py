@@ -162,6 +162,7 @@ def show_all(session: Session, video: Video, runs: Sequence[Run]) -> list[RunOut
                     "other_stage": others.get(job.id),
                     "created_at": run.created_at,
                     "rests_on_deleted": deleted.get(job.id),
+                    "calibration": None,
                     "stale": spans_of(grounds.stale(session, run.id)),
                 }
             )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.hidden_keyframes import Rows, rendered, rows_of
-from benchmarks.trust import Judged, as_given, calibrated, calibration_error, first, hardest, judged, oracle
+from benchmarks.trust import Judged, as_given, calibrated, first, hardest, judged, oracle
 from pose.calibration.residuals import Residuals
 from pose.calibration.situation import Regime
 
@@ -24,13 +24,6 @@ def points(error: np.ndarray, clip: np.ndarray | None = None) -> Judged:
         radius=some,
         score=some,
     )
-
-
-def test_a_score_that_means_what_it_says_has_no_calibration_error():
-    rng = np.random.default_rng(0)
-    score = rng.random(200_000)
-    assert calibration_error(score, rng.random(200_000) < score) < 0.005
-    assert calibration_error(np.full(100, 0.9), np.zeros(100, dtype=bool)) == pytest.approx(0.9)
 
 
 def test_the_oracle_knows_each_clip():
