@@ -33,6 +33,10 @@ class LabelledVideo:
         """The truth by track id."""
         return read_coco(self.truth.read_bytes()).tracks
 
+    def keypoints(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(read_coco(self.truth.read_bytes()).skeleton.keypoints)
+
 
 def find(root: Path) -> Iterator[LabelledVideo]:
     """Folders that hold ``truth.json`` and ``video.*`` and are labelled on consecutive frames; others are named."""

@@ -83,7 +83,7 @@ def measure(clip: LabelledVideo, engine: str, every: int, checkpoint: Path | Non
     table = scan(clip.video)
     with Video(clip.video, table) as video:
         began = time.perf_counter()
-        fitted = build(engine, RecentFrames(video), given, checkpoint)
+        fitted = build(engine, RecentFrames(video), given, checkpoint, clip.keypoints())
         fitting = time.perf_counter() - began
         began = time.perf_counter()
         parts: dict[int, list[Track]] = {number: [] for number in given}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from models.candidates import SOURCES
 from models.engines.engine import Engine, FrameSource
 from models.engines.flow import PARTS, Flow
 from models.engines.linear import Linear
+from models.engines.people import with_people
 from models.engines.stdpose import Choice, StdPoseEngine
 from models.stdpose import StdPose
 from models.weights import TINY
@@ -31,14 +32,28 @@ ABLATIONS = {
     "flow off": "neither flow nor its parts are candidates, its refinement is",
 }
 
-NAMES = ("linear", "flow", "stdpose", "stdpose adapted", *ABLATIONS)
+NAMES = ("linear", "flow", "stdpose", "stdpose adapted", "stdpose people", "stdpose people adapted", *ABLATIONS)
 
 
-def build(name: str, video: FrameSource, keyframes: Mapping[int, Track], checkpoint: Path | None = None) -> Engine:
-    """An engine by its name in ``NAMES``; the adapted one is fitted to the video and the labels.
+def build(
+    name: str,
+    video: FrameSource,
+    keyframes: Mapping[int, Track],
+    checkpoint: Path | None = None,
+    keypoints: Sequence[str] = (),
+) -> Engine:
+    """An engine by its name in ``NAMES``; adapted ones are fitted to the video and the labels.
+
+    Args:
+        name: Which.
+        video: The frames.
+        keyframes: Labels by track id.
+        checkpoint: Weights of ``stdpose``, where not those of the package.
+        keypoints: Names, which those ask for that know people.
 
     Raises:
         KeyError: There is no such engine.
+        CheckpointError: The keypoints are not those of a person, for one that knows people.
     """
     path = checkpoint or TINY
     match name:
@@ -50,6 +65,10 @@ def build(name: str, video: FrameSource, keyframes: Mapping[int, Track], checkpo
             return StdPoseEngine.from_checkpoint(path)
         case "stdpose adapted":
             return _adapted(StdPoseEngine.from_checkpoint(path), video, keyframes)
+        case "stdpose people":
+            return with_people(StdPoseEngine.from_checkpoint(path), keypoints)
+        case "stdpose people adapted":
+            return _adapted(with_people(StdPoseEngine.from_checkpoint(path), keypoints), video, keyframes)
         case "mask off" | "synthesis off":
             return StdPoseEngine(_without(checkpoints.load(path), name.removesuffix(" off")))
     return StdPoseEngine.from_checkpoint(path, choice=_CHOICES[name])

@@ -43,6 +43,7 @@ from pose.track import Track, join
 if TYPE_CHECKING:
     from models.adaptation.adaptation import Report
 
+_PEOPLE = "people"  # a detector that comes with the package
 _TOLD_SECONDS = 0.5  # between two signs of progress
 
 
@@ -61,9 +62,12 @@ def propagate(
     ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Other weights for stdpose.", show_default=False)] = None,
     detector: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Checkpoint of an estimator, see posetween train: what it sees helps stdpose.", show_default=False
+            metavar="FILE|people",
+            help="What helps stdpose by what it sees: the checkpoint of an estimator, see posetween train, or "
+            "'people', a network that finds the joints of people (a file of that name is ./people).",
+            show_default=False,
         ),
     ] = None,
     frame_from: FrameFrom = "field",
@@ -113,14 +117,17 @@ def propagate(
         typer.echo(f"cut at frame{'s' * (len(cuts.frames) > 1)} {places}: poses are not carried across", err=True)
 
 
-def _helped(engine: Engine, detector: Path, skeleton: Skeleton) -> Engine:
+def _helped(engine: Engine, detector: str, skeleton: Skeleton) -> Engine:
     from models.engines.estimated import with_estimator  # loads PyTorch, as the engine did
+    from models.engines.people import with_people
     from models.errors import CheckpointError
     from models.estimators.checkpoints import load
 
     assert adaptable(engine)
     try:
-        return with_estimator(engine, load(detector), skeleton.keypoints)
+        if detector == _PEOPLE:
+            return with_people(engine, skeleton.keypoints)
+        return with_estimator(engine, load(Path(detector)), skeleton.keypoints)
     except CheckpointError as error:
         raise UsageError(f"--detector: {error}") from error
 

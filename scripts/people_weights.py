@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make ``models/weights/people.safetensors`` from the weights that Google published with MediaPipe (Apache-2.0).
+"""Make ``models/weights/people-blazepose.safetensors`` from weights that Google published with MediaPipe (Apache-2.0).
 
 Run ``scripts/people_weights.py mediapipe-0.10.21-*.whl OUT``; ``pip download --no-deps mediapipe==0.10.21`` brings the
 wheel, of which nothing is run. Writes nothing unless our network gives what the published graph gives, computed here

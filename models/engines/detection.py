@@ -27,10 +27,11 @@ class Detected:
 
 
 #: Looks for keypoints on the consecutive frames of the last argument: the video, all labels near, and poses without it.
-Detect = Callable[[FrameSource, Track, Track], Detected]
+#: None where it has nothing to say, so that the result is as it would be without it.
+Detect = Callable[[FrameSource, Track, Track], Detected | None]
 
 
-def together(detectors: Sequence[Detect], video: FrameSource, keyframes: Track, poses: Track) -> Detected:
+def together(detectors: Sequence[Detect], video: FrameSource, keyframes: Track, poses: Track) -> Detected | None:
     """What several detectors find: the place from where most of them agree over neighbouring frames, see ``steady``.
 
     Args:
@@ -38,8 +39,13 @@ def together(detectors: Sequence[Detect], video: FrameSource, keyframes: Track, 
         video: The frames.
         keyframes: All labels near; each is believed.
         poses: Of consecutive frames, without detectors.
+
+    Returns:
+        None where none of them has anything to say.
     """
-    found = [detect(video, keyframes, poses) for detect in detectors]
+    found = [one for detect in detectors if (one := detect(video, keyframes, poses)) is not None]
+    if not found:
+        return None
     xy = np.stack([one.xy for one in found]).astype(np.float64)
     mass = np.stack([one.mass for one in found]).astype(np.float64)
     labels = keyframes.between(int(poses.frames[0]), int(poses.frames[-1]) + 1)

@@ -28,9 +28,11 @@ from pose.track import Track
 
 _VERSION = 1
 _BATCH = 8
-_WORST = 0.25  # share of the subject's size: what is expected to be off by more is not believed
-# How sure a detector is by how far off it is, as the verifier learnt it (``models.pretraining.starts``).
-_SUREST, _PER_SHARE = 0.92, 1.5
+
+#: Share of the subject's size: what is expected to be off by more is not believed.
+WORST = 0.25
+#: How sure a detector is by how far off it is, as the verifier learnt it (``models.pretraining.starts``).
+SUREST, PER_SHARE = 0.92, 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +71,8 @@ class EstimatorDetector:
             frames, places = labels.frames[labelled], labels.xy[labelled, k].astype(np.float64)
             xy[:, k], doubt = anchored(xy[:, k], poses.frames, size, frames, places)
             expected[:, k] += doubt
-        mass = np.clip(_SUREST - _PER_SHARE * expected, 0.05, 1.0)
-        return Detected(xy, np.where((expected <= _WORST) & (poses.visibility > 0), mass, 0.0))
+        mass = np.clip(SUREST - PER_SHARE * expected, 0.05, 1.0)
+        return Detected(xy, np.where((expected <= WORST) & (poses.visibility > 0), mass, 0.0))
 
 
 def with_estimator(
@@ -130,6 +132,6 @@ def anchored(
     between = (after > 0) & (after < len(labelled))
     apart = np.linalg.norm(error[left] - error[right], axis=-1) / size
     doubt = np.where(between, apart, far[np.where(after > 0, left, right)]) / 2
-    doubt = np.where(np.minimum(far[left], far[right]) > _WORST, np.inf, doubt)
+    doubt = np.where(np.minimum(far[left], far[right]) > WORST, np.inf, doubt)
     doubt[rows] = 0.0
     return found - shift, doubt

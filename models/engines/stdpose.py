@@ -149,6 +149,11 @@ class StdPoseEngine:
         adapted._memory = self._memory  # what frames look like does not depend on the detector
         return adapted
 
+    @property
+    def memory(self) -> Memory:
+        """What is remembered of videos that have a key, for detectors to use too."""
+        return self._memory
+
     def lay_on(self, shelf: Shelf | None) -> None:
         """Keep what is seen in videos that have a key on a shelf too, from now on, for other processes and later.
 
@@ -195,7 +200,8 @@ class StdPoseEngine:
         poses = self._answer(seen, gap, weighed, questions, keyframes, None)
         if self.detectors:
             detected = together(self.detectors, video, keyframes, poses)
-            poses = self._answer(seen, gap, weighed, questions, keyframes, detected)
+            if detected is not None:
+                poses = self._answer(seen, gap, weighed, questions, keyframes, detected)
         return poses.between(piece.start, piece.stop)
 
     def _ask(self, seen: Seen, crop: Crop, gap: Gap, reach: Reach, weighed: Weighed) -> Iterator[_Question]:

@@ -94,7 +94,7 @@ class PeopleNetwork(nn.Module):
         self.person = nn.Conv2d(_LAST, 1, 2)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Find the joints.
+        """Find the joints, in float32 wherever it is called: bf16 would move them by several pixels.
 
         Args:
             images: ``(N, 3, SIDE, SIDE)`` RGB in 0 to 255.
@@ -103,14 +103,13 @@ class PeopleNetwork(nn.Module):
             ``(N, L, 2)`` places in input pixels, pixel centres at integers, and ``(N,)`` the probability that there is
             a person, both float32.
         """
-        x = (images / 255).contiguous(memory_format=torch.channels_last)
-        x = self.narrow(F.relu6(self.first(F.relu6(self.stem(x)))))
-        x = F.relu6(self.widen(self.blocks(x)))
-        for convolution in self.wide:
-            x = F.relu6(convolution(x))
-        x = self.steps(F.relu6(self.gather(x)))
-        with torch.autocast(x.device.type, enabled=False):  # bf16 would round places to whole pixels
-            x = x.float()
+        with torch.autocast(images.device.type, enabled=False):
+            x = (images.float() / 255).contiguous(memory_format=torch.channels_last)
+            x = self.narrow(F.relu6(self.first(F.relu6(self.stem(x)))))
+            x = F.relu6(self.widen(self.blocks(x)))
+            for convolution in self.wide:
+                x = F.relu6(convolution(x))
+            x = self.steps(F.relu6(self.gather(x)))
             values = self.landmarks(x).view(len(x), len(LANDMARKS), _VALUES)
             person = self.person(x).flatten().sigmoid()
         return values[..., :2] - 0.5, person

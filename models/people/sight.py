@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import torch
 
-from models.devices import Compute
 from models.people.network import LANDMARKS, SIDE, PeopleNetwork
 
 _INDEX = {name: index for index, name in enumerate(LANDMARKS)}
@@ -112,33 +111,32 @@ class Aim:
 
 
 @torch.inference_mode()
-def see(network: PeopleNetwork, compute: Compute, frame: np.ndarray, look: Look) -> tuple[np.ndarray, float]:
+def see(network: PeopleNetwork, frame: np.ndarray, look: Look) -> tuple[np.ndarray, float]:
     """Find a person, then look again where they were found, as the network learnt it.
 
     One picture at a time, so that what is seen on a frame does not depend on which others are looked at.
 
     Args:
-        network: On the device.
-        compute: Where it computes, and in which precision.
+        network: On whatever device.
         frame: ``(H, W, 3)`` uint8 RGB.
         look: Where to look first.
 
     Returns:
         ``(L, 2)`` places of ``LANDMARKS`` in frame pixels, and the probability that there is a person.
     """
-    xy, _ = _look(network, compute, frame, look)
+    xy, _ = _look(network, frame, look)
     middle, reach = xy[_INDEX["middle"]], xy[_INDEX["reach"]]
     way = reach - middle
     side = 2 * _ROOM * float(np.linalg.norm(way))
     if side < 2:
         return xy, 0.0
-    return _look(network, compute, frame, Look(*middle.tolist(), side, float(np.arctan2(way[0], -way[1]))))
+    up = float(np.arctan2(way[0], -way[1]))
+    return _look(network, frame, Look(float(middle[0]), float(middle[1]), side, up))
 
 
-def _look(network: PeopleNetwork, compute: Compute, frame: np.ndarray, look: Look) -> tuple[np.ndarray, float]:
-    pixels = torch.from_numpy(look.cut(frame)).to(compute.device).permute(2, 0, 1)[None].float()
-    with compute.autocast():
-        xy, person = network(pixels)
+def _look(network: PeopleNetwork, frame: np.ndarray, look: Look) -> tuple[np.ndarray, float]:
+    pixels = torch.from_numpy(look.cut(frame)).to(network.stem.weight.device).permute(2, 0, 1)[None].float()
+    xy, person = network(pixels)
     return look.to_frame(xy[0].double().cpu().numpy()), float(person[0])
 
 

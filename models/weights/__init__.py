@@ -9,3 +9,6 @@ TINY = Path(__file__).parent / "stdpose-tiny.safetensors"
 
 #: The preset ``lite``, with a backbone from ImageNet, trained on rendered and on real videos; not finished yet.
 LITE = Path(__file__).parent / "stdpose-lite.safetensors"
+
+#: The network of ``models.people``, which Google trained to find people's joints; half precision.
+PEOPLE = Path(__file__).parent / "people-blazepose.safetensors"

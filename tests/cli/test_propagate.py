@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from cli.propagate import propagate
 from pose.formats.coco import VideoInfo, check_coco, instances, read_coco, write_coco
 from pose.skeleton import Skeleton
 from pose.synthetic import Scene, SceneSpec
+from pose.synthetic.spec import Kind
 from pose.track import Track
 from pose.video import Video
 from pose.video_writer import VideoWriter
@@ -28,8 +30,8 @@ FLOW = ("--engine", "flow")
 
 
 class Files:
-    def __init__(self, folder: Path) -> None:
-        spec = SceneSpec(seed=6, kind="fly", subjects=2, num_frames=FRAMES, width=160, height=120)
+    def __init__(self, folder: Path, kind: Kind = "fly", subjects: int = 2) -> None:
+        spec = SceneSpec(seed=6, kind=kind, subjects=subjects, num_frames=FRAMES, width=160, height=120)
         scene = Scene(spec)
         self.skeleton: Skeleton = scene.skeleton
         self.tracks = scene.tracks
@@ -166,6 +168,32 @@ def test_engines_that_cannot_do_that_are_refused(
     files: Files, tmp_path: Path, options: list[str], sentence: str
 ) -> None:
     refused(invoke(files.video, files.keyframes, "-o", tmp_path / "x.json", *options), tmp_path, sentence)
+
+
+def test_a_network_that_knows_people_is_for_people(files: Files, tmp_path: Path, small_checkpoint: Path) -> None:
+    options = ("--checkpoint", small_checkpoint, "--detector", "people", "--no-adapt")
+    result = invoke(files.video, files.keyframes, "-o", tmp_path / "x.json", *options)
+    refused(
+        result, tmp_path, "--detector: 'people' finds people's joints, and takes a skeleton that has shoulders, hips"
+    )
+
+
+def test_a_network_that_knows_people_helps_with_people(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, small_checkpoint: Path
+) -> None:
+    walk = Files(tmp_path_factory.mktemp("people"), kind="person", subjects=1)
+    output = tmp_path / "poses.json"
+    options = ("--checkpoint", small_checkpoint, "--detector", "people", "--no-adapt")
+    result = invoke(walk.video, walk.keyframes, "-o", output, *options)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"engine stdpose \S+-people-[0-9a-f]{12}$", json.loads(output.read_bytes())["info"]["description"])
+    assert list(read_coco(output.read_bytes(), num_frames=FRAMES).tracks[1].frames) == list(range(FRAMES))
+
+
+def test_a_file_called_as_the_network_is_a_file(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = invoke(files.video, files.keyframes, "-o", "x.json", "--detector", "./people", "--no-adapt")
+    refused(result, tmp_path, "--detector: ")
 
 
 def test_a_missing_video_is_named(files: Files, tmp_path: Path) -> None:
