@@ -37,9 +37,11 @@ def written(database_url):
             revision = history.begin(session, session.get_one(Video, 1), "put", None)
             history.append(session, 1, revision, labels, said)
 
-    def changed(since, until, tracks=(1, 2)):
+    def changed(since, until, tracks=(1, 2), start=0, stop=100):
         with database.session(readonly=True) as session:
-            then, now = history.changed(session, 1, 2, since=since, until=until, tracks=[*tracks])
+            then, now = history.changed(
+                session, 1, 2, since=since, until=until, tracks=[*tracks], start=start, stop=stop
+            )
         assert np.array_equal(then.frames, now.frames)
         assert np.array_equal(then.tracks, now.tracks)
         return [
@@ -67,3 +69,5 @@ def test_labels_that_there_were_and_those_that_say_absent(written):
     assert changed(3, 6) == [(5, 1, [1, 1, 2], [4, 4, 1], False), (8, 2, nothing, nothing, True)]
     assert changed(3, 6, tracks=(2,)) == [(8, 2, nothing, nothing, True)]
     assert changed(5, 6, tracks=(1,)) == []
+    assert changed(3, 6, start=6) == [(8, 2, nothing, nothing, True)]
+    assert changed(3, 6, stop=8) == [(5, 1, [1, 1, 2], [4, 4, 1], False)]
