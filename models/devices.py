@@ -114,6 +114,11 @@ def choose(device: str = "auto", precision: str = "auto") -> Compute:
     return chosen
 
 
+def in_full(device: torch.device) -> AbstractContextManager[object]:
+    """A context in which PyTorch computes in fp32, whatever it is within: for networks that need it."""
+    return Compute(device, "fp32").autocast()
+
+
 def check(device: str = "auto", precision: str = "auto") -> None:
     """See whether ``choose`` would refuse, without loading PyTorch where that can be told without.
 

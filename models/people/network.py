@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from models.devices import in_full
 from models.errors import CheckpointError
 
 #: Side of the picture that the network sees, in pixels.
@@ -103,7 +104,7 @@ class PeopleNetwork(nn.Module):
             ``(N, L, 2)`` places in input pixels, pixel centres at integers, and ``(N,)`` the probability that there is
             a person, both float32.
         """
-        with torch.autocast(images.device.type, enabled=False):
+        with in_full(images.device):
             x = (images.float() / 255).contiguous(memory_format=torch.channels_last)
             x = self.narrow(F.relu6(self.first(F.relu6(self.stem(x)))))
             x = F.relu6(self.widen(self.blocks(x)))

@@ -34,7 +34,9 @@ ANSWERS = [
 
 @pytest.fixture(scope="module")
 def root(house):
-    with httpx2.Client(base_url=str(house.http.base_url).partition("/api/")[0], headers=house.http.headers) as client:
+    with httpx2.Client(
+        base_url=str(house.http.base_url).partition("/api/")[0], headers=house.http.headers, timeout=60
+    ) as client:
         yield client
 
 

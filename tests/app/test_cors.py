@@ -20,7 +20,7 @@ def open_service(serving, tmp_path_factory):
 
 def preflight(service, path, method, headers, origin=LAB):
     asked = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
-    return httpx2.request("OPTIONS", f"{service.http.base_url}{path}", headers=asked)
+    return httpx2.request("OPTIONS", f"{service.http.base_url}{path}", headers=asked, timeout=60)
 
 
 @pytest.mark.parametrize("origin", [LAB, "http://localhost:5173"])
@@ -35,7 +35,7 @@ def test_listed_origins_read_answers_and_their_headers(open_service, origin):
 
 def test_errors_can_be_read_too(open_service):
     for answer in (
-        httpx2.get(f"{open_service.http.base_url}projects", headers={"Origin": LAB}),
+        httpx2.get(f"{open_service.http.base_url}projects", headers={"Origin": LAB}, timeout=60),
         open_service.http.get("projects/99", headers={"Origin": LAB}),
     ):
         assert answer.status_code in (401, 404)
@@ -80,7 +80,7 @@ def browser(open_service):
     """A browser with a session."""
     opened = open_service.http.post("session")
     cookie = opened.headers["set-cookie"].partition(";")[0]
-    with httpx2.Client(base_url=open_service.http.base_url, headers={"Cookie": cookie}) as http:
+    with httpx2.Client(base_url=open_service.http.base_url, headers={"Cookie": cookie}, timeout=60) as http:
         yield http
 
 
@@ -101,7 +101,7 @@ def test_all_origins_without_credentials(serving, tmp_path, refused):
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers
     cookie = service.http.post("session").headers["set-cookie"].partition(";")[0]
-    with httpx2.Client(base_url=service.http.base_url, headers={"Cookie": cookie, "Origin": OTHER}) as http:
+    with httpx2.Client(base_url=service.http.base_url, headers={"Cookie": cookie, "Origin": OTHER}, timeout=60) as http:
         refused(http.post("projects", json=PROJECT), 403)
 
 

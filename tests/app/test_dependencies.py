@@ -13,7 +13,7 @@ import pytest
     "header", ["", "Bearer", "Bearer x", "Basic YTpi", *(f"Bearer pt_{n}_{'A' * 43}" for n in (1, 99999, 10**14))]
 )
 def test_keys_that_are_not_known(house, refused, header):
-    answer = httpx2.get(f"{house.http.base_url}me", headers={"Authorization": header})
+    answer = httpx2.get(f"{house.http.base_url}me", headers={"Authorization": header}, timeout=60)
     refused(answer, 401)
     assert answer.headers["www-authenticate"] == "Bearer"
 
@@ -24,7 +24,9 @@ def test_keys_end(house, refused):
     made = {when: house.http.post("/keys", json={"name": "k", "expires_at": when}).json() for when in (soon, past)}
 
     def me(when):
-        return httpx2.get(f"{house.http.base_url}me", headers={"Authorization": f"Bearer {made[when]['key']}"})
+        return httpx2.get(
+            f"{house.http.base_url}me", headers={"Authorization": f"Bearer {made[when]['key']}"}, timeout=60
+        )
 
     assert me(soon).json()["role"] == "annotator"
     assert "expired" in refused(me(past), 401)["detail"]

@@ -227,7 +227,7 @@ def test_the_sentence_of_a_problem_names_the_field(house):
 
 
 def test_a_connection_without_a_key_is_told_how_to_send_one(house, refused):
-    answer = httpx2.get(f"{house.http.base_url}projects")
+    answer = httpx2.get(f"{house.http.base_url}projects", timeout=60)
     refused(answer, 401)
     assert answer.headers["www-authenticate"] == "Bearer"
 

@@ -308,10 +308,10 @@ def test_uploads_leave_a_reserve_in_which_all_else_still_works(cramped, small_di
         refused(tus(cramped, "PATCH", url, piece, Upload_Offset=0, Content_Type=kind), 507)
         left = os.statvfs(small_disk)
         assert 0.9 * kept < left.f_bavail * left.f_frsize
-        health = httpx2.get(f"{root(cramped)}/readyz").json()
+        health = httpx2.get(f"{root(cramped)}/readyz", timeout=60).json()
         assert health["status"] == "degraded"
         assert f"reserve of {kept} bytes" in health["parts"]["disk"]
-        assert f"posetween_disk_reserve_bytes {float(kept)}" in httpx2.get(f"{root(cramped)}/metrics").text
+        assert f"posetween_disk_reserve_bytes {float(kept)}" in httpx2.get(f"{root(cramped)}/metrics", timeout=60).text
         refused(http.post("/projects/1/videos", content=piece), 507)
         refused(tus(cramped, "POST", upload, Upload_Length=1, Upload_Metadata="project_id MQ=="), 507)
         for frame in range(4):  # a twentieth of a real disk has room for more of SQLite's log
@@ -320,7 +320,7 @@ def test_uploads_leave_a_reserve_in_which_all_else_still_works(cramped, small_di
         assert http.post(f"/jobs/{export['id']}/cancel").status_code == 200
         assert http.delete("/videos/2").status_code == 202
         assert tus(cramped, "DELETE", url).status_code == 204
-    wait_for(lambda: httpx2.get(f"{root(cramped)}/readyz").json()["parts"]["disk"] == "ok")
+    wait_for(lambda: httpx2.get(f"{root(cramped)}/readyz", timeout=60).json()["parts"]["disk"] == "ok")
 
 
 def root(service):

@@ -19,7 +19,9 @@ def stranger(request, tenant) -> Iterator[httpx2.Client]:
         return
     made = tenant.service.http.post("/labs", json={"name": f"lab {request.node.name}"}).json()
     key = made["key"]["key"]
-    with httpx2.Client(base_url=tenant.admin.base_url, headers={"Authorization": f"Bearer {key}"}) as client:
+    with httpx2.Client(
+        base_url=tenant.admin.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60
+    ) as client:
         yield client
 
 

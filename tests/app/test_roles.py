@@ -50,7 +50,7 @@ def test_the_operator_makes_labs(tenant):
 
 def test_in_the_operator_s_lab_only_admins_are_operators(tenant, refused):
     for role in (Role.READER, Role.ANNOTATOR, Role.LAB):
-        with httpx2.Client(base_url=tenant.admin.base_url) as client:
+        with httpx2.Client(base_url=tenant.admin.base_url, timeout=60) as client:
             key = tenant.service.http.post("/keys", json={"name": "x", "role": role.value}).json()["key"]
             client.headers["Authorization"] = f"Bearer {key}"
             refused(client.get("/labs"), 403)
@@ -63,7 +63,7 @@ def test_every_route_wants_a_key(tenant, refused, everything):
     for method, path in tenant.routes():
         request = tenant.aim(method, path)
         before = everything(tenant.service)
-        with httpx2.Client(base_url=tenant.admin.base_url) as nobody:
+        with httpx2.Client(base_url=tenant.admin.base_url, timeout=60) as nobody:
             answer = request(nobody)
         refused(answer, 401)
         assert answer.headers["www-authenticate"] == "Bearer"

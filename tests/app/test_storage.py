@@ -138,7 +138,7 @@ def test_an_object_in_a_bucket_has_an_address_for_browsers(remote, storage, buck
     address = remote.address(stored.sha256)
     assert address.startswith(s3_address)
     assert int(parse_qs(urlparse(address).query)["X-Amz-Expires"][0]) <= 300
-    part = httpx2.get(address, headers={"Range": "bytes=1-2"})
+    part = httpx2.get(address, headers={"Range": "bytes=1-2"}, timeout=60)
     assert (part.status_code, part.content) == (206, b"el")
     abroad = Storage(bucket, tmp_path / "abroad", public_endpoint="https://objects.example.org")
     assert abroad.address(stored.sha256).startswith("https://objects.example.org/")
@@ -183,7 +183,7 @@ def test_the_loop_with_everything_in_a_bucket(serving, bucket, walker, tmp_path)
     assert service.http.get(f"{url}/frames/7").status_code == 200
     original = service.http.get(f"{url}/content", params={"original": True})
     assert original.status_code == 307
-    assert httpx2.get(original.headers["Location"]).content == walker.path.read_bytes()
+    assert httpx2.get(original.headers["Location"], timeout=60).content == walker.path.read_bytes()
     export = service.http.post(
         f"/projects/{video['project_id']}/exports", json={"format": "coco", "include": ["pseudo"]}
     )

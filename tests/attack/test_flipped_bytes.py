@@ -91,7 +91,7 @@ def told(answer, status, name):
 
 
 def counted(service, what):
-    text = httpx2.get(str(service.http.base_url).partition("/api/")[0] + "/metrics").text
+    text = httpx2.get(str(service.http.base_url).partition("/api/")[0] + "/metrics", timeout=60).text
     lines = [line for line in text.splitlines() if line.startswith(f'posetween_objects_bad_total{{what="{what}"}}')]
     return float(lines[0].split()[-1]) if lines else 0
 

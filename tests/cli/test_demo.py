@@ -155,7 +155,7 @@ def test_a_demo_that_stays_open_names_an_address_where_its_poses_can_be_looked_a
         line = next(line for line in demo.stdout if line.startswith("Look at the poses: "))
         address, key_file = re.fullmatch(r"Look at the poses: (\S+) \(the key is in (.+)\)\n", line).groups()
         key = Path(key_file).read_text().strip()
-        answer = httpx2.get(f"{address}/api/v1/projects", headers={"Authorization": f"Bearer {key}"})
+        answer = httpx2.get(f"{address}/api/v1/projects", headers={"Authorization": f"Bearer {key}"}, timeout=60)
         assert [project["name"] for project in answer.json()["items"]] == ["demo"]
         os.killpg(demo.pid, signal.SIGINT)
         assert "Ctrl+C" in demo.stdout.read()

@@ -114,7 +114,7 @@ def observed(tmp_path_factory, walker) -> Iterator[Observed]:
         job = ended(begun.json())
         assert job["state"] == "succeeded", job
         http.get("/me", params={"token": SECRET_QUERY}, headers={"Cookie": "posetween_session=ps_1_" + "c" * 43})
-        httpx2.get(f"{about['address']}/api/v1/me", headers={"Authorization": "Bearer pt_9_" + "k" * 43})
+        httpx2.get(f"{about['address']}/api/v1/me", headers={"Authorization": "Bearer pt_9_" + "k" * 43}, timeout=60)
         yield Observed(
             about["address"],
             f"http://127.0.0.1:{port}",
@@ -155,7 +155,7 @@ def test_a_job_can_be_followed_from_the_request_to_the_worker(observed):
 
 @pytest.mark.parametrize("given", ["", "x" * 65, "with space", "semi;colon", "under_score", "<b>", "ü".encode()])
 def test_a_name_that_is_not_plain_is_replaced(observed, given):
-    answer = httpx2.get(f"{observed.address}/nowhere", headers={"X-Request-Id": given})
+    answer = httpx2.get(f"{observed.address}/nowhere", headers={"X-Request-Id": given}, timeout=60)
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
     assert answer.headers["x-request-id"] != given
 
@@ -182,7 +182,7 @@ def test_a_mistake_of_ours_can_be_asked_about(observed):
 def test_a_download_is_counted_to_its_last_byte(observed):
     headers = {"Authorization": f"Bearer {observed.key}", "X-Request-Id": "whole"}
     url = f"{observed.address}/api/v1/videos/{observed.video['id']}/content"
-    size = len(httpx2.get(url, headers=headers).content)
+    size = len(httpx2.get(url, headers=headers, timeout=60).content)
     (line,) = wait(lambda: [line for line in observed.log("api") if line.get("request_id") == "whole"])
     assert (line["status"], line["bytes_out"]) == (200, size)
 
@@ -234,13 +234,13 @@ def test_the_page_has_the_labels_that_there_are(observed):
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer x"}, {"Authorization": TOKEN}])
 def test_both_want_the_token(observed, header):
     for address in (observed.address, observed.worker_address):
-        answer = httpx2.get(f"{address}/metrics", headers=header)
+        answer = httpx2.get(f"{address}/metrics", headers=header, timeout=60)
         assert answer.status_code == 401
         assert TOKEN not in answer.text
 
 
 def test_the_worker_shows_nothing_else(observed):
-    assert httpx2.get(f"{observed.worker_address}/", headers=GUARD).status_code == 404
+    assert httpx2.get(f"{observed.worker_address}/", headers=GUARD, timeout=60).status_code == 404
 
 
 def test_a_port_that_is_taken_is_said(observed, tmp_path):

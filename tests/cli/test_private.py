@@ -69,7 +69,9 @@ def test_nobody_else_can_open_what_is_kept(tmp_path, walker):
     with started("up", "--json", "--port", 0, "--data-dir", data, folder=tmp_path) as process:
         about = json.loads(process.stdout.readline())
         key = Path(about["key_file"]).read_text().strip()
-        with httpx2.Client(base_url=f"{about['address']}/api/v1", headers={"Authorization": f"Bearer {key}"}) as http:
+        with httpx2.Client(
+            base_url=f"{about['address']}/api/v1", headers={"Authorization": f"Bearer {key}"}, timeout=60
+        ) as http:
             body = {"name": "p", "skeleton": {"name": "s", "keypoints": ["a"]}}
             project = http.post("/projects", json=body).json()["id"]
             video = http.post(f"/projects/{project}/videos", content=walker.path.read_bytes()).json()["id"]

@@ -71,8 +71,8 @@ def wait_until(holds, seconds=20):
 
 def test_up_serves_with_two_workers_and_stops_all(up, tmp_path):
     process, about = up
-    assert httpx2.get(f"{about['address']}/readyz").json()["status"] == "ok"
-    me = httpx2.get(f"{about['address']}/api/v1/me", headers=signed(about)).json()
+    assert httpx2.get(f"{about['address']}/readyz", timeout=60).json()["status"] == "ok"
+    me = httpx2.get(f"{about['address']}/api/v1/me", headers=signed(about), timeout=60).json()
     assert me["role"] == "admin"
     key_file = tmp_path / "data" / "admin.key"
     assert about["key_file"] == str(key_file)
@@ -160,7 +160,7 @@ def several(tmp_path):
 
 def counted(about):
     """Requests for who one is, as the metrics have it, whichever process is asked for them."""
-    for family in text_string_to_metric_families(httpx2.get(f"{about['address']}/metrics").text):
+    for family in text_string_to_metric_families(httpx2.get(f"{about['address']}/metrics", timeout=60).text):
         for sample in family.samples:
             if sample.name == "posetween_request_seconds_count" and sample.labels["route"] == "/api/v1/me":
                 return sample.value
@@ -172,15 +172,15 @@ def test_several_processes_count_as_one_and_who_ends_is_replaced_and_what_it_cou
     headers = signed(about)
     wait_until(lambda: len(set(counted_by(process))) == 3, 60)
     for _ in range(60):
-        assert httpx2.get(f"{about['address']}/api/v1/me", headers=headers).status_code == 200
+        assert httpx2.get(f"{about['address']}/api/v1/me", headers=headers, timeout=60).status_code == 200
     assert [counted(about) for _ in range(9)] == [60] * 9
-    text = httpx2.get(f"{about['address']}/metrics").text
+    text = httpx2.get(f"{about['address']}/metrics", timeout=60).text
     assert len(re.findall("^posetween_build_info{", text, re.MULTILINE)) == 1
     assert re.search("^posetween_requests_in_flight 1.0$", text, re.MULTILINE)
     first = answering(process)
     os.kill(first[0].pid, signal.SIGKILL)
     wait_until(lambda: len([child for child in answering(process) if child != first[0]]) == 3, 60)
-    assert httpx2.get(f"{about['address']}/api/v1/me", headers=headers).status_code == 200
+    assert httpx2.get(f"{about['address']}/api/v1/me", headers=headers, timeout=60).status_code == 200
     assert counted(about) == 61
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 0
@@ -198,12 +198,12 @@ def test_processes_do_not_outlive_the_one_that_began_them(several):
     process.kill()
     wait_until(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in left))
     with pytest.raises(httpx2.TransportError):
-        httpx2.get(f"{about['address']}/readyz")
+        httpx2.get(f"{about['address']}/readyz", timeout=60)
 
 
 def _answers(address):
     with suppress(httpx2.TransportError):
-        return httpx2.get(f"{address}/readyz").status_code == 200
+        return httpx2.get(f"{address}/readyz", timeout=5).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -299,7 +299,7 @@ def the_loop(stack: Stack, api: httpx2.Client, walker: Any) -> dict[str, Any]:
     assert sent.headers["Location"].startswith(
         stack.services["api"]["environment"]["POSETWEEN_PUBLIC_STORAGE_ENDPOINT"]
     )
-    assert httpx2.get(sent.headers["Location"]).content == walker.path.read_bytes()
+    assert httpx2.get(sent.headers["Location"], timeout=60).content == walker.path.read_bytes()
 
     done = ended(api.post(f"{url}/exports", json={"include": ["human", "pseudo"]}).json())
     return api.get(f"/exports/{done['result']['export_id']}/content").json()

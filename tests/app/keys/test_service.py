@@ -53,13 +53,17 @@ def test_who_repeats_a_request_is_told_the_same_key_and_nobody_else_is(safe, eve
     assert (first.status_code, safe.http.post(path, json=body, headers=once).text) == (201, first.text)
     made = first.json()[part] if part else first.json()
     secret = made["key"].split("_", 2)[2]
-    with httpx2.Client(base_url=safe.http.base_url, headers={"Authorization": f"Bearer {made['key']}"}) as theirs:
+    with httpx2.Client(
+        base_url=safe.http.base_url, headers={"Authorization": f"Bearer {made['key']}"}, timeout=60
+    ) as theirs:
         assert theirs.get("/me").json()["key_id"] == made["id"]
     rows = everything(safe)
     assert not any(secret in row for table in rows.values() for row in table)
     assert len([row for row in rows["idempotency"] if f"of {path}" in row]) == 1
     other = safe.http.post("/keys", json={"name": "another admin", "role": "admin"}).json()
-    with httpx2.Client(base_url=safe.http.base_url, headers={"Authorization": f"Bearer {other['key']}"}) as another:
+    with httpx2.Client(
+        base_url=safe.http.base_url, headers={"Authorization": f"Bearer {other['key']}"}, timeout=60
+    ) as another:
         assert "told to nobody else" in refused(another.post(path, json=body, headers=once), 409)["detail"]
     assert safe.http.delete(f"/keys/{other['id']}").status_code == 204
     assert safe.http.delete(f"/keys/{made['id']}").status_code == (204 if part is None else 404)

@@ -15,7 +15,7 @@ def estate(serving, tmp_path_factory):
 
 def admin_of(estate, made):
     key = made["key"]["key"]
-    return httpx2.Client(base_url=estate.http.base_url, headers={"Authorization": f"Bearer {key}"})
+    return httpx2.Client(base_url=estate.http.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
 
 
 def test_a_lab_comes_with_a_key_of_its_admin(estate, refused):

@@ -32,7 +32,9 @@ def new_key(door, role=Role.LAB, **more):
 
 
 def opened(door, key, **headers):
-    return httpx2.post(f"{door.http.base_url}session", headers={"Authorization": f"Bearer {key['key']}", **headers})
+    return httpx2.post(
+        f"{door.http.base_url}session", headers={"Authorization": f"Bearer {key['key']}", **headers}, timeout=60
+    )
 
 
 def cookie(answer):
@@ -43,7 +45,7 @@ def browser(door, key):
     """A client with nothing but the cookie."""
     answer = opened(door, key)
     assert answer.status_code == 201, answer.text
-    return httpx2.Client(base_url=door.http.base_url, headers={"Cookie": f"{NAME}={cookie(answer).value}"})
+    return httpx2.Client(base_url=door.http.base_url, headers={"Cookie": f"{NAME}={cookie(answer).value}"}, timeout=60)
 
 
 def test_a_key_opens_a_session_that_may_do_what_the_key_may(door, refused):
@@ -125,13 +127,13 @@ def test_where_there_are_both_the_key_counts(door):
 
 @pytest.mark.parametrize("text", ["", "x", "ps_1_short", f"ps_1_{'A' * 43}", f"ps_999999_{'A' * 43}"])
 def test_cookies_that_are_not_known(door, refused, text):
-    refused(httpx2.get(f"{door.http.base_url}me", headers={"Cookie": f"{NAME}={text}"}), 401)
+    refused(httpx2.get(f"{door.http.base_url}me", headers={"Cookie": f"{NAME}={text}"}, timeout=60), 401)
 
 
 def test_a_key_is_no_cookie_and_a_cookie_no_key(door, refused):
-    refused(httpx2.get(f"{door.http.base_url}me", headers={"Cookie": f"{NAME}={door.key}"}), 401)
+    refused(httpx2.get(f"{door.http.base_url}me", headers={"Cookie": f"{NAME}={door.key}"}, timeout=60), 401)
     text = cookie(opened(door, new_key(door))).value
-    refused(httpx2.get(f"{door.http.base_url}me", headers={"Authorization": f"Bearer {text}"}), 401)
+    refused(httpx2.get(f"{door.http.base_url}me", headers={"Authorization": f"Bearer {text}"}, timeout=60), 401)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -181,7 +183,7 @@ def test_without_authentication_there_is_no_session(serving, tmp_path, refused):
 
 
 def signed_in(door, token):
-    return httpx2.post(f"{door.http.base_url}session", headers={"Authorization": f"Bearer {token}"})
+    return httpx2.post(f"{door.http.base_url}session", headers={"Authorization": f"Bearer {token}"}, timeout=60)
 
 
 def test_a_one_time_token_signs_in_once_and_says_so_in_the_audit_trail(door, refused, everything):
@@ -190,7 +192,9 @@ def test_a_one_time_token_signs_in_once_and_says_so_in_the_audit_trail(door, ref
     assert not any(secret in str(rows) for rows in everything(door).values())
     answer = signed_in(door, token)
     assert answer.status_code == 201
-    with httpx2.Client(base_url=door.http.base_url, headers={"Cookie": f"{NAME}={cookie(answer).value}"}) as page:
+    with httpx2.Client(
+        base_url=door.http.base_url, headers={"Cookie": f"{NAME}={cookie(answer).value}"}, timeout=60
+    ) as page:
         assert page.get("/me").json()["role"] == "admin"
     assert "once" in refused(signed_in(door, token), 401)["detail"]
     kinds = [entry["kind"] for entry in door.http.get("/audit", params={"limit": 200}).json()["items"]]
@@ -199,8 +203,8 @@ def test_a_one_time_token_signs_in_once_and_says_so_in_the_audit_trail(door, ref
 
 def test_a_one_time_token_opens_nothing_but_a_session(door, refused):
     headers = {"Authorization": f"Bearer {offer(door.settings, door.key)}"}
-    refused(httpx2.get(f"{door.http.base_url}me", headers=headers), 401)
-    refused(httpx2.post(f"{door.http.base_url}projects", json=PROJECT, headers=headers), 401)
+    refused(httpx2.get(f"{door.http.base_url}me", headers=headers, timeout=60), 401)
+    refused(httpx2.post(f"{door.http.base_url}projects", json=PROJECT, headers=headers, timeout=60), 401)
 
 
 def test_a_one_time_token_is_good_for_a_while_and_as_long_as_its_key(door, refused):

@@ -317,7 +317,7 @@ def test_a_repeated_beginning_is_the_same_upload(quay, tus, make_video, refused)
 
 def test_a_key_is_wanted_every_time(tus, client_of_tus, refused, quay):
     url = tus.begin(SIZE)
-    with httpx2.Client(base_url=tus.http.base_url) as http:
+    with httpx2.Client(base_url=tus.http.base_url, timeout=60) as http:
         nobody = client_of_tus(quay, http)
         assert nobody.call("HEAD", url).status_code == 401
         for answer in (

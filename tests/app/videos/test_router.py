@@ -91,7 +91,7 @@ def guest(house):
     soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     made = house.http.post("/keys", json={"name": "guest", "role": "reader", "expires_at": soon}).json()
     headers = {"Authorization": f"Bearer {made['key']}"}
-    with httpx2.Client(base_url=house.http.base_url, headers=headers) as http:
+    with httpx2.Client(base_url=house.http.base_url, headers=headers, timeout=60) as http:
         http.revoke = lambda: house.http.delete(f"/keys/{made['id']}")
         yield http
 
@@ -113,7 +113,7 @@ def test_what_is_known_of_a_video_does_not_let_in_who_may_not_see_it(house, refu
     frame = f"{house.url}/frames/0"
     assert house.http.get(frame).status_code == 200
     for shown in ({}, {"Authorization": "Bearer pt_1_x"}, {"Cookie": "posetween_session=ps_1_x"}):
-        refused(httpx2.get(f"{house.http.base_url}{frame.removeprefix('/')}", headers=shown), 401)
+        refused(httpx2.get(f"{house.http.base_url}{frame.removeprefix('/')}", headers=shown, timeout=60), 401)
     refused(house.http.get(f"{house.url}/frames/99999"), 404)
 
 
