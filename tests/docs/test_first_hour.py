@@ -10,14 +10,22 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from app.settings import Settings
 from cli.main import app
 from tests.cli.importing.conftest import working
+from tests.conftest import serve
 
 __all__ = ["working"]
 
 PAGE = Path(__file__).parents[2] / "docs" / "first-hour.md"
 #: What the service of this test stands for, or another test does.
 ELSEWHERE = ("git clone", "make up", "source ")
+
+
+@pytest.fixture
+def service(tmp_path):
+    """A service that fits an engine to a video for a moment only: what comes of it is not looked at here."""
+    yield from serve(Settings(data_dir=tmp_path / "data", port=0, adapt_seconds=1))
 
 
 def test_the_commands_one_after_the_other(working, tmp_path, monkeypatch, capsys):

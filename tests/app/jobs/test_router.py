@@ -188,7 +188,7 @@ def test_the_log_of_a_job_that_is_not_there(house, refused):
 
 
 def test_jobs_of_a_kind(house):
-    house.http.post(f"{house.url}/propagations", json={})
+    house.http.post(f"{house.url}/propagations", json={"engine": "linear"})
     house.service.work()
     listed = house.http.get("/jobs", params={"kind": "ingest", "limit": 200}).json()["items"]
     assert house.video["ingest_job_id"] in [job["id"] for job in listed]
