@@ -101,6 +101,12 @@ def hiding(monkeypatch):
     return seen, acts.append
 
 
+def heard(act):
+    """Do something, and wait until the measurement looks at what else there is the next time it can."""
+    act()
+    time.sleep(2 * worker.measure._LOOK_SECONDS)
+
+
 def test_what_is_kept_is_what_hiding_gives_and_poses_are_there_before(bench, hiding):
     seen, act = hiding
     shown = []
@@ -162,7 +168,7 @@ def test_a_label_that_moved_is_measured_anew(bench, hiding):
 def test_the_next_propagation_calls_off_what_is_measured_of_the_last(bench, hiding):
     seen, act = hiding
     bench.ask()
-    act(lambda count: bench.ask() if count == 3 else None)
+    act(lambda count: heard(bench.ask) if count == 3 else None)
     bench.service.work()
     first, second = bench.jobs()
     assert (first.state, second.state) == ("cancelled", "succeeded")
@@ -179,8 +185,7 @@ def test_what_is_more_urgent_is_done_in_between(bench, hiding):
 
     def export(count):
         if count == 3:
-            bench.http.post(f"/projects/{bench.project['id']}/exports", json={"include": ["human"]})
-            time.sleep(2 * worker.measure._LOOK_SECONDS)
+            heard(lambda: bench.http.post(f"/projects/{bench.project['id']}/exports", json={"include": ["human"]}))
 
     act(export)
     bench.service.work()
@@ -195,7 +200,7 @@ def test_what_is_more_urgent_is_done_in_between(bench, hiding):
 def test_who_cancels_it_keeps_the_poses_and_what_was_found(bench, hiding):
     seen, act = hiding
     bench.ask()
-    act(lambda count: bench.http.post(f"/jobs/{bench.jobs()[0].id}/cancel") if count == 4 else None)
+    act(lambda count: heard(lambda: bench.http.post(f"/jobs/{bench.jobs()[0].id}/cancel")) if count == 4 else None)
     bench.service.work()
     assert bench.jobs()[0].state == "cancelled"
     assert bench.jobs("propagate")[0].state == "succeeded"
