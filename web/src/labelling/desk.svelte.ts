@@ -3,7 +3,7 @@ import { Doing } from '../api/asked.svelte';
 import { sentence } from '../api/problem';
 import type { Project, Track, Video } from '../api/types';
 import * as placing from '../labels/placing';
-import { emptyPose, isPoint, round, type Point, type Pose, type Said, type Seen } from '../labels/pose';
+import { adopted, emptyPose, isPoint, placed, shifted, type Point, type Pose, type Said, type Seen } from '../labels/pose';
 import { LabelStore } from '../labels/store.svelte';
 import { leftSide } from '../skeletons/pairs';
 import { t } from '../strings';
@@ -253,7 +253,7 @@ export class Desk {
   async placeAt(at: { x: number; y: number }, hidden: boolean): Promise<void> {
     const frame = this.frame;
     if (this.pass) {
-      this.sayOf(this.pass.keypoint, { x: round(at.x), y: round(at.y), v: hidden ? 1 : 2 });
+      this.sayOf(this.pass.keypoint, placed(at, hidden));
       this.passOn(1);
       return;
     }
@@ -262,7 +262,7 @@ export class Desk {
     if (!this.placing) this.startPlacing();
     const index = this.placing?.at ?? null;
     if (index === null) return;
-    this.sayOf(index, { x: round(at.x), y: round(at.y), v: hidden ? 1 : 2 });
+    this.sayOf(index, placed(at, hidden));
     this.proceed(placing.placed);
   }
 
@@ -325,35 +325,24 @@ export class Desk {
   /** Make the machine's pose a label of one's own. */
   adopt(): void {
     const machine = this.track === null ? undefined : this.labels.machine.at(this.frame, this.track);
-    if (!machine) {
-      this.note = t.nothing_to_accept;
-      return;
-    }
-    const pose = this.pose();
-    const points = pose.points.map((said, index): Said => said ?? rounded(machine.points[index] ?? null));
-    this.say({ absent: pose.absent, points });
+    if (machine) this.say(adopted(this.pose(), machine.points));
+    else this.note = t.nothing_to_accept;
   }
 
   moveTo(keypoint: number, at: { x: number; y: number }): void {
     if (this.track === null) return;
     const seen = this.labels.seen(this.frame, this.track)[keypoint];
-    this.sayOf(keypoint, { x: round(at.x), y: round(at.y), v: seen?.hidden ? 1 : 2 });
+    this.sayOf(keypoint, placed(at, seen?.hidden ?? false));
   }
 
   /** Move everything that is seen of the selected subject. */
   shift(by: { x: number; y: number }): void {
     if (this.track === null) return;
-    const seen = this.labels.seen(this.frame, this.track);
-    const pose = this.pose();
-    const points = pose.points.map((said, index): Said => {
-      const point = seen[index];
-      return point ? { x: round(point.x + by.x), y: round(point.y + by.y), v: point.hidden ? 1 : 2 } : said;
-    });
-    this.say({ absent: false, points });
+    this.say(shifted(this.pose(), this.labels.seen(this.frame, this.track), by));
   }
 
   remove(): void {
-    if (this.keypoint !== null && isPointOrAbsent(this.pose().points[this.keypoint])) this.sayOf(this.keypoint, null);
+    if (this.keypoint !== null && this.pose().points[this.keypoint]) this.sayOf(this.keypoint, null);
   }
 
   /** Change tracks on the service. Everything that waits is saved first: what is moved is what is on the screen. */
@@ -407,6 +396,3 @@ export class Desk {
     }
   }
 }
-
-const rounded = (point: Point | null): Said => (point ? { ...point, x: round(point.x), y: round(point.y) } : null);
-const isPointOrAbsent = (said: Said | undefined): boolean => isPoint(said) || said === 'absent';

@@ -81,3 +81,24 @@ export function together(human: Pose | undefined, machine: MachinePose | undefin
     };
   });
 }
+
+/** A keypoint where somebody put it. */
+export const placed = ({ x, y }: { x: number; y: number }, hidden: boolean): Point => ({ x: round(x), y: round(y), v: hidden ? 1 : 2 });
+
+/** A pose with a machine's points where a person says nothing. */
+export function adopted(pose: Pose, machine: (Point | null)[]): Pose {
+  const points = pose.points.map((said, index): Said => {
+    const point = machine[index];
+    return said ?? (point ? placed(point, point.v === 1) : null);
+  });
+  return { absent: pose.absent, points };
+}
+
+/** A pose with everything that is seen of it moved. */
+export function shifted(pose: Pose, seen: (Seen | null)[], by: { x: number; y: number }): Pose {
+  const points = pose.points.map((said, index): Said => {
+    const point = seen[index];
+    return point ? placed({ x: point.x + by.x, y: point.y + by.y }, point.hidden) : said;
+  });
+  return { absent: false, points };
+}
