@@ -73,16 +73,30 @@ function ruler(context: CanvasRenderingContext2D, width: number, { span, count }
   }
 }
 
+/** How many colours tell scores apart. */
+const SHADES = 64;
+
+/** Pixels beside each other that are of one shade. */
+export function runs(columns: Float32Array): { x: number; width: number; score: number }[] {
+  const found: { x: number; width: number; score: number }[] = [];
+  columns.forEach((column, x) => {
+    if (Number.isNaN(column)) return;
+    const score = Math.round(column * SHADES) / SHADES;
+    const last = found.at(-1);
+    if (last && last.score === score && last.x + last.width === x) last.width++;
+    else found.push({ x, width: 1, score });
+  });
+  return found;
+}
+
 function spans(context: CanvasRenderingContext2D, width: number, top: number, span: Span, lane: Lane, colours: TimelineColours): void {
   context.fillStyle = colours.lane;
   context.fillRect(0, top + 1, width, LANE - 2);
   if (lane.scores) {
-    const columns = worst(lane.scores, span, width);
-    columns.forEach((score, x) => {
-      if (Number.isNaN(score)) return;
-      context.fillStyle = confidence(score);
-      context.fillRect(x, top + 5, 1, LANE - 10);
-    });
+    for (const run of runs(worst(lane.scores, span, width))) {
+      context.fillStyle = confidence(run.score);
+      context.fillRect(run.x, top + 5, run.width, LANE - 10);
+    }
   }
   const place = ([start, stop]: Range): [number, number] => {
     const x = Math.max(0, xOf(span, width, start));
@@ -127,25 +141,32 @@ function hatch(context: CanvasRenderingContext2D, x: number, top: number, width:
   context.restore();
 }
 
+/** Closer together than this, in pixels, diamonds are a band: one stands for all of them, the same wherever one pans to. */
+const CLOSE = 2.5;
+
 function diamonds(context: CanvasRenderingContext2D, width: number, top: number, span: Span, lane: Lane, colours: TimelineColours): void {
-  const colour = subject(lane.track);
   const far = lane.selected ? 5.5 : 4.5;
+  const y = top + LANE / 2;
+  const apart = (CLOSE * span.length) / width;
+  const drawn = new Set<number>();
+  context.beginPath();
   for (const frame of lane.keyframes) {
     const x = xOf(span, width, frame + 0.5);
     if (x < -far || x > width + far) continue;
-    const y = top + LANE / 2;
-    context.beginPath();
+    const place = apart > 1 ? Math.floor(frame / apart) : frame;
+    if (drawn.has(place)) continue;
+    drawn.add(place);
     context.moveTo(x, y - far);
     context.lineTo(x + far, y);
     context.lineTo(x, y + far);
     context.lineTo(x - far, y);
     context.closePath();
-    context.fillStyle = colour;
-    context.fill();
-    context.strokeStyle = colours.ground;
-    context.lineWidth = 1.4;
-    context.stroke();
   }
+  context.fillStyle = subject(lane.track);
+  context.fill();
+  context.strokeStyle = colours.ground;
+  context.lineWidth = 1.4;
+  context.stroke();
 }
 
 function marks(context: CanvasRenderingContext2D, width: number, height: number, picture: Picture, colours: TimelineColours): void {

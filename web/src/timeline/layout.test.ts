@@ -21,6 +21,19 @@ describe('the timeline', () => {
     const scores = new Float32Array([0.9, 0.25, NaN, NaN, 0.5, NaN]);
     expect([...worst(scores, whole(6), 3)]).toEqual([0.25, NaN, 0.5]);
   });
+  it('shows the same worst scores of many frames as if each had been looked at', () => {
+    const scores = Float32Array.from({ length: 5003 }, (_, frame) => (frame % 7 ? ((frame * 7919) % 1000) / 1000 : NaN));
+    for (const span of [whole(5003), { start: 13.7, length: 3001.2 }, { start: 4000, length: 30 }]) {
+      const width = 17;
+      const slow = Array.from({ length: width }, (_, x) => {
+        const from = Math.floor(span.start + (x / width) * span.length);
+        const to = Math.max(from + 1, Math.floor(span.start + ((x + 1) / width) * span.length));
+        const known = [...scores.slice(from, to)].filter((score) => !Number.isNaN(score));
+        return known.length ? Math.min(...known) : NaN;
+      });
+      expect([...worst(scores, span, width)]).toEqual(slow);
+    }
+  });
   it('finds keyframes and the middle between them', () => {
     const keys = [40, 0, 10];
     expect([neighbour(keys, 10, 1), neighbour(keys, 10, -1), neighbour(keys, 40, 1)]).toEqual([40, 0, null]);

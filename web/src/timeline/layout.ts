@@ -30,16 +30,40 @@ export function showing(span: Span, frame: number, count: number): Span {
   return within({ ...span, start: frame - span.length / 2 }, count);
 }
 
+/** Frames of a block, of which the worst score is kept. */
+const BLOCK = 16;
+/** By scores, which nobody changes once they are there. */
+const kept = new WeakMap<Float32Array, Float32Array>();
+
+function blocksOf(scores: Float32Array): Float32Array {
+  const known = kept.get(scores);
+  if (known) return known;
+  const made = Float32Array.from({ length: Math.ceil(scores.length / BLOCK) }, (_, at) => least(scores, null, at * BLOCK, (at + 1) * BLOCK));
+  kept.set(scores, made);
+  return made;
+}
+
+/** The worst score of some frames, from blocks where these lie among them; NaN where there is none. */
+function least(scores: Float32Array, blocks: Float32Array | null, from: number, to: number): number {
+  let found = NaN;
+  const last = Math.min(to, scores.length);
+  for (let at = from; at < last; ) {
+    const block = blocks && at % BLOCK === 0 && at + BLOCK <= last;
+    const score = (block ? blocks[at / BLOCK] : scores[at]) ?? NaN;
+    if (!(score >= found) && !Number.isNaN(score)) found = score;
+    at += block ? BLOCK : 1;
+  }
+  return found;
+}
+
 /** The worst score in each pixel; NaN where there is none. */
 export function worst(scores: Float32Array, span: Span, width: number): Float32Array {
-  const columns = new Float32Array(Math.max(0, Math.ceil(width))).fill(NaN);
+  const columns = new Float32Array(Math.max(0, Math.ceil(width)));
+  const blocks = blocksOf(scores);
   for (let x = 0; x < columns.length; x++) {
     const from = Math.floor(span.start + (x / width) * span.length);
     const to = Math.max(from + 1, Math.floor(span.start + ((x + 1) / width) * span.length));
-    for (let frame = from; frame < to && frame < scores.length; frame++) {
-      const score = scores[frame] ?? NaN;
-      if (!(score >= (columns[x] ?? NaN))) columns[x] = Number.isNaN(score) ? (columns[x] ?? NaN) : score;
-    }
+    columns[x] = least(scores, blocks, from, to);
   }
   return columns;
 }
