@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,12 @@ from sqlalchemy import select
 from app.connections import protocol
 from app.database import connect
 from app.main import PREFIX, create_app
+from app.private_files import make_folder
 from app.settings import Settings
 from app.tables import Table, VideoShare
 from cli.processes import KEEP_ALIVE_SECONDS
 from cli.serve import prepare
+from migrations.apply import upgrade
 from pose.skeleton import Skeleton
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track
@@ -199,7 +203,22 @@ def everything() -> Callable[[Any], dict[str, Any]]:
     return look
 
 
+@cache
+def _migrated() -> bytes:
+    """An embedded database of the present schema without a row. Tests of migrations take the steps; others do not."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "migrated.db"
+        database = connect(f"sqlite:///{path}")
+        upgrade(database)
+        database.dispose()
+        return path.read_bytes()
+
+
 def serve(settings: Settings) -> Iterator[Service]:
+    embedded = Path(settings.database.removeprefix("sqlite:///"))
+    if settings.database.startswith("sqlite:///") and not embedded.exists():
+        make_folder(embedded.parent)
+        embedded.write_bytes(_migrated())
     prepare(settings)
     server = uvicorn.Server(
         uvicorn.Config(

@@ -41,8 +41,11 @@ MOST = {"get": 15, "put": 25, "post": 20, "patch": 20, "delete": 10, "head": 10,
 def api(house, plant_checkpoint, walker):
     """The schema of a service in which everything with the id 1 is there."""
     plant_checkpoint(house.service, house.project["id"])
-    for path in (f"{house.url}/propagations", f"/projects/{house.project['id']}/exports"):
-        house.service.finished(house.http.post(path, json={}).json())
+    for path, body in (
+        (f"{house.url}/propagations", {"engine": "linear"}),
+        (f"/projects/{house.project['id']}/exports", {}),
+    ):
+        house.service.finished(house.http.post(path, json=body).json())
     house.client(Role.READER).close()
     # What may be deleted, so that the things with the id 1 stay.
     other = house.http.post("/projects", json={"name": "other", "skeleton": {"name": "s", "keypoints": ["a"]}}).json()

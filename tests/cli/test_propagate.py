@@ -63,10 +63,10 @@ def invoke(*arguments: Any) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("engine", ["auto", "flow", "linear"])
-def test_every_frame_and_track_gets_a_pose(files: Files, tmp_path: Path, engine: str) -> None:
+@pytest.mark.parametrize("options", [("auto", "--no-adapt"), ("flow",), ("linear",)], ids=lambda options: options[0])
+def test_every_frame_and_track_gets_a_pose(files: Files, tmp_path: Path, options: tuple[str, ...]) -> None:
     output = tmp_path / "poses.json"
-    result = invoke(files.video, files.keyframes, "-o", output, "--engine", engine)
+    result = invoke(files.video, files.keyframes, "-o", output, "--engine", *options)
     assert result.exit_code == 0, result.output
     made = read_coco(output.read_bytes(), num_frames=FRAMES)
     assert made.skeleton == files.skeleton
