@@ -13,11 +13,14 @@ import typer
 from app.exchange.reading import read
 from cli.dataset_counts import counts, poses_line, video_line
 from cli.files import check_place, sentence
+from cli.one_way import Truth, check_truth, left_out_line
 from cli.options import Json, UsageError
+from formats import one_way
 from formats.dataset import Dataset
 from formats.errors import FormatError
 from formats.losses import sentences
-from formats.registry import FORMATS, Format, check, write
+from formats.one_way import ONE_WAY
+from formats.registry import FORMATS, check, write
 
 _NAMES = ", ".join(FORMATS)
 _SHOWN = 20  # videos that are told of for people
@@ -28,30 +31,34 @@ def convert(
     target: Annotated[
         Path | None, typer.Argument(help="File or folder to write; none with --check.", show_default=False)
     ] = None,
-    to: Annotated[str, typer.Option("--to", help=f"Format to write: {_NAMES}.", show_default=False)] = "",
+    to: Annotated[
+        str, typer.Option("--to", help=f"Format to write: {', '.join([*FORMATS, *ONE_WAY])}.", show_default=False)
+    ] = "",
     source_format: Annotated[
         str | None, typer.Option("--from", help="Format to read; default: told by what is in it.", show_default=False)
     ] = None,
+    truth: Truth = None,
     dry_run: Annotated[
         bool, typer.Option("--check", help="Write nothing: say what is read and would be lost.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Read poses in one format and write them in another; what it cannot hold is counted."""
-    if to not in FORMATS or source_format not in (None, *FORMATS):
-        raise UsageError(f"--{'to' if to not in FORMATS else 'from'} is one of {_NAMES}")
+    if to not in {*FORMATS, *ONE_WAY}:
+        raise UsageError(f"--to is one of {', '.join([*FORMATS, *ONE_WAY])}")
+    if source_format not in (None, *FORMATS):
+        raise UsageError(f"--from is one of {_NAMES}")
     if target is None and not dry_run:
         raise UsageError("name a file or folder to write, or say --check")
-    form = FORMATS[to]
+    check_truth(to, truth)
     if target is not None:
-        _check_target(target, form)
+        _check_target(target, to)
     try:
         with tempfile.TemporaryDirectory(prefix="posetween-") as folder:
             found = read(source, source_format, Path(folder), media=False)
         name, dataset = found.format, found.dataset
-        losses = check(dataset, to, target or source)
-        if target is not None and not dry_run:
-            _write(dataset, to, target)
+        losses = check(dataset, to, target or source) if to in FORMATS else {}
+        left_out = _write(dataset, to, target, truth) if target is not None and not dry_run else 0
     except FormatError as error:
         raise UsageError(str(error)) from error
     except OSError as error:
@@ -64,6 +71,7 @@ def convert(
         "output": None if dry_run else str(target),
         **counts(dataset),
         "losses": losses,
+        **({"left_out": left_out} if to in ONE_WAY and not dry_run else {}),
     }
     if as_json:
         typer.echo(json.dumps(told))
@@ -71,23 +79,29 @@ def convert(
         _tell(told, losses, dry_run=dry_run)
 
 
-def _check_target(target: Path, form: Format) -> None:
-    if form.kind == "file":
+def _check_target(target: Path, to: str) -> None:
+    if to in ONE_WAY or FORMATS[to].kind == "file":
         check_place(target)
     elif not target.absolute().parent.is_dir() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
-        raise UsageError(f"{target}: {form.title} is written to a folder that is not there yet, or empty")
+        title = FORMATS[to].title
+        raise UsageError(f"{target}: {title} is written to a folder that is not there yet, or empty")
 
 
-def _write(dataset: Dataset, to: str, target: Path) -> None:
-    """Write beside the target and put it there when it is whole."""
+def _write(dataset: Dataset, to: str, target: Path, truth: Path | None) -> int:
+    """Write beside the target and put it there when it is whole; gives how many poses a one-way file left out."""
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.absolute().parent) as folder:
         part = Path(folder) / target.name
-        write(dataset, to, part)
+        if to in ONE_WAY:
+            left_out = one_way.write(dataset, to, part, truth)
+        else:
+            left_out = 0
+            write(dataset, to, part)
         if target.is_dir():
             for piece in sorted(part.iterdir()):
                 shutil.move(piece, target / piece.name)
         else:
             part.replace(target)
+    return left_out
 
 
 def _tell(told: dict[str, Any], losses: dict[str, int], *, dry_run: bool) -> None:
@@ -100,5 +114,7 @@ def _tell(told: dict[str, Any], losses: dict[str, int], *, dry_run: bool) -> Non
     typer.echo(poses_line(told))
     for line in sentences(losses):
         typer.echo(f"{'would be lost' if dry_run else 'lost'}: {line}", err=not dry_run)
+    if told.get("left_out"):
+        typer.echo(left_out_line(told["left_out"]), err=True)
     if not dry_run:
         typer.echo(told["output"])

@@ -215,10 +215,15 @@ def _absences(
     return said
 
 
+def called(sequence: Sequence) -> str:
+    """The name of a video or still of a file."""
+    return sequence.name if sequence.listed or not sequence.folder else sequence.folder
+
+
 def _video(document: Document, sequence: Sequence, who: Identities, first: int, labelled: set[int]) -> Video:
     images = [document.images[image] for image in sequence.images.values()]
     return Video(
-        name=sequence.name if sequence.listed or not sequence.folder else sequence.folder,
+        name=called(sequence),
         width=_shared({image.width for image in images}),
         height=_shared({image.height for image in images}),
         num_frames=1 if sequence.still else None,

@@ -60,6 +60,9 @@ def test_a_dry_run_says_what_would_be_lost_and_writes_nothing(labels, tmp_path):
         (["labels.json", "nowhere/out.json", "--to", "coco"], "not a place for a file"),
         (["labels.json", ".", "--to", "dlc"], "not there yet, or empty"),
         (["labels.json", "out", "--to", "posetrack"], "PoseTrack has the joints"),
+        (["labels.json", "out.json", "--to", "coco-results"], "needs --truth"),
+        (["labels.json", "out.json", "--to", "coco", "--truth", "labels.json"], "--truth is for coco-results alone"),
+        (["labels.json", "out.json", "--to", "coco-results", "--truth", "gone.json"], "gone.json: there is no such"),
         (["labels.json", "out.xml", "--to", "cvat", "--from", "cvat"], "labels.json, line 1: not XML"),
     ],
 )
@@ -89,3 +92,19 @@ def test_every_format_can_be_written_and_read(to, labels, tmp_path):
     back = run(tmp_path / "there", tmp_path / "back.json", "--to", "coco", "--json")
     assert back.exit_code == 0, back.output
     assert json.loads(back.output)["from"] == to
+
+
+def test_what_is_never_read_back_is_written_too(labels, tmp_path):
+    people = tmp_path / "people.json"
+    write(two_mice().with_videos((two_mice().videos[0], replace(two_mice().videos[1], name="other"))), "coco", people)
+    words = [labels, tmp_path / "results.json", "--to", "coco-results", "--truth", people]
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    assert "left out: 1 pose on no image of the truth" in done.output
+    assert len(json.loads((tmp_path / "results.json").read_text())) == 3
+    assert json.loads(run(*words, "--json").stdout)["left_out"] == 1
+    assert run(labels, tmp_path / "info.py", "--to", "mmpose-info").exit_code == 0
+    assert "'nose'" in (tmp_path / "info.py").read_text()
+    told = json.loads(run(labels, "--to", "mmpose-info", "--check", "--json").stdout)
+    assert (told["event"], told["poses"], told["losses"]) == ("checked", 4, {})
+    assert not [*tmp_path.glob(".*")]

@@ -75,6 +75,24 @@ def test_from_a_skeleton_to_an_export(call, walker, labels, tmp_path):
     assert len(people) == 3
     assert np.abs(np.reshape(people[1]["keypoints"], (-1, 3))[:, :2] - truth.xy[row]).max() < 0.01
 
+    measured = (
+        "--to",
+        "coco-results",
+        "--truth",
+        tmp_path / "people.json",
+        "--include",
+        "human",
+        "--include",
+        "pseudo",
+    )
+    (done,) = lines(call("export", "Gait", "-o", tmp_path / "results.json", *measured, "--json"))
+    assert done["left_out"] == 45 - 3
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert [one["image_id"] for one in found] == [one["image_id"] for one in people]
+    assert [one["keypoints"] for one in found] == [one["keypoints"] for one in people]
+    call("export", "Gait", "-o", tmp_path / "info.py", "--to", "mmpose-info")
+    assert "'left_wrist'" in (tmp_path / "info.py").read_text()
+
     (undone,) = lines(call("labels", "undo", video["id"], 1, "--json"))
     assert undone["revision"] == 2
     assert [act["kind"] for act in lines(call("labels", "history", video["id"], "--json"))] == ["import", "undo 1"]
@@ -98,6 +116,8 @@ def test_what_is_wrong_is_said_with_its_status(call, working, walker, labels, tm
     assert call("videos", "propagate", video["id"], status=2)
     assert call("videos", "propagate", video["id"], "--engine", "magic", status=2)
     assert call("export", 1, "-o", tmp_path / "x.bin", "--to", "magic", status=2)
+    assert "needs --truth" in call("export", 1, "-o", tmp_path / "x.json", "--to", "coco-results", status=2)
+    assert "has none" in call("export", 1, "-o", tmp_path / "x.py", "--to", "mmpose-info", "--images", status=2)
     assert call("jobs", "list", "--state", "magic", status=2)
     assert "key" in call("projects", "list", status=1, key="pt_1_wrong")
     assert not (tmp_path / "x.json").exists()
