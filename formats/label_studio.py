@@ -66,8 +66,8 @@ def _tasks(dataset: Dataset) -> Iterator[dict[str, Any]]:
             data["frame_index"] = frame
             if video.width is not None and video.height is not None:
                 data |= {"width": video.width, "height": video.height}
-            by_people = [part for row in shown for part in _regions(dataset, row, video, machine=False)]
-            by_machine = [part for row in shown for part in _regions(dataset, row, video, machine=True)]
+            by_people = [part for row in shown for part in regions(dataset, row, video, machine=False)]
+            by_machine = [part for row in shown for part in regions(dataset, row, video, machine=True)]
             task: dict[str, Any] = {"data": data}
             if by_people or not shown:
                 task["annotations"] = [{"result": by_people}]
@@ -76,8 +76,15 @@ def _tasks(dataset: Dataset) -> Iterator[dict[str, Any]]:
             yield task
 
 
-def _regions(dataset: Dataset, row: int, video: Video, *, machine: bool) -> Iterator[dict[str, Any]]:
-    """The rectangle of a subject, and those of its points that a machine made, or that people did."""
+def regions(dataset: Dataset, row: int, video: Video, *, machine: bool) -> Iterator[dict[str, Any]]:
+    """The rectangle of a subject, and those of its points that a machine made, or that people did.
+
+    Args:
+        dataset: The poses.
+        row: Which.
+        video: Its video, which says how large it is.
+        machine: Whose points.
+    """
     wanted = dataset.machine[row] if machine else dataset.human[row]
     if not wanted.any():
         return

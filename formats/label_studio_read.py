@@ -167,13 +167,23 @@ def _picture(path: Path, pointer: str, task: _Task) -> tuple[Any, str, int]:
     )
     if image is None:
         raise refuse(path, f"{pointer}/data", "there is no image; Label Studio has no keypoints in videos")
-    # Files that were uploaded have eight hexadecimal digits before their names, local ones stand after ?d=.
+    video, frame = video_and_frame(picture_name(image))
+    return (None, video), video, frame
+
+
+def picture_name(image: str) -> str:
+    """The name that a picture had before Label Studio stored it, with its folders.
+
+    Files that were uploaded have eight hexadecimal digits before their names, local ones stand after ``?d=``.
+
+    Args:
+        image: The address of a task's picture.
+    """
     file = image.partition("?d=")[2] or image.partition("?")[0]
     folder, _, base = file.rpartition("/")
     if len(base) > 9 and base[8] == "-" and all(letter in "0123456789abcdef" for letter in base[:8]):
         base = base[9:]
-    video, frame = video_and_frame(f"{folder.strip('/')}/{base}")
-    return (None, video), video, frame
+    return f"{folder.strip('/')}/{base}"
 
 
 def _subjects(path: Path, pointer: str, task: _Task) -> list[tuple[bool, _Subject]]:

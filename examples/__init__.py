@@ -1,0 +1,1 @@
+"""How other tools ask Posetween for poses."""
