@@ -43,7 +43,7 @@ def read(path: Path) -> Dataset:
     """
     data = read_file(path)
     try:
-        return _dataset(data)
+        return dataset_of(data)
     except CocoError as error:
         raise FormatError(path, error.errors) from None
     except RowError as error:
@@ -138,7 +138,13 @@ class _Columns:
         )
 
 
-def _dataset(data: bytes) -> Dataset:
+def dataset_of(data: bytes) -> Dataset:
+    """Read the bytes of a file, see ``read``.
+
+    Raises:
+        CocoError: They are none.
+        RowError: A row is out of its range or there twice.
+    """
     document = decode(data)
     categories = posed(document, None, [])
     faults = Faults()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,6 +63,22 @@ class Hdf5:
         """What a dataset or group says of itself; None where it says nothing, or is not there."""
         found = self._here(node)
         return None if found is None else found.attrs.get(name)
+
+    def names(self, name: str) -> list[str]:
+        """What a group holds; nothing where it is none."""
+        found = self._here(name)
+        return list(found.keys()) if hasattr(found, "keys") else []
+
+    def kind(self, name: str) -> str:
+        """The type that NWB says a dataset or group is of; empty where it says none."""
+        return decoded(self.attribute(name, "neurodata_type") or "")
+
+    def target(self, name: str) -> str:
+        """Where a link leads within the file; the place itself where it is none."""
+        import h5py
+
+        _, link = self._walk(name)
+        return str(link.path).strip("/") if isinstance(link, h5py.SoftLink) else name
 
     def _dataset(self, name: str) -> Any:
         dataset = self._node(name)
@@ -126,11 +143,24 @@ def module(path: Path) -> Any:
     Raises:
         FormatError: It is not installed.
     """
+    return needs(path, "h5py")
+
+
+def needs(path: Path, name: str) -> Any:
+    """A library of the extra ``formats``; ``path`` is what it is needed for.
+
+    Args:
+        path: For the error.
+        name: What is imported.
+
+    Raises:
+        FormatError: It is not installed.
+    """
     try:
-        import h5py
+        return import_module(name)
     except ImportError:
-        raise refuse(path, "", "HDF5 needs h5py: pip install 'posetween[formats]'") from None
-    return h5py
+        sentence = f"this needs {name.replace('_', '-')}: pip install 'posetween[formats]'"
+        raise refuse(path, "", sentence) from None
 
 
 def decoded(text: object) -> str:

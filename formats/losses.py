@@ -15,6 +15,7 @@ import numpy as np
 from formats.dataset import BELOW_ONE, COLUMNS, Dataset
 from formats.individuals import individuals, numbered
 from formats.names import folder_names
+from formats.sessions import session_names
 from pose.formats.coco_layout import counted
 from pose.skeleton import POSETRACK_15, Skeleton
 
@@ -218,10 +219,19 @@ def _lengths(dataset: Dataset) -> tuple[int, Dataset]:
 
 
 def _video_names(dataset: Dataset) -> tuple[int, Dataset]:
-    before = [video.name for video in dataset.videos]
-    after = folder_names(before)
-    count = sum(one != other for one, other in zip(before, after, strict=True))
-    renamed = tuple(replace(video, name=name) for video, name in zip(dataset.videos, after, strict=True))
+    return _renamed(dataset, folder_names(video.name for video in dataset.videos))
+
+
+def _sessions(dataset: Dataset) -> tuple[int, Dataset]:
+    """Names of PoseMark, whose order is that of the videos when they are read."""
+    count, renamed = _renamed(dataset, session_names(video.name for video in dataset.videos))
+    moved, ordered = _video_order(renamed)
+    return max(count, moved), ordered
+
+
+def _renamed(dataset: Dataset, names: list[str]) -> tuple[int, Dataset]:
+    count = sum(video.name != name for video, name in zip(dataset.videos, names, strict=True))
+    renamed = tuple(replace(video, name=name) for video, name in zip(dataset.videos, names, strict=True))
     return count, dataset.with_videos(renamed)
 
 
@@ -291,6 +301,7 @@ LOSSES = {
         "letters that a folder's name cannot have, and videos that are named alike", "video", _video_names
     ),
     "video_order": Loss("the order of the videos", "video", _video_order),
+    "sessions": Loss("names that are no subject, session and camera, and the order of the videos", "video", _sessions),
     "skeleton_name": Loss("what the skeleton is called", "skeleton", _skeleton_name),
     "edges": Loss("which keypoints are joined", "edge", _edges),
     "swap": Loss("which keypoints mirror each other", "pair", _swap),

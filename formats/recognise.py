@@ -13,6 +13,8 @@ from formats.hdf5 import MAGIC, Hdf5, read_hdf5
 _HEAD = 4096
 #: Fields that images have in PoseTrack's files alone.
 _POSETRACK = (b'"is_labeled"', b'"has_labeled_person"', b'"ignore_regions_x"', b'"annolist"')
+#: The name of a frame that PoseMark alone gives.
+_SESSION_IMAGE = re.compile(rb'"file_name"\s*:\s*"sub-[A-Za-z0-9]+_ses-[A-Za-z0-9]+_cam-[A-Za-z0-9]+_frame-[0-9]')
 
 
 def recognise(path: Path) -> str:
@@ -42,13 +44,12 @@ def _folder(path: Path) -> str | None:
         found = _file(tables[0])
         # Lightning Pose has one table for all videos at the top of a project.
         return "lightning-pose" if found == "dlc" and (path / "labeled-data").is_dir() else found
-    arrays = [*sorted(path.glob("*.h5")), *sorted(path.glob("*.hdf5"))]
+    arrays = [*sorted(path.glob("*.h5")), *sorted(path.glob("*.hdf5")), *sorted(path.glob("*.nwb"))]
     if arrays:
         return _file(arrays[0])
     documents = sorted(path.rglob("*.json"))
-    if documents and _file(documents[0]) == "posetrack":
-        return "posetrack"
-    return None
+    found = _file(documents[0]) if documents else None
+    return found if found in ("posetrack", "posemark") else None
 
 
 def _file(path: Path) -> str | None:
@@ -62,6 +63,8 @@ def _file(path: Path) -> str | None:
         return "label-studio"
     if head.startswith(b"{"):
         whole = read_file(path)
+        if _SESSION_IMAGE.search(whole) is not None:
+            return "posemark"
         return "posetrack" if any(field in whole for field in _POSETRACK) else "coco"
     if b"kpt_shape:" in data:
         return "yolo"
@@ -73,6 +76,8 @@ def _file(path: Path) -> str | None:
 def _hdf5(file: Hdf5) -> str | None:
     if file.attribute("metadata", "json") is not None and file.has("instances"):
         return "slp"
+    if file.attribute("", "nwb_version") is not None:
+        return "nwb"
     if file.has(TABLE):
         return "dlc-predictions"
     return "sleap-analysis" if file.has("tracks") and file.has("node_names") else None

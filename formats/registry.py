@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from formats import coco, cvat, dlc, dlc_predictions, label_studio, lightning_pose, posetrack, sleap_analysis, slp, yolo
+from formats import (
+    coco,
+    cvat,
+    dlc,
+    dlc_predictions,
+    label_studio,
+    lightning_pose,
+    nwb,
+    posemark,
+    posetrack,
+    sleap_analysis,
+    slp,
+    yolo,
+)
 from formats.dataset import Dataset
 from formats.errors import refuse
 from formats.losses import report, settle
@@ -113,6 +126,23 @@ FORMATS = {
         read=sleap_analysis.read,
         write=sleap_analysis.write,
         loses=sleap_analysis.LOSES,
+        extra=True,
+    ),
+    "posemark": Format(
+        title="PoseMark",
+        kind="folder",
+        ending="",
+        read=posemark.read,
+        write=posemark.write,
+        loses=posemark.LOSES,
+    ),
+    "nwb": Format(
+        title="NWB with ndx-pose",
+        kind="folder",
+        ending="",
+        read=nwb.read,
+        write=nwb.write,
+        loses=nwb.LOSES,
         extra=True,
     ),
     "label-studio": Format(

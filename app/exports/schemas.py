@@ -22,6 +22,8 @@ Format = Literal[
     "posetrack",
     "slp",
     "sleap-analysis",
+    "posemark",
+    "nwb",
     "label-studio",
 ]
 

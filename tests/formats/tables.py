@@ -15,10 +15,11 @@ from formats.dataset import COLUMNS, Dataset, Video
 from formats.registry import FORMATS
 from pose.skeleton import POSETRACK_15, Skeleton
 
-#: The formats by name; without h5py those of HDF5 are passed over, unless everything has to be there.
-WITHOUT_H5PY = find_spec("h5py") is None and not os.environ.get("REQUIRE_SERVICES")
+#: The formats by name; without the extra those that need it are passed over, unless everything has to be there.
+_LACKING = [name for name in ("h5py", "pynwb", "ndx_pose") if find_spec(name) is None]
+WITHOUT_H5PY = bool(_LACKING) and not os.environ.get("REQUIRE_SERVICES")
 FORMAT_NAMES = [
-    pytest.param(name, marks=pytest.mark.skipif(form.extra and WITHOUT_H5PY, reason="h5py is not installed"))
+    pytest.param(name, marks=pytest.mark.skipif(form.extra and WITHOUT_H5PY, reason="the extra is not installed"))
     for name, form in FORMATS.items()
 ]
 HERE = [name for name, form in FORMATS.items() if not (form.extra and WITHOUT_H5PY)]

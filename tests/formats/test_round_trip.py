@@ -33,7 +33,9 @@ def can_hold(name: str, dataset) -> bool:
     left = forget(dataset, FORMATS[name].loses)
     if FORMATS[name].needs_sizes and any(video.width is None for video in dataset.videos):
         return False
-    if name == "posetrack":
+    if name == "nwb":
+        return len(left) > 0
+    if name in ("posetrack", "posemark"):
         return len(left.videos) > 0
     return name != "label-studio" or len(left) > 0 or any(video.empty for video in left.videos)
 

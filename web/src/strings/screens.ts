@@ -19,6 +19,8 @@ const FORMATS: Record<ExportFormat, string> = {
   posetrack: 'PoseTrack',
   slp: 'SLEAP project',
   'sleap-analysis': 'SLEAP analysis HDF5',
+  posemark: 'PoseMark',
+  nwb: 'NWB with ndx-pose',
   'label-studio': 'Label Studio JSON',
 };
 
