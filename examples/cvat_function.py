@@ -25,12 +25,12 @@ class PosetweenFunction:
     """
 
     def __init__(self, poses: FramePoses) -> None:
-        self._poses = poses
+        self.poses = poses
 
     @property
     def spec(self) -> cvataa.DetectionFunctionSpec:
         """One skeleton, called as the project's; CVAT matches it and its points by name."""
-        skeleton = self._poses.skeleton
+        skeleton = self.poses.skeleton
         points = [cvataa.keypoint_spec(name, k) for k, name in enumerate(skeleton.keypoints, start=1)]
         return cvataa.DetectionFunctionSpec(
             labels=[cvataa.skeleton_label_spec(skeleton.name or "subject", _LABEL, points)]
@@ -42,7 +42,7 @@ class PosetweenFunction:
         Raises:
             ValueError: The picture is of another size than the video.
         """
-        found = self._poses.of(context.frame_name)
+        found = self.poses.of(context.frame_name)
         if found is None:
             return []
         video = found.videos[0]

@@ -44,6 +44,10 @@ class FramePoses:
             retired=tuple(said.get("retired", ())),
         )
 
+    def close(self) -> None:
+        """End the connection to the service."""
+        self._client.close()
+
     @property
     def skeleton(self) -> Skeleton:
         """The project's keypoints that are not retired."""

@@ -111,7 +111,7 @@ class _Reading:
         """An element ends."""
         within = around[-1] if around else ""
         if "meta" in around:
-            self._head(name, within, around, text.strip() if name != "name" else text)
+            self._head(name, within, around, text if name in ("name", "parent") else text.strip())
         elif name == "skeleton" and within in ("track", "image"):
             self._subjects.ends.append(len(self._subjects.kinds))
 

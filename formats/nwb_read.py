@@ -150,9 +150,8 @@ def _pose(file: Hdf5, place: str, *, alone: bool) -> _Found:
 
 def _skeleton(file: Hdf5, place: str) -> Skeleton:
     """The skeleton that a pose links to; files of old versions have it among the series."""
-    there = file.target(f"{place}/skeleton")
-    if not file.has(there) and file.has(f"{place}/nodes"):
-        there = place
+    linked = [file.target(f"{place}/{name}") for name in file.names(place)]
+    there = next((one for one in linked if file.kind(one) == "Skeleton"), place)
     nodes = file.texts(f"{there}/nodes")
     edges = file.array(f"{there}/edges").reshape(-1, 2).tolist() if file.has(f"{there}/edges") else []
     try:
@@ -181,7 +180,7 @@ def _frames(file: Hdf5, series: str, video: str) -> np.ndarray:
     frames = whole + np.concatenate([[0.0], np.cumsum(jumps)])[:count]
     if not abs(first - whole) < _SURE or (count and not 0 <= frames[0] <= frames[-1] < MAX_FRAMES):
         raise refuse(file.path, series, "its samples are on no frames of a video")
-    return frames.astype(np.int64)
+    return np.asarray(frames, dtype=np.int64)
 
 
 def _start(file: Hdf5, series: str) -> tuple[float, float]:

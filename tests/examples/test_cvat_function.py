@@ -71,4 +71,6 @@ def test_other_pictures_have_no_skeletons_and_other_sizes_are_refused(poses, wal
 def test_it_is_made_from_the_environment(labelled, address, monkeypatch):
     monkeypatch.setenv("POSETWEEN_SERVER", address)
     monkeypatch.setenv("POSETWEEN_KEY", labelled.key)
-    assert create("walks").spec.labels[0].type == "skeleton"
+    function = create("walks")
+    assert function.spec.labels[0].type == "skeleton"
+    function.poses.close()

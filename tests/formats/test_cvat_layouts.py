@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from formats import cvat
+from formats.dataset import Dataset, Video
 from formats.errors import FormatError
+from pose.skeleton import Skeleton
 
 NODE = '&lt;circle r="0.75" cx="1" cy="1" data-type="element node" data-element-id="{0}" data-node-id="{0}" {1}&gt;'
 DRAWING = (
@@ -147,3 +150,15 @@ def test_images_have_subjects_in_their_order(tmp_path):
 def test_what_is_wrong_is_told_with_its_line(body, said, tmp_path):
     with pytest.raises(FormatError, match=said):
         cvat.read(file(tmp_path, body))
+
+
+def test_a_skeleton_that_is_called_by_a_space_keeps_its_points_without_poses(tmp_path):
+    poses = Dataset.of(
+        Skeleton(name=" ", keypoints=("nose", " tail")),
+        (Video(name="mouse", width=64, height=48, num_frames=4),),
+        **{name: [] for name in ("video", "frame", "track")},
+        xy=np.zeros((0, 2, 2)),
+        visibility=np.zeros((0, 2)),
+    )
+    cvat.write(poses, tmp_path / "labels.xml")
+    assert cvat.read(tmp_path / "labels.xml").skeleton == poses.skeleton

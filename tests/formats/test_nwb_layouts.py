@@ -108,7 +108,7 @@ def test_times_count_from_the_beginning_of_the_video(tmp_path):
 @pytest.mark.parametrize(
     ("series", "said"),
     [
-        ({"nose": data(timestamps=np.array([0, 0.04, 0.1]), rate=None)}, "do not tell which frame"),
+        ({"nose": data(timestamps=np.array([0, 0.04, 0.14]), rate=None)}, "do not tell which frame"),
         ({"nose": data(starting_time=-5.0)}, "on no frames of a video"),
         ({"nose": data(starting_time=12.345)}, "on no frames of a video"),
         ({"nose": data(unit="meters")}, "places in 'meters' are none in a picture"),
