@@ -14,7 +14,7 @@ from cli.main import COMMANDS, app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ROOMS = ("app", "cli", "models", "worker", "posetween", "tests")
+ROOMS = ("app", "cli", "examples", "models", "worker", "posetween", "tests")
 #: Blocks of commands, and commands within a line.
 CODE = re.compile(r"```(?:sh)?\n(.*?)```|(?<!`)`([^`\n]+)`(?!`)", re.DOTALL)
 ROUTE = re.compile(r"/api/v1(/[A-Za-z0-9/{}_.…-]+)")
