@@ -21,12 +21,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.labelled_videos import LabelledVideo, find, keyframes
-from models import checkpoints
-from models.backbone_config import STRIDES, LitePyramidConfig
-from models.backbones import pad
-from models.correlation import descriptors
-from models.efficientnet_lite import EfficientNetLite, LitePyramid
+from models.backbones.config import STRIDES, LitePyramidConfig, pad
+from models.backbones.efficientnet_lite import EfficientNetLite, LitePyramid
 from models.engines.gap import Gap, crop_of, gaps
+from models.stdpose import checkpoints
+from models.stdpose.correlation import descriptors
 from pose.frame_table import scan
 from pose.segments import Segment
 from pose.track import Track

@@ -19,7 +19,7 @@ from statistics import median
 import torch
 
 from benchmarks.peak_memory import peak_mb
-from models.devices import Compute, Precision, choose
+from models.compute.devices import Compute, Precision, choose
 from models.estimators.estimator import Estimator
 from models.estimators.losses import Truth, losses
 from models.estimators.presets import ESTIMATORS, RANDOM, build, configure

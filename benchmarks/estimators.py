@@ -27,7 +27,7 @@ import torch
 
 from benchmarks.kept_training import BATCH, longest_wait, short, trained
 from benchmarks.rendered_people import FRAMES, people
-from models.devices import choose
+from models.compute.devices import choose
 from models.estimators.losses import Truth, losses
 from models.estimators.presets import build, configure
 

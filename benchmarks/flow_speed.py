@@ -41,7 +41,7 @@ class Decoded:
         self._frames = list(video.frames(gray=True))
 
     def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
-        """See ``models.engines.engine.FrameSource``; always gray."""
+        """See ``pose.frames.FrameSource``; always gray."""
         return iter(self._frames[start:stop])
 
 

@@ -21,15 +21,15 @@ import torch
 
 from benchmarks.labelled_videos import LabelledVideo, find, keyframes
 from benchmarks.variants import build
-from models.cuts import Cuts
-from models.engines.engine import Engine, FrameSource
+from models.engines.cuts import Cuts
+from models.engines.engine import Engine
 from models.hiding import choose, folds, hide
-from models.pretraining.footage import Footage
-from models.propagate import RecentFrames, Shot, propagate_segment
+from models.propagate import propagate_segment
 from pose import boxes
 from pose.calibration.residuals import Residuals, compare, concatenate
 from pose.calibration.situation import sizes
 from pose.frame_table import scan
+from pose.frames import Footage, FrameSource, RecentFrames, Shot
 from pose.segments import Segment, anchors, plan
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track, join

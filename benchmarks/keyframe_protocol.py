@@ -30,12 +30,13 @@ import cv2
 import numpy as np
 
 from benchmarks.labelled_videos import LabelledVideo, find, frames
-from models.engines.engine import Engine, FrameSource
-from models.engines.posewarper import PoseWarperEngine
+from benchmarks.posewarper.engine import PoseWarperEngine
+from models.engines.engine import Engine
 from models.propagate import propagate
 from models.registry import NAMES, resolve
 from pose.formats.coco import read_coco
 from pose.formats.posetrack import PoseTrackVideo, find_posetrack
+from pose.frames import FrameSource
 from pose.posetrack_ap import Detections, MeanAp, head_sizes, join, judge, mean_ap, stand_in
 from pose.skeleton import POSETRACK_15
 from pose.track import Track

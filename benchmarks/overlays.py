@@ -18,10 +18,11 @@ import numpy as np
 
 from benchmarks.labelled_videos import LabelledVideo, find, keyframes
 from benchmarks.variants import NAMES, build
-from models.propagate import RecentFrames, propagate
+from models.propagate import propagate
 from pose.drawing import contact_sheet, overlay
 from pose.formats.coco import read_coco
 from pose.frame_table import scan
+from pose.frames import RecentFrames
 from pose.track import Track, join
 from pose.video import Video
 from pose.video_writer import VideoWriter

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from models.devices import choose
-from models.processor import Processor, share_of_machine
+from models.compute.devices import choose
+from models.compute.processor import Processor, share_of_machine
 
 BUSY = 3
 PRECISIONS = ("fp32", "bf16")
@@ -50,7 +50,7 @@ def child(precision: str, seconds: float) -> None:
     """Measure everything in this process and print each part as a line of JSON."""
     import torch
 
-    from models.devices import Compute, use_threads
+    from models.compute.devices import Compute, use_threads
 
     use_threads()
     torch.manual_seed(0)
@@ -60,8 +60,8 @@ def child(precision: str, seconds: float) -> None:
 
 
 def _describing(compute: Any) -> Callable[[], object]:
-    from models import checkpoints
-    from models.engines.eye import Eye
+    from models.stdpose import checkpoints
+    from models.stdpose.descriptors import Eye
     from models.weights import TINY
 
     eye = Eye(checkpoints.load(TINY), compute, "", mirrored=False)
@@ -70,10 +70,10 @@ def _describing(compute: Any) -> Callable[[], object]:
 
 
 def _fitting(compute: Any) -> Callable[[], object]:
-    from models import checkpoints
     from models.adaptation.fitting import AdaptRecipe, Subject, collect, fit, untrained
-    from models.pretraining.footage import Footage
+    from models.stdpose import checkpoints
     from models.weights import TINY
+    from pose.frames import Footage
     from pose.synthetic import Scene, SceneSpec
 
     scene = Scene(SceneSpec(seed=8, kind="person", num_frames=40, width=320, height=240, action="walk"))

@@ -28,11 +28,12 @@ import torch
 from benchmarks.labelled_videos import LabelledVideo, find, keyframes
 from benchmarks.peak_memory import peak_mb
 from benchmarks.variants import ABLATIONS, NAMES, build
-from models.engines.stdpose import StdPoseEngine
-from models.propagate import RecentFrames, propagate
+from models.propagate import propagate
+from models.stdpose.engine import StdPoseEngine
 from models.weights import TINY
 from pose.calibration.judging import auroc
 from pose.frame_table import scan
+from pose.frames import RecentFrames
 from pose.metrics import Summary, normalised_errors, summarise
 from pose.track import Track, blank, join
 from pose.video import Video

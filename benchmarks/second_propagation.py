@@ -19,12 +19,13 @@ from app.file_cache import FileCache
 from benchmarks.flow_speed import EVERY, SPEC, render
 from models.adaptation.adaptation import Adaptation
 from models.adaptation.fitting import AdaptRecipe
-from models.cuts import Cuts
-from models.engines.stdpose import StdPoseEngine
-from models.processor import Processor
-from models.propagate import RecentFrames, propagate
+from models.compute.processor import Processor
+from models.engines.cuts import Cuts
+from models.propagate import propagate
+from models.stdpose.engine import StdPoseEngine
 from models.weights import TINY
 from pose.frame_table import FrameTable, scan
+from pose.frames import RecentFrames
 from pose.track import Track, join
 from pose.video import Video
 

@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from benchmarks.flow_speed import SPEC, render
-from models.engines.stdpose import StdPoseEngine
-from models.propagate import RecentFrames
+from models.stdpose.engine import StdPoseEngine
 from models.weights import TINY
 from pose.frame_table import FrameTable, scan
+from pose.frames import RecentFrames
 from pose.segments import Segment
 from pose.track import Track
 from pose.video import Video

@@ -24,20 +24,20 @@ import torch
 from benchmarks.flow_speed import EVERY, SPEC, rate, render
 from benchmarks.peak_memory import peak_mb
 from models.adaptation.adaptation import Adaptation
-from models.candidates import collect
-from models.engines import flow, stdpose
-from models.engines.eye import Eye
+from models.engines import flow
+from models.engines.crop_cache import Seen
 from models.engines.gap import gaps
-from models.engines.memory import Memory
-from models.engines.reach import reaches
-from models.engines.seen import Seen
-from models.engines.stdpose import StdPoseEngine
-from models.pretraining.footage import Footage
-from models.propagate import RecentFrames, plan_tracks, propagate
-from models.stdpose import Hints
+from models.engines.lru_cache import Memory
+from models.propagate import plan_tracks, propagate
+from models.stdpose.candidates import collect
+from models.stdpose.descriptors import Eye
+from models.stdpose.engine import StdPoseEngine, crop_of
+from models.stdpose.fill_windows import reaches
+from models.stdpose.network import Hints
+from models.stdpose.windows import stack
 from models.weights import TINY
-from models.windows import stack
 from pose.frame_table import scan
+from pose.frames import Footage, RecentFrames
 from pose.segments import Segment
 from pose.track import Track
 from pose.video import Video
@@ -58,7 +58,7 @@ def parts(engine: StdPoseEngine, path: Path, keyframes: dict[int, Track]) -> dic
     crops, windows = [], []
     for _, segment in plan_tracks(keyframes, 0, SPEC.num_frames):
         (gap,) = gaps(labels, segment, footage.width, footage.height)
-        crop = stdpose.crop_of(footage, gap)
+        crop = crop_of(footage, gap)
         seen = Seen(footage, flow.crop_of(footage, gap), crop, Memory())
         crops.append((seen, gap.frames))
         for reach in reaches(gap):

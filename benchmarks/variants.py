@@ -8,16 +8,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models import checkpoints
+from benchmarks.consensus import consensus
 from models.adaptation.adaptation import Adaptation
-from models.candidates import SOURCES
-from models.engines.engine import Engine, FrameSource
+from models.engines.engine import Engine
 from models.engines.flow import PARTS, Flow
 from models.engines.linear import Linear
-from models.engines.people import with_people
-from models.engines.stdpose import Choice, StdPoseEngine
-from models.stdpose import StdPose
+from models.people.detector import with_people
+from models.stdpose import checkpoints
+from models.stdpose.candidates import SOURCES
+from models.stdpose.engine import Choice, StdPoseEngine
+from models.stdpose.network import StdPose
 from models.weights import TINY
+from pose.frames import FrameSource
 from pose.track import Track
 
 #: What each variant of ``stdpose`` leaves out; the network is trained with all of it.
@@ -76,7 +78,7 @@ def build(
 
 _CHOICES = {
     "hedge off": Choice(hedged=False),
-    "consensus": Choice(judge="consensus", hedged=False),
+    "consensus": Choice(judge=consensus, hedged=False),
     "fusion off": Choice(without=frozenset(SOURCES) - {"from_flow"}, hedged=False),
     "linear off": Choice(without=frozenset({"linear", "from_linear", "from_linear_mirrored"})),
     "mirror on": Choice(mirrored=True),

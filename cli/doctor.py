@@ -29,8 +29,8 @@ from cli.options import (
     Threads,
     settings,
 )
-from models import devices
-from models.processor import Processor, share_of_machine
+from models.compute import devices
+from models.compute.processor import Processor, share_of_machine
 from models.weights import TINY
 
 GIB = 2**30

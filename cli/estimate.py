@@ -24,10 +24,10 @@ from cli.options import (
     numbering,
 )
 from cli.subjects import read_estimator
-from models.propagate import RecentFrames
 from pose.decoder import VideoError
 from pose.doubt import doubted
 from pose.formats.coco import CocoPoses, Instance, Reading, instances, write_coco
+from pose.frames import RecentFrames
 from pose.image_folder import Frames
 from pose.segments import MAX_SEGMENT_FRAMES
 from pose.track import Track
@@ -83,7 +83,7 @@ def _in_order(
     as_json: bool,
 ) -> Iterator[Instance]:
     """Instances by frame, then track: window by window, all tracks of one before the next."""
-    from models.estimate import estimate as look
+    from models.estimators.predict import estimate as look
 
     frames = RecentFrames(video)
     task = progress.add_task("estimating", total=video.num_frames)

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from models.devices import wait_passively
+from models.compute.devices import wait_passively
 
 #: Where each command is: loaded when it is called, so that a server does not carry what only the demo needs.
 COMMANDS = {

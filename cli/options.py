@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from app.names import MAX_NAME, has_control
 from app.settings import Settings
-from models import devices
+from models.compute import devices
 from pose.formats.coco import Numbering
 
 DataDir = Annotated[

@@ -16,7 +16,7 @@ from cli.options import Device, Precision, Threads, UsageError, computing
 
 if TYPE_CHECKING:
     from models.pretraining.training import Recipe, Report, Training
-    from models.stdpose import StdPose
+    from models.stdpose.network import StdPose
 
 _LINE_EVERY = 25
 _VALIDATE_EVERY = 500
@@ -68,10 +68,10 @@ def pretrain(
     """Train the network of the engine stdpose on rendered videos; may be stopped at any time and resumed."""
     import torch
 
-    from models import checkpoints
-    from models.devices import choose
+    from models.compute.devices import choose
     from models.pretraining.training import Training
     from models.pretraining.validation import validate, validation_clips
+    from models.stdpose import checkpoints
 
     computing(device, precision, threads)
     state = output / "state.safetensors"
@@ -130,9 +130,10 @@ def _videos(folder: Path | None) -> list[Path]:
 def _begun(
     told: dict[str, Any], begin: Path | None, head: Path | None, preset: str | None, pretrained: str | None
 ) -> tuple[Recipe, StdPose, dict[str, Any]]:
-    from models import checkpoints, efficientnet_lite, presets
+    from models.backbones import efficientnet_lite
     from models.pretraining.inheritance import inherit
     from models.pretraining.training import Recipe
+    from models.stdpose import checkpoints, presets
 
     recipe = Recipe(**{name: value for name, value in {"minutes": 120.0, **told}.items() if value is not None})
     if begin is None:
@@ -151,10 +152,10 @@ def _begun(
 
 
 def _resumed(state: Path, told: dict[str, Any], *, begun: bool) -> tuple[Recipe, StdPose, dict[str, Any]]:
-    from models import checkpoints
     from models.pretraining.training import Recipe
-    from models.stdpose import StdPose, StdPoseConfig
-    from models.training_state import read_about
+    from models.stdpose import checkpoints
+    from models.stdpose.network import StdPose, StdPoseConfig
+    from models.training.saved_state import read_about
 
     about = read_about(state)
     kept, config = about.pop("recipe"), checkpoints.from_entries(StdPoseConfig, about.pop("config"))
@@ -190,8 +191,8 @@ def _follow(training: Training) -> Iterator[str]:
 def _real(checkpoint: Path, data: Path) -> Iterator[str]:
     from models.engines.engine import Engine
     from models.engines.linear import Linear
-    from models.engines.stdpose import StdPoseEngine
     from models.propagate import propagate
+    from models.stdpose.engine import StdPoseEngine
     from pose.formats.coco import read_coco
     from pose.frame_table import scan
     from pose.metrics import evaluate

@@ -28,14 +28,15 @@ from cli.options import (
     computing,
     numbering,
 )
-from models.cuts import Cuts
-from models.engines.engine import Engine, go_on
-from models.propagate import RecentFrames, plan_tracks
+from models.engines.cuts import Cuts
+from models.engines.engine import Engine
+from models.propagate import plan_tracks
 from models.propagate import propagate as run
 from models.registry import PropagationError, adaptable, resolve
 from pose.decoder import VideoError
 from pose.doubt import doubted
 from pose.formats.coco import CocoPoses, Instance, Reading, instances, write_coco
+from pose.frames import RecentFrames, go_on
 from pose.image_folder import Frames
 from pose.skeleton import Skeleton
 from pose.track import Track, join
@@ -118,10 +119,10 @@ def propagate(
 
 
 def _helped(engine: Engine, detector: str, skeleton: Skeleton) -> Engine:
-    from models.engines.estimated import with_estimator  # loads PyTorch, as the engine did
-    from models.engines.people import with_people
     from models.errors import CheckpointError
     from models.estimators.checkpoints import load
+    from models.estimators.detector import with_estimator  # loads PyTorch, as the engine did
+    from models.people.detector import with_people
 
     assert adaptable(engine)
     try:

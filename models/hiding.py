@@ -15,10 +15,11 @@ from typing import Literal
 
 import numpy as np
 
-from models.cuts import Cuts
-from models.engines.engine import Engine, FrameSource
+from models.engines.cuts import Cuts
+from models.engines.engine import Engine
 from models.propagate import propagate_segment
 from pose.calibration.residuals import Residuals, compare
+from pose.frames import FrameSource
 from pose.segments import Segment
 from pose.track import Track
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
-from models.absence import propagate_around
-from models.cuts import Cuts
-from models.engines.engine import Engine, FrameSource
+from models.engines.absence import propagate_around
+from models.engines.cuts import Cuts
+from models.engines.engine import Engine
 from models.registry import PropagationError, resolve
+from pose.frames import FrameSource, RecentFrames, Shot
 from pose.segments import Segment, anchors, plan, relevant
 from pose.track import Track, blank, join
-
-#: Decoded frames kept for the next segment, in bytes.
-MAX_CACHED_BYTES = 128 * 2**20
 
 #: Frames beyond a segment that an engine may look at where no label stops it, and that are searched for a cut.
 CONTEXT = 256
@@ -87,10 +84,10 @@ def propagate_segment(engine: Engine, video: FrameSource, keyframes: Track, segm
     """Poses on every frame of a segment, with nothing carried across a cut.
 
     Each shot is propagated as a video of its own, from the labels on its frames. A keypoint that is labelled on no
-    frame of a shot, or absent (see ``models.absence``), is not known: visibility, place, score and radius are 0. Cuts
-    are looked for outward from the segment, up to the labels around it, or ``CONTEXT`` frames far where there is none.
-    So the result depends on the frames and the labels next to the segment in time, as that of an engine does, and not
-    on what ``cuts`` knows.
+    frame of a shot, or absent (see ``models.engines.absence``), is not known: visibility, place, score and radius are
+    0. Cuts are looked for outward from the segment, up to the labels around it, or ``CONTEXT`` frames far where there
+    is none. So the result depends on the frames and the labels next to the segment in time, as that of an engine does,
+    and not on what ``cuts`` knows.
 
     Args:
         engine: What propagates within shots.
@@ -146,90 +143,3 @@ def _run(
 ) -> Iterator[tuple[int, Segment, Track]]:
     for track_id, segment in wanted:
         yield track_id, segment, propagate_segment(engine, video, keyframes[track_id], segment, cuts)
-
-
-class RecentFrames:
-    """A video that remembers the frames it gave last.
-
-    Neighbouring segments share a keyframe, and tracks share all frames: without this the decoder would go back to the
-    keyframe of the stream before each segment.
-
-    Args:
-        video: The frames.
-        max_bytes: Memory for frames; two are kept in any case.
-    """
-
-    def __init__(self, video: FrameSource, max_bytes: int = MAX_CACHED_BYTES) -> None:
-        self._video = video
-        self._room = max_bytes
-        self._frames: OrderedDict[tuple[bool, int], np.ndarray] = OrderedDict()
-
-    @property
-    def key(self) -> str | None:
-        """See ``FrameSource.key``."""
-        return self._video.key
-
-    @property
-    def num_frames(self) -> int:
-        """``F``."""
-        return self._video.num_frames
-
-    @property
-    def width(self) -> int:
-        """Pixels of the displayed frame."""
-        return self._video.width
-
-    @property
-    def height(self) -> int:
-        """Pixels of the displayed frame."""
-        return self._video.height
-
-    def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
-        """See ``FrameSource.frames``; frames are shared and must not be written to."""
-        stop = self.num_frames if stop is None else stop
-        index = start
-        while index < stop:
-            if (gray, index) in self._frames:
-                self._frames.move_to_end((gray, index))
-                yield self._frames[gray, index]
-                index += 1
-                continue
-            missing = next((later for later in range(index, stop) if (gray, later) in self._frames), stop)
-            for frame in self._video.frames(index, missing, gray=gray):
-                self._remember((gray, index), frame)
-                yield frame
-                index += 1
-
-    def _remember(self, key: tuple[bool, int], frame: np.ndarray) -> None:
-        self._frames[key] = frame
-        self._room -= frame.nbytes
-        while self._room < 0 and len(self._frames) > 2:
-            _, oldest = self._frames.popitem(last=False)
-            self._room += oldest.nbytes
-
-
-class Shot:
-    """Some frames of a video as a video of their own, counted from 0.
-
-    Args:
-        video: The whole video.
-        start: First frame.
-        stop: The frame after the last.
-    """
-
-    def __init__(self, video: FrameSource, start: int, stop: int) -> None:
-        self._video = video
-        self._start = start
-        self.num_frames = stop - start
-        self.width, self.height = video.width, video.height
-
-    @property
-    def key(self) -> str | None:
-        """See ``FrameSource.key``."""
-        key = self._video.key
-        return None if key is None else f"{key} from {self._start}"
-
-    def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
-        """See ``FrameSource.frames``."""
-        stop = self.num_frames if stop is None else stop
-        return self._video.frames(self._start + start, self._start + stop, gray=gray)

@@ -13,7 +13,7 @@ from models.engines.linear import Linear
 from models.weights import TINY
 
 if TYPE_CHECKING:
-    from models.engines.stdpose import StdPoseEngine
+    from models.stdpose.engine import StdPoseEngine
 
 #: Those that need no weights.
 CLASSICAL: dict[str, Engine] = {"flow": Flow(), "linear": Linear()}
@@ -43,7 +43,7 @@ def resolve(
         name: ``auto`` or one of ``NAMES``.
         checkpoint: Other weights than those of the package, for ``stdpose``.
         adapt: Whether the engine will be fitted to the video, see ``models.adaptation``, if it can be.
-        device: Where its network runs, see ``models.devices.choose``.
+        device: Where its network runs, see ``models.compute.devices.choose``.
         precision: In which precision it computes there.
 
     Raises:
@@ -69,9 +69,9 @@ def adaptable(engine: Engine) -> TypeGuard[StdPoseEngine]:
 def _stdpose(checkpoint: Path, device: str, precision: str) -> Engine:
     if find_spec("torch") is None:
         raise PropagationError("the engine stdpose needs PyTorch: pip install 'posetween[worker]'")
-    from models.devices import choose
-    from models.engines.stdpose import StdPoseEngine
+    from models.compute.devices import choose
     from models.errors import CheckpointError
+    from models.stdpose.engine import StdPoseEngine
 
     try:
         return StdPoseEngine.from_checkpoint(checkpoint, compute=choose(device, precision))

@@ -25,6 +25,16 @@ def test_a_module_has_a_name_that_says_something(room):
     assert not [path for path in (ROOT / room).rglob("*") if path.stem in VAGUE]
 
 
+def test_the_root_of_models_holds_nothing_but_its_doors():
+    assert {path.stem for path in (ROOT / "models").glob("*.py")} == {
+        "__init__",
+        "errors",
+        "hiding",
+        "propagate",
+        "registry",
+    }
+
+
 def test_the_files_that_come_first_are_there():
     assert [name for name in LONG if not (ROOT / "tests" / name).exists()] == []
     assert len({*LONG}) == len(LONG)

@@ -18,8 +18,8 @@ from app.projects import service as projects
 from app.runs.keyframes import keyframes_of
 from app.runs.staleness import Grounds
 from app.tables import Checkpoint, Job, Run, Video
-from models.engines.engine import FrameSource
 from pose.formats import npy
+from pose.frames import FrameSource
 from pose.segments import Segment, plan, relevant
 from pose.skeleton import Skeleton
 from pose.track import Track, join
@@ -34,7 +34,7 @@ _VERSION = 1  # of what is computed from the same frames, weights and poses
 _WINDOW = 1024
 _POSES = 10_000
 _BATCH = 16
-_SUBJECT = 1  # the one that is looked for on whole frames, see ``models.estimate``
+_SUBJECT = 1  # the one that is looked for on whole frames, see ``models.estimators.predict``
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,8 +183,8 @@ def piece_of(made_by: str, number: int, segment: Segment, track: Track, labels: 
 
 
 def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compute:
-    from models.estimate import EstimateError  # loads PyTorch
-    from models.estimate import estimate as look
+    from models.estimators.predict import EstimateError  # loads PyTorch
+    from models.estimators.predict import estimate as look
 
     loaded = load(context.storage, work.checkpoint, context.listen)
     batches = SparingBatches(_BATCH, context.spared)

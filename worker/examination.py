@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from models.engines.engine import go_on
-from models.propagate import RecentFrames
+from pose.frames import RecentFrames, go_on
 from pose.track import Track, blank, join
 from pose.video import Video
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from models.training.subjects import Subject
 
 
-_SUBJECT = 1  # that is looked for on whole frames where nothing tells where it is, see ``models.estimate``
+_SUBJECT = 1  # that is looked for on whole frames where nothing tells where it is, see ``models.estimators.predict``
 
 
 def examine(
@@ -39,7 +38,7 @@ def examine(
         subjects: With labels that it has not learnt from.
         places: ``(K,)`` where the subjects' keypoints stand among those that it knows, -1 for one that it does not;
             in the same order where left out.
-        device: Where it runs, see ``models.devices.choose``.
+        device: Where it runs, see ``models.compute.devices.choose``.
         precision: In which precision it computes there.
         step: Called now and then; what it raises ends this.
 
@@ -49,7 +48,7 @@ def examine(
     Raises:
         VideoError, OSError: A video cannot be read.
     """
-    from models.estimate import estimate
+    from models.estimators.predict import estimate
     from models.evaluation.judged import Judged
 
     judged = []

@@ -22,11 +22,10 @@ from app.jobs.segments import Taken
 from app.runs import packing
 from app.settings import QUICK
 from app.tables import Job, JobSegment, Run, Video
-from models.engines.engine import FrameSource
-from models.propagate import RecentFrames
 from pose.doubt import doubted
 from pose.formats import npy
 from pose.frame_table import FrameTable
+from pose.frames import FrameSource, RecentFrames
 from pose.track import Track
 from pose.video import Video as VideoReader
 from worker.context import Context, HelperContext, Missing, TakesLong

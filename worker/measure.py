@@ -21,9 +21,9 @@ from app.runs import measuring
 from app.runs.measuring import MeasuringParams, MeasuringResult
 from app.tables import Job, Run
 from app.tracks import service as tracks
+from models.compute.memory import ran_out
 from models.engines.engine import Engine
 from models.hiding import Hidden, choose, hide, lasting
-from models.memory import ran_out
 from pose.calibration.situation import sizes
 from pose.damage import inside
 from pose.formats import hidden as files

@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from models.cuts import Cuts
-from models.engines.engine import Engine, FrameSource
-from models.memory import ran_out
+from models.compute.memory import ran_out
+from models.engines.cuts import Cuts
+from models.engines.engine import Engine
 from models.propagate import propagate_segment
 from models.registry import adaptable
+from pose.frames import FrameSource
 from pose.segments import Segment
 from pose.track import Track
 

@@ -12,7 +12,7 @@ from app.tables import Checkpoint
 from worker.context import JobFailed, Missing
 
 if TYPE_CHECKING:
-    from models.devices import Compute
+    from models.compute.devices import Compute
     from models.estimators.checkpoints import Loaded
 
 
@@ -32,7 +32,7 @@ def compute_of(settings: Settings) -> Compute:
     Raises:
         JobFailed: The worker has no such device, or the device does not compute in this precision.
     """
-    from models.devices import DeviceError, choose
+    from models.compute.devices import DeviceError, choose
 
     try:
         return choose(settings.device, settings.precision)

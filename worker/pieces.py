@@ -21,8 +21,8 @@ from app.runs.keyframes import keyframes_of
 from app.runs.service import PROPAGATE
 from app.settings import Settings
 from app.tables import Checkpoint, Job, Run, Video
-from models import cuts as shots
-from models.cuts import Cuts
+from models.engines import cuts as shots
+from models.engines.cuts import Cuts
 from models.engines.engine import Engine
 from models.registry import PropagationError, adaptable, resolve
 from pose.formats import npy
@@ -35,7 +35,7 @@ from worker.work import Piece
 
 if TYPE_CHECKING:
     from models.adaptation.fitting import AdaptRecipe
-    from models.engines.stdpose import StdPoseEngine
+    from models.stdpose.engine import StdPoseEngine
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,8 +133,8 @@ def _engine(name: str, *, adapt: bool, settings: Settings) -> Engine:
 
 
 def _helped(context: Context, engine: StdPoseEngine, checkpoint: Checkpoint, keypoints: tuple[str, ...]) -> Engine:
-    from models.engines.estimated import with_estimator
     from models.errors import CheckpointError
+    from models.estimators.detector import with_estimator
 
     try:
         return with_estimator(engine, load(context.storage, checkpoint, context.listen), keypoints, context.listen)

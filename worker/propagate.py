@@ -15,9 +15,10 @@ from app.jobs import lanes
 from app.jobs.params import Fit, PropagationParams
 from app.runs import measuring
 from app.tables import Run
-from models.engines.engine import Engine, FrameSource, Step, Stepwise
+from models.engines.engine import Engine, Stepwise
 from models.hiding import choose
 from models.registry import adaptable
+from pose.frames import FrameSource, Step
 from worker.context import Context, HelperContext
 from worker.filling import Progress, fill, help_fill
 from worker.memory import Sparing

@@ -335,7 +335,7 @@ class FoundCuts(msgspec.Struct, frozen=True, kw_only=True):
     """What a propagation found out about the cuts of its video.
 
     Attributes:
-        version: Of what finds them, see ``models.cuts``; rows that do not say it are of none that is known.
+        version: Of what finds them, see ``models.engines.cuts``; rows that do not say it are of none that is known.
         frames: First frames of shots.
         scanned: Spans of frames that were looked through.
     """

@@ -25,12 +25,13 @@ from app.videos.service import INGEST
 from benchmarks.chaos.journal import Journal
 from benchmarks.chaos.mending import SUBJECT, SUBJECTS
 from benchmarks.chaos.watching import Sample
-from models.cuts import Cuts
-from models.propagate import RecentFrames, propagate_segment
+from models.engines.cuts import Cuts
+from models.propagate import propagate_segment
 from models.registry import resolve
 from pose.formats import npy
 from pose.formats.coco_check import check_coco
 from pose.frame_table import FrameTable
+from pose.frames import RecentFrames
 from pose.segments import plan, relevant
 from pose.video import Video as VideoReader
 

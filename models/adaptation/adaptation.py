@@ -14,13 +14,13 @@ import numpy as np
 from models.adaptation.detector import Detector
 from models.adaptation.fitting import AdaptRecipe, Step, Subject, collect, detect, fit, untrained
 from models.adaptation.pace import Clock, Pace, own_time
-from models.cuts import Cuts
-from models.devices import Compute
+from models.compute.devices import Compute
+from models.engines.cuts import Cuts
 from models.engines.detection import Detected
-from models.engines.engine import FrameSource
-from models.engines.stdpose import StdPoseEngine
 from models.propagate import propagate_segment
+from models.stdpose.engine import StdPoseEngine
 from pose.formats import npy
+from pose.frames import FrameSource
 from pose.segments import Segment, plan
 from pose.track import Track, blank, join
 

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.adaptation.patches import Patch
-from models.backbone_config import STRIDES
-from models.layers import GROUPS
-from models.stdpose import StdPose
+from models.backbones.config import STRIDES
+from models.backbones.layers import GROUPS
+from models.stdpose.network import StdPose
 
 #: Input pixels per cell of a heat map.
 STRIDE = STRIDES[0]

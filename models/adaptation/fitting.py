@@ -22,13 +22,13 @@ import torch
 from models.adaptation.detector import Detections, Detector, heatmap_loss, read
 from models.adaptation.pace import Pace
 from models.adaptation.patches import Patch, jitter, patch_around
-from models.devices import Compute
-from models.engines.engine import FrameSource, go_on
-from models.engines.engine import Step as OnStep
+from models.compute.devices import Compute
 from models.engines.gap import LEAST_SIZE, LONE_POINT_SIZE
 from models.engines.linear import Linear
-from models.stdpose import StdPose
+from models.stdpose.network import StdPose
 from pose import boxes
+from pose.frames import FrameSource, go_on
+from pose.frames import Step as OnStep
 from pose.segments import Segment
 from pose.track import Track
 

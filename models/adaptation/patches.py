@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from models.crops import Crop
+from pose.crops import Crop
 
 #: Subjects that are small in the frame are enlarged by at most this factor; more only invents pixels.
 MOST_ENLARGED = 4.0

@@ -13,8 +13,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from models.engines.crop_cache import Seen
 from models.engines.gap import Gap
-from models.engines.seen import Seen
 
 #: Sides of the patches in pixels of the crop, in which a subject has a diagonal of 160.
 SIDES = (60.0, 120.0)

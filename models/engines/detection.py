@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.engines.engine import FrameSource
-from models.engines.steadying import steady
+from models.engines.smoothing import steady
 from pose import boxes
+from pose.frames import FrameSource
 from pose.track import Track
 
 

@@ -1,49 +1,12 @@
-"""What every propagation engine is, and what it asks of a video."""
+"""The protocol of propagation engines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-
+from pose.frames import FrameSource, Step
 from pose.segments import Segment
 from pose.track import Track
-
-#: Called several times a second during long work; what it raises ends the work.
-Step = Callable[[], None]
-
-
-def go_on() -> None:
-    """The step of who needs none."""
-
-
-class FrameSource(Protocol):
-    """The part of ``pose.video.Video`` that engines use."""
-
-    @property
-    def key(self) -> str | None:
-        """Equal keys mean equal frames; None where nothing is known. What is computed from frames is kept by key."""
-        ...
-
-    @property
-    def num_frames(self) -> int:
-        """``F``."""
-        ...
-
-    @property
-    def width(self) -> int:
-        """Pixels of the displayed frame."""
-        ...
-
-    @property
-    def height(self) -> int:
-        """Pixels of the displayed frame."""
-        ...
-
-    def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
-        """Frames ``start <= i < stop`` in order, ``(H, W, 3)`` uint8 RGB or, if ``gray``, ``(H, W)`` luma."""
-        ...
 
 
 class Engine(Protocol):

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.crops import Crop
 from models.engines import linear
 from models.engines.appearance import seen_again
 from models.engines.confidence import HIDDEN_FACTOR, score_of, widened
-from models.engines.engine import FrameSource, Step, go_on
+from models.engines.crop_cache import Seen
 from models.engines.gap import Gap, gaps
 from models.engines.gap import crop_of as gap_crop
-from models.engines.kept import size
+from models.engines.lru_cache import Memory
 from models.engines.lucas_kanade import Chains, follow
-from models.engines.memory import Memory
-from models.engines.seen import Seen
+from models.engines.stored_arrays import size
+from pose.crops import Crop
+from pose.frames import FrameSource, Step, go_on
 from pose.segments import Segment
 from pose.track import Track, join
 

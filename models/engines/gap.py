@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.crops import Crop, crop_around
+from pose.crops import Crop, crop_around
 from pose.segments import Segment, anchors, plan
 from pose.track import Track, blank
 
@@ -123,7 +123,7 @@ class Gap:
 
 
 def crop_of(gap: Gap, width: int, height: int, *, scaled_size: float, longest: int, margin: float = 0.4) -> Crop:
-    """The part of the image around a gap's subject, see ``models.crops.crop_around``.
+    """The part of the image around a gap's subject, see ``pose.crops.crop_around``.
 
     Args:
         gap: With the subject.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from models.engines.confidence import HIDDEN_FACTOR, score_of
-from models.engines.engine import FrameSource
 from models.engines.gap import Gap, gaps
+from pose.frames import FrameSource
 from pose.segments import Segment
 from pose.track import Track, join
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from models.engines.engine import Step, go_on
+from pose.frames import Step, go_on
 
 #: Each point moves with the consensus of itself and this many satellites around it.
 SATELLITES = 6

@@ -11,10 +11,11 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from models.checkpoints import digest, from_entries, to_entries
+from models.backbones.entries import from_entries, to_entries
 from models.errors import CheckpointError
 from models.estimators.estimator import Estimator
 from models.estimators.presets import ESTIMATORS
+from models.weights import digest
 from pose.skeleton import Skeleton, SkeletonError
 
 _FORMAT = 1

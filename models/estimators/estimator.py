@@ -15,8 +15,8 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from models.backbone_config import STRIDES, AnyBackboneConfig, BackboneConfig
-from models.backbones import build_backbone
+from models.backbones.build import build_backbone
+from models.backbones.config import STRIDES, AnyBackboneConfig, BackboneConfig
 from models.estimators.heads import HeatmapHead
 
 #: Input pixels per cell of heat maps and fine features, and per token.

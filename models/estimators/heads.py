@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from models.layers import GROUPS
+from models.backbones.layers import GROUPS
 
 
 class HeatmapHead(nn.Module):

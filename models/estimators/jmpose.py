@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.backbones.layers import Residual, enlarge
 from models.estimators.deformable import ModulatedDeformConv
 from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
-from models.layers import Residual, enlarge
 
 _OFFSET_DILATION = 3
 _POOLED = 2  # cells, on each side, that count as one place where streams are compared

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from models import checkpoints
-from models.backbones import read_backbone
+from models.backbones.build import read_backbone
 from models.errors import CheckpointError
 from models.estimators.cmpose import CmPose, CmPoseConfig
 from models.estimators.estimator import Estimator, EstimatorConfig
@@ -20,7 +19,8 @@ from models.estimators.focused_regions import FocusedRegions, FocusedRegionsConf
 from models.estimators.jmpose import JmPose, JmPoseConfig
 from models.estimators.single_frame import SingleFrame, SingleFrameConfig
 from models.estimators.stdpose import StdPoseEstimator, StdPoseEstimatorConfig
-from models.presets import PRESETS
+from models.stdpose import checkpoints
+from models.stdpose.presets import PRESETS
 from models.weights import TINY
 
 #: Words for where a backbone's weights come from, besides folders.
@@ -102,7 +102,7 @@ def build(name: str, config: EstimatorConfig, *, seed: int = 0, pretrained: str 
         config: Its size. Its backbone gives way to that of ``pretrained`` where this is of another architecture.
         seed: Of the random weights.
         pretrained: Where the backbone's weights come from: ``SHIPPED`` for those of the package, which has them for
-            ``tiny``; ``RANDOM``; else see ``models.backbones.read_backbone``.
+            ``tiny``; ``RANDOM``; else see ``models.backbones.build.read_backbone``.
 
     Raises:
         CheckpointError: There are no such weights, they do not fit, or their backbone does not take such crops.

@@ -6,7 +6,7 @@ feature fusion, visual tokens of all frames with a learnable position embedding;
 works on the heat maps of all frames; and an aggregation of that representation with the motion dynamics. Labels of
 neighbouring frames enter as their heat maps, which we take from PoseWarper (Bertasius et al., NeurIPS 2019). Layers,
 sizes and how the parts are joined are our reconstruction. The network that carries labels of any skeleton through a
-video (``models.stdpose``) has the same parts in another form.
+video (``models.stdpose.network``) has the same parts in another form.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.backbones.layers import GROUPS
 from models.estimators.attention import CrossLayer, EncoderLayer, quiet
 from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
-from models.heatmaps import DynamicAwareMask
-from models.layers import GROUPS
+from models.stdpose.heatmaps import DynamicAwareMask
 
 _OPEN = 3.0  # the gate's logit at first: nearly all of the representation, hardly any motion
 

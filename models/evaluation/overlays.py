@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from models.crops import Crop
 from models.evaluation.evaluation import Evaluation
 from models.evaluation.judged import Judged
 from pose import boxes
+from pose.crops import Crop
 from pose.drawing import contact_sheet, draw_pose, subject_scheme
 from pose.skeleton import Skeleton
 from pose.track import Track

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from models.devices import in_full
+from models.compute.devices import in_full
 from models.errors import CheckpointError
 
 #: Side of the picture that the network sees, in pixels.

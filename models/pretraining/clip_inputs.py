@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.candidates import Looks
 from models.pretraining.clips import Clip
-from models.stdpose import Hints, StdPose
+from models.stdpose.candidates import Looks
+from models.stdpose.network import Hints, StdPose
 
 _CPU = torch.device("cpu")
 

@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from models.backbones import pad
+from models.backbones.config import pad
+from models.engines.crop_cache import Seen
 from models.engines.flow import crop_of, weigh
 from models.engines.gap import crop_of as gap_crop
 from models.engines.gap import gaps
-from models.engines.memory import Memory
-from models.engines.seen import Seen
+from models.engines.lru_cache import Memory
 from models.pretraining.augment import augment
 from models.pretraining.filmed import Stretch, filmed
-from models.pretraining.footage import Footage
-from models.windows import Window
+from models.stdpose.windows import Window
+from pose.frames import Footage
 from pose.segments import Segment
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track

@@ -10,9 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.candidates import sources
 from models.errors import CheckpointError
-from models.stdpose import StdPose
+from models.stdpose.candidates import sources
+from models.stdpose.network import StdPose
 
 _SOURCE = "verifier.source"
 _BACKBONE = "backbone."

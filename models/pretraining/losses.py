@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.backbone_config import STRIDES
+from models.backbones.config import STRIDES
 from models.engines.confidence import SHAPE
-from models.stdpose import Estimate
-from models.verifier import Candidates
-from models.windows import WindowBatch
+from models.stdpose.network import Estimate
+from models.stdpose.verifier import Candidates
+from models.stdpose.windows import WindowBatch
 
 _SHARPNESS = 20.0  # of the contrastive softmax over the cells of a map
 #: Pixels from which errors count by their logarithm: a refinement that cannot find a point is not to learn from it,

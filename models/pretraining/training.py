@@ -13,17 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models import checkpoints, training_state
-from models.candidates import collect, sources, with_detector
-from models.devices import Compute, choose
+from models.compute.devices import Compute, choose
 from models.pretraining.clip_inputs import as_input, first_guesses, hints_of, look
 from models.pretraining.clip_stream import Position, stream
 from models.pretraining.clips import Clip, Films, true_weight
 from models.pretraining.losses import VERIFIER_KNEE, choice, contrastive, refinement
 from models.pretraining.starts import disturb, pretend_detector
 from models.pretraining.validation import error_of
-from models.stdpose import StdPose
-from models.windows import stack
+from models.stdpose import checkpoints
+from models.stdpose.candidates import collect, sources, with_detector
+from models.stdpose.network import StdPose
+from models.stdpose.windows import stack
+from models.training import saved_state
 
 Stage = Literal["features", "refiner", "joint", "verifier"]
 
@@ -137,8 +138,8 @@ class Training:
         recipe: How.
         network: What learns, in place.
         state: Where the training is saved, and read from if it is there.
-        compute: Where it runs, and in which precision; as ``models.devices.choose`` has it where left out.
-        about: Where the network came from, for the saved state, see ``training_state.read_about``.
+        compute: Where it runs, and in which precision; as ``models.compute.devices.choose`` has it where left out.
+        about: Where the network came from, for the saved state, see ``saved_state.read_about``.
         videos: Files without labels that some of the clips are taken from; the same when a training is resumed.
 
     Attributes:
@@ -176,12 +177,12 @@ class Training:
         self._state = state
         self.at = Progress(recipe.seed)
         if state is not None and state.exists():
-            self.at = Progress.of(training_state.restore(state, self.network, self.average, self._optimizer))
+            self.at = Progress.of(saved_state.restore(state, self.network, self.average, self._optimizer))
 
     def save(self) -> None:
         """Write the state, if there is a place for it."""
         if self._state is not None:
-            training_state.save(self._state, self.network, self.average, self._optimizer, asdict(self.at), self._about)
+            saved_state.save(self._state, self.network, self.average, self._optimizer, asdict(self.at), self._about)
 
     @property
     def progress(self) -> float:

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.candidates import collect, sources
-from models.devices import Compute
+from models.compute.devices import Compute
 from models.pretraining.clip_inputs import first_guesses, hints_of, look
 from models.pretraining.clips import Clip, clips
-from models.stdpose import StdPose
-from models.windows import WindowBatch, stack
+from models.stdpose.candidates import collect, sources
+from models.stdpose.network import StdPose
+from models.stdpose.windows import WindowBatch, stack
 
 _SEED = 0x7E57
 

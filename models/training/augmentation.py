@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from models.training.views import Change
+from models.estimators.views import Change
 
 _FEWEST_FOR_HALF = 8  # keypoints that must be seen before half of them may be cut out
 

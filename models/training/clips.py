@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.engines.engine import Step, go_on
 from models.estimators.estimator import EstimatorConfig
 from models.estimators.losses import Truth
+from models.estimators.views import Change, View, box_of, view_of
 from models.training.augmentation import Augmentation
 from models.training.negatives import balanced, examples
 from models.training.stills import Stills
 from models.training.subjects import Subject
-from models.training.views import Change, View, box_of, view_of
+from pose.frames import Step, go_on
 from pose.skeleton import Skeleton
 
 _PLAIN = Change()

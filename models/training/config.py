@@ -32,7 +32,7 @@ class TrainConfig:
         average: Share that the moving average of weights, which is what gets used, keeps at each step.
         patience: Epochs without a better validation after which the training ends; 0 for never.
         seed: Everything random follows from it.
-        device: Where it runs, see ``models.devices.choose``.
+        device: Where it runs, see ``models.compute.devices.choose``.
         precision: In which precision it computes there.
         workers: Threads that cut clips out.
         changes: Fields of the estimator's configuration that differ from the preset's.

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from models.estimators.views import ENLARGED
 from models.training.subjects import Subject
-from models.training.views import ENLARGED
 from pose import boxes
 from pose.segments import vacant
 

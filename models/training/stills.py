@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models.crops import Crop, crop_around
-from models.engines.engine import Step, go_on
+from models.estimators.views import ENLARGED, View
 from models.training.subjects import Subject
-from models.training.views import ENLARGED, View
+from pose.crops import Crop, crop_around
+from pose.frames import Step, go_on
 from pose.image_folder import open_frames
 
 _ROOM = 1.8  # times the enlarged box, for augmentation and for subjects that move between frames

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.training.views import boxes_on
+from models.estimators.views import boxes_on
 from pose.frame_table import FrameTable
 from pose.track import Track
 

@@ -14,16 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models import training_state
-from models.checkpoints import digest
-from models.devices import Compute, DeviceError, choose
-from models.engines.engine import Step, go_on
+from models.compute.devices import Compute, DeviceError, choose
+from models.compute.memory import ran_out
 from models.errors import CheckpointError
 from models.estimators.checkpoints import load, save
 from models.estimators.estimator import Estimator
 from models.estimators.losses import Truth, losses
 from models.estimators.presets import RANDOM, SHIPPED, build, configure
-from models.memory import ran_out
+from models.training import saved_state
 from models.training.batches import Batches
 from models.training.clips import Batch, Clips
 from models.training.config import Epoch, TrainConfig
@@ -31,6 +29,8 @@ from models.training.processes import Processes
 from models.training.schedule import optimizer_of, set_rates
 from models.training.subjects import Subject, digest_of
 from models.training.validation import Measured, validate
+from models.weights import digest
+from pose.frames import Step, go_on
 from pose.skeleton import Skeleton
 
 __all__ = ["FEWEST_LABELS", "Epoch", "TrainConfig", "TrainingError", "so_far", "train"]
@@ -110,7 +110,7 @@ def so_far(folder: Path) -> list[Epoch]:
     if not (folder / _STATE).exists():
         return []
     try:
-        return [Epoch(**row) for row in training_state.read_progress(folder / _STATE)["curve"]]
+        return [Epoch(**row) for row in saved_state.read_progress(folder / _STATE)["curve"]]
     except CheckpointError as error:
         raise TrainingError(str(error)) from error
 
@@ -206,13 +206,13 @@ class _Run:
 
     def _resume(self) -> None:
         try:
-            about = training_state.read_about(self._state)
+            about = saved_state.read_about(self._state)
             begun = {name: value for name, value in about["config"].items() if name not in _OF_THE_MACHINE}
             if {**about, "config": begun} != self._about:
                 raise TrainingError(
                     "the training that was begun here has other settings or labels; give it another folder"
                 )
-            self.at = _At(**training_state.restore(self._state, self.network, self.average, self._optimizer))
+            self.at = _At(**saved_state.restore(self._state, self.network, self.average, self._optimizer))
         except CheckpointError as error:
             raise TrainingError(str(error)) from error
 
@@ -347,7 +347,7 @@ class _Run:
             measured = {"reliability": best.reliability, "presence": best.presence}
             recipe = {**self._recipe, **measured, "curve": self.at.curve}
             save(self._folder / _BEST, self.average, self._config.estimator, self._skeleton, recipe)
-        training_state.save(self._state, self.network, self.average, self._optimizer, asdict(self.at), self._about)
+        saved_state.save(self._state, self.network, self.average, self._optimizer, asdict(self.at), self._about)
 
 
 def _seed_of(*numbers: int) -> int:

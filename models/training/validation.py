@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from models.compute.memory import ran_out
 from models.engines.confidence import score_of
-from models.engines.engine import Step, go_on
 from models.estimators.estimator import Estimator
 from models.estimators.reliability import fit, fit_presence, presence, radius90
 from models.estimators.targets import places
-from models.memory import ran_out
 from models.training.batches import Batches
 from models.training.clips import Clips
 from pose import boxes
+from pose.frames import Step, go_on
 from pose.metrics import FALSE_POSITIVE_SCORE
 
 _BATCH = 32
@@ -39,7 +39,7 @@ def predict(
         ``(F, K)`` heights of the heat maps.
 
     Raises:
-        MemoryError: Memory does not suffice for one clip; also ``RuntimeError``, see ``models.memory``.
+        MemoryError: Memory does not suffice for one clip; also ``RuntimeError``, see ``models.compute.memory``.
     """
     size = _BATCH
     while True:
@@ -96,7 +96,7 @@ def validate(estimator: Estimator, clips: Clips, device: torch.device, step: Ste
         step: Called for each batch; what it raises ends this.
 
     Raises:
-        MemoryError: Memory does not suffice for one clip; also ``RuntimeError``, see ``models.memory``.
+        MemoryError: Memory does not suffice for one clip; also ``RuntimeError``, see ``models.compute.memory``.
     """
     found, heights = predict(estimator, clips, device, step)
     shares, surely, nobody = [np.zeros(0)], [np.zeros(0)], [np.zeros(0)]

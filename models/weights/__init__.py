@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 #: The preset ``tiny``, trained on rendered videos.
@@ -12,3 +13,9 @@ LITE = Path(__file__).parent / "stdpose-lite.safetensors"
 
 #: The network of ``models.people``, which Google trained to find people's joints; half precision.
 PEOPLE = Path(__file__).parent / "people-blazepose.safetensors"
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,9 +10,9 @@ def small_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of a network that is small and untrained."""
     import torch
 
-    from models import checkpoints
-    from models.backbone_config import BackboneConfig
-    from models.stdpose import StdPose, StdPoseConfig
+    from models.backbones.config import BackboneConfig
+    from models.stdpose import checkpoints
+    from models.stdpose.network import StdPose, StdPoseConfig
 
     backbone = BackboneConfig(widths=(16, 16, 24, 24), channels=16)
     config = StdPoseConfig(backbone=backbone, channels=32, blocks=1, heads=2, radius=2, rounds=2)

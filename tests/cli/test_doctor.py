@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from app.sandbox import confinement, landlock, seccomp
 from cli import doctor as doctor_
 from cli.main import app
-from models import processor
-from models.processor import Processor
+from models.compute import processor
+from models.compute.processor import Processor
 
 
 def _run(*options: str) -> tuple[int, dict]:

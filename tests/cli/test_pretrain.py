@@ -18,8 +18,8 @@ def pretrain(*arguments: str | Path) -> Result:
 @pytest.fixture
 def begun(tmp_path: Path, small_checkpoint: Path) -> Path:
     """The folder of a training of seed 4 that was stopped before its first step."""
-    from models import checkpoints
     from models.pretraining.training import Recipe, Training
+    from models.stdpose import checkpoints
 
     folder = tmp_path / "begun"
     Training(Recipe(seed=4, steps=9), checkpoints.load(small_checkpoint), folder / "state.safetensors").save()

@@ -68,7 +68,7 @@ def model(files):
 
 
 def test_an_estimator_is_trained_measured_and_used(files, model, tmp_path):
-    needed("models.estimate")
+    needed("models.estimators.predict")
     needed("models.evaluation.report")
     checkpoint = model / "best.safetensors"
     report = tmp_path / "report"

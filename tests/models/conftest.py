@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.backbone_config import BackboneConfig
-from models.engines.stdpose import StdPoseEngine
-from models.stdpose import StdPose, StdPoseConfig
-from models.windows import Window
+from models.backbones.config import BackboneConfig
+from models.stdpose.engine import StdPoseEngine
+from models.stdpose.network import StdPose, StdPoseConfig
+from models.stdpose.windows import Window
 
 SMALL = StdPoseConfig(
     backbone=BackboneConfig(widths=(16, 16, 24, 24), channels=16), channels=32, blocks=1, heads=2, radius=2, rounds=2

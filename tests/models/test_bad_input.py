@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from models.engines.engine import Engine
-from models.engines.stdpose import StdPoseEngine
 from models.propagate import plan_tracks, propagate
 from models.registry import CLASSICAL
+from models.stdpose.engine import StdPoseEngine
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track, join
 from pose.video import Video

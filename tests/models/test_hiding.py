@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from models.cuts import Cuts
+from models.engines.cuts import Cuts
 from models.engines.engine import Engine
-from models.engines.stdpose import StdPoseEngine
 from models.hiding import Hidden, choose, folds, hide, lasting
-from models.pretraining.footage import Footage
 from models.propagate import propagate_segment
 from models.registry import CLASSICAL
+from models.stdpose.engine import StdPoseEngine
 from pose.calibration.residuals import concatenate
 from pose.calibration.situation import Regime
+from pose.frames import Footage
 from pose.segments import Segment
 from pose.track import Track
 

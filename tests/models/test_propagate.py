@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from models.cuts import Cuts
+from models.engines.cuts import Cuts
 from models.engines.engine import Engine
-from models.engines.stdpose import StdPoseEngine
-from models.propagate import RecentFrames, plan_tracks, propagate
+from models.propagate import plan_tracks, propagate
 from models.registry import CLASSICAL, PropagationError
+from models.stdpose.engine import StdPoseEngine
 from models.weights import TINY
 from pose.metrics import evaluate
 from pose.segments import Segment, plan
@@ -346,26 +346,6 @@ def test_what_is_known_of_cuts_changes_nothing(cut_at_twenty: tuple[Footage, Tra
     windows = [(1, segment) for segment in plan(keyframes, 0, 40, longest=11)]
     parts = [poses for _, _, poses in propagate(footage, {1: keyframes}, engine=engine, segments=windows)]
     assert equal(join(parts), join(together))
-
-
-def test_recent_frames_are_decoded_once() -> None:
-    footage = noise(20)
-    recent = RecentFrames(footage)
-    first, again = (np.stack(list(recent.frames(3, 15, gray=True))) for _ in range(2))
-    assert np.array_equal(first, again)
-    assert footage.read == 12
-    list(recent.frames(10, 18, gray=True))
-    assert footage.read == 15
-
-
-def test_recent_frames_keep_no_more_than_allowed() -> None:
-    footage = noise(20)
-    recent = RecentFrames(footage, max_bytes=3 * 120 * 160)
-    list(recent.frames(0, 10, gray=True))
-    list(recent.frames(7, 10, gray=True))
-    assert footage.read == 10
-    list(recent.frames(0, 3, gray=True))
-    assert footage.read == 13
 
 
 def test_tracks_advance_together() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from models import checkpoints
 from models.people.network import load
-from models.presets import PRESETS
+from models.stdpose import checkpoints
+from models.stdpose.presets import PRESETS
 from models.weights import LITE, PEOPLE, TINY
 
 

@@ -19,13 +19,13 @@ from app.trainings.holdout import choose
 from app.trainings.spans import Span, Spans
 from models.adaptation.adaptation import version_of
 from models.adaptation.fitting import AdaptRecipe
-from models.backbone_config import BackboneConfig
-from models.devices import choose as choose_device
-from models.engines.estimated import with_estimator
-from models.engines.stdpose import StdPoseEngine
+from models.backbones.config import BackboneConfig
+from models.compute.devices import choose as choose_device
 from models.estimators.checkpoints import Loaded
+from models.estimators.detector import with_estimator
 from models.estimators.presets import build, configure
-from models.stdpose import StdPose, StdPoseConfig
+from models.stdpose.engine import StdPoseEngine
+from models.stdpose.network import StdPose, StdPoseConfig
 from models.training.subjects import Subject, digest_of
 from pose.segments import Segment
 from pose.skeleton import Skeleton

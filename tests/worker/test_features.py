@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.tables import Job, JobSegment, Video
 from models import registry
-from models.engines.eye import Eye
+from models.stdpose.descriptors import Eye
 
 pytestmark = pytest.mark.slow
 

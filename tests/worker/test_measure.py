@@ -15,11 +15,11 @@ from app.settings import Settings
 from app.storage import open_storage
 from app.tables import Job, Measurement
 from models.hiding import choose, hide
-from models.propagate import RecentFrames
 from models.registry import CLASSICAL
 from pose.formats import hidden as files
 from pose.formats.hidden import errors_of
 from pose.frame_table import scan
+from pose.frames import RecentFrames
 from pose.video import Video
 
 FRAMES = (0, 10, 20, 30, 44)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.cuts import Cuts
-from models.devices import choose
-from models.engines.stdpose import StdPoseEngine
+from models.compute.devices import choose
+from models.engines.cuts import Cuts
+from models.stdpose.engine import StdPoseEngine
 from models.weights import TINY
 from pose.segments import Segment
 from pose.track import Track

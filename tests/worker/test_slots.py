@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 from app.jobs import lanes, ledger
 from app.settings import Settings
 from app.tables import Job, Project
-from models.engines.engine import go_on
 from models.registry import resolve
+from pose.frames import go_on
 from worker.loop import work
 from worker.slots import Slot, main_slot, side_slots
 

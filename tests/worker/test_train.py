@@ -28,7 +28,7 @@ from pose.video_writer import VideoWriter
 from tests.services import needed
 
 trainer = needed("models.training.train")
-estimate = needed("models.estimate")
+estimate = needed("models.estimators.predict")
 promotion = needed("models.evaluation.promotion")
 report = needed("models.evaluation.report")
 

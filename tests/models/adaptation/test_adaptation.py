@@ -7,8 +7,8 @@ import pytest
 
 from models.adaptation.adaptation import Adaptation, version_of
 from models.adaptation.fitting import AdaptRecipe
-from models.engines.stdpose import StdPoseEngine
-from models.pretraining.footage import Footage
+from models.stdpose.engine import StdPoseEngine
+from pose.frames import Footage
 from pose.segments import Segment
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track

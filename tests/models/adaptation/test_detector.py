@@ -12,9 +12,9 @@ import torch
 from models.adaptation.detector import Detections, Detector, heatmap_loss, read
 from models.adaptation.fitting import SIDE, AdaptRecipe, Subject, collect, detect, fit, untrained
 from models.adaptation.patches import jitter, patch_around
-from models.devices import choose
-from models.pretraining.footage import Footage
-from models.stdpose import StdPose
+from models.compute.devices import choose
+from models.stdpose.network import StdPose
+from pose.frames import Footage
 from pose.metrics import normalised_errors
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track, blank

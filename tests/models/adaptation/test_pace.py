@@ -11,10 +11,10 @@ import torch
 from models.adaptation.adaptation import Adaptation, spread
 from models.adaptation.fitting import AdaptRecipe, Subject, collect, fit, untrained
 from models.adaptation.pace import Pace, own_time
-from models.devices import choose
-from models.engines.stdpose import StdPoseEngine
-from models.pretraining.footage import Footage
-from models.stdpose import StdPose
+from models.compute.devices import choose
+from models.stdpose.engine import StdPoseEngine
+from models.stdpose.network import StdPose
+from pose.frames import Footage
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from models.engines.stdpose import StdPoseEngine
 from models.propagate import propagate
 from models.registry import resolve
+from models.stdpose.engine import StdPoseEngine
 from models.weights import TINY
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track, join

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.devices import choose
+from models.compute.devices import choose
 from models.engines.engine import Stepwise
 from models.engines.flow import Flow
 from models.engines.linear import Linear
-from models.engines.stdpose import StdPoseEngine
+from models.stdpose.engine import StdPoseEngine
 from models.weights import TINY
 from pose.segments import Segment
 from pose.track import Track

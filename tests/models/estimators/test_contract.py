@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.backbone_config import VitPyramidConfig
+from models.backbones.config import VitPyramidConfig
 from models.estimators.checkpoints import load, save
 from models.estimators.estimator import Estimator, Labelled
 from models.estimators.losses import Truth, losses

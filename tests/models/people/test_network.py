@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models.devices import Compute
+from models.compute.devices import Compute
 from models.errors import CheckpointError
 from models.people.network import LANDMARKS, PeopleNetwork, load
 from models.weights import PEOPLE

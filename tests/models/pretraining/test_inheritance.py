@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models import checkpoints
-from models.candidates import sources
 from models.errors import CheckpointError
-from models.presets import PRESETS, build
 from models.pretraining.inheritance import inherit
-from models.stdpose import StdPose
+from models.stdpose import checkpoints
+from models.stdpose.candidates import sources
+from models.stdpose.network import StdPose
+from models.stdpose.presets import PRESETS, build
 from models.weights import TINY
 
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.pretraining.losses import contrastive, refinement
-from models.stdpose import Estimate
-from models.windows import Window, stack
+from models.stdpose.network import Estimate
+from models.stdpose.windows import Window, stack
 
 
 def maps_with_a_spot(x: int, y: int) -> tuple[Tensor, ...]:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from models import checkpoints
-from models.devices import choose
+from models.compute.devices import choose
 from models.errors import CheckpointError
 from models.pretraining.clips import clips
 from models.pretraining.training import Recipe, Report, Training
 from models.pretraining.validation import validate
-from models.stdpose import StdPose, StdPoseConfig
+from models.stdpose import checkpoints
+from models.stdpose.network import StdPose, StdPoseConfig
 
 EXACT = choose("cpu", "fp32")
 _RECIPE = Recipe(

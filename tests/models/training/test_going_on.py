@@ -53,7 +53,7 @@ def test_the_checkpoint_is_there_before_the_state_that_tells_of_it(fly, split, f
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("models.training_state.save", killed)
+        patch.setattr("models.training.saved_state.save", killed)
         with pytest.raises(KeyboardInterrupt):
             list(train(QUICK, fly[1], *split, tmp_path / "twice"))
     assert load(tmp_path / "twice" / "best.safetensors").name == "single_frame"

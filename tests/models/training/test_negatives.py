@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from models.estimators.presets import configure
+from models.estimators.views import box_of, boxes_on
 from models.training.augmentation import Augmentation
 from models.training.clips import Clips, stack
 from models.training.negatives import balanced, examples
 from models.training.subjects import Subject, digest_of, hold_out
-from models.training.views import box_of, boxes_on
 from pose.skeleton import Skeleton
 from pose.track import Track
 

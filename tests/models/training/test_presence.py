@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.estimate import estimate
 from models.estimators.checkpoints import load
+from models.estimators.predict import estimate
 from models.training.clips import Clips
 from models.training.subjects import Subject
 from models.training.train import train

@@ -1,0 +1,1 @@
+"""PoseWarper, the learned baseline that STDPose is measured against."""

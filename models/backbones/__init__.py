@@ -1,0 +1,1 @@
+"""Networks that turn frames into maps of descriptors."""

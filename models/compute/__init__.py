@@ -1,0 +1,1 @@
+"""Where networks compute: devices, precision, threads and memory."""

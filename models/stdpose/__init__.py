@@ -1,0 +1,1 @@
+"""STDPose: the network that fills gaps between labels, and the engine around it."""
