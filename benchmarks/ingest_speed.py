@@ -27,8 +27,8 @@ from app.storage import open_storage
 from benchmarks.live_server import heading, render, table
 from pose.frame_table import FrameTable
 from pose.proxy import ENCODER, write_proxy
-from worker.ingest import start
-from worker.ingest_files import PROXY, TABLES
+from worker.kinds.ingest import start
+from worker.kinds.ingest_files import PROXY, TABLES
 
 SIZES = ((1280, 720), (1920, 1080))
 

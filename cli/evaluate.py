@@ -48,7 +48,7 @@ def evaluate(
     """Measure an estimator on people's labels that it has not learnt from; each subject in its label's box."""
     from models.evaluation.evaluation import evaluate as measure
     from models.evaluation.report import write_report
-    from worker.examination import Frames, examine
+    from models.training.examine import Frames, examine
 
     computing(device, precision, threads)
     loaded = read_estimator(checkpoint)

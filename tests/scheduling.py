@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent
 #: would keep everybody waiting. Those that drive a browser alternate with others.
 LONG = (
     "page/test_screens.py",
-    "worker/test_train.py",
+    "worker/kinds/test_train.py",
     "recorded/test_recorded.py",
     "deploy/test_processes.py",
     "page/test_desk.py",
@@ -35,7 +35,7 @@ LONG = (
     "cli/importing/test_command.py",
     "cli/importing/test_moving_in.py",
     "worker/test_cancel.py",
-    "worker/test_ingest.py",
+    "worker/kinds/test_ingest.py",
     "app/test_openapi.py",
     "formats/test_round_trip.py",
     "formats/test_fuzz.py",

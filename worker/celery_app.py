@@ -22,8 +22,8 @@ from celery.signals import setup_logging, worker_shutting_down
 from app.database import TROUBLE
 from app.jobs.bell import TASK
 from app.settings import Settings
-from worker.hands import Hands
 from worker.slots import beside
+from worker.worker import Hands
 
 log = logging.getLogger(__name__)
 

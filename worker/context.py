@@ -65,6 +65,10 @@ class Missing(Exception):
     """A file that the job needs is not in the storage; it may be back later. The text is for people."""
 
 
+class TooLittleMemory(Exception):
+    """A segment does not fit into memory even in the smallest steps; the text is for people."""
+
+
 class Context:
     """A claimed job, its heartbeat, and the places it reads and writes.
 

@@ -18,9 +18,9 @@ from app.settings import Settings
 from app.storage import Storage
 from app.trash.erasure import Eraser
 from app.trash.leftovers import SECONDS, Leftovers
-from worker import training_folder
 from worker.context import Stopping
-from worker.features import features
+from worker.kinds import training_folder
+from worker.kinds.features import features
 
 log = logging.getLogger(__name__)
 

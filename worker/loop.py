@@ -13,8 +13,8 @@ from contextlib import nullcontext
 
 from app.database import TROUBLE
 from app.settings import Settings
-from worker.hands import Hands
 from worker.slots import beside
+from worker.worker import Hands
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from app.database import TROUBLE
 from app.settings import CPU, CPU_QUICK, QUICK, Settings
 
 if TYPE_CHECKING:
-    from worker.hands import Hands
+    from worker.worker import Hands
 
 log = logging.getLogger(__name__)
 

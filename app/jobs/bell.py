@@ -1,7 +1,7 @@
 """The bell: tells idle workers over a broker that a queue has work, once the work is committed.
 
 The ledger stays the truth. A message carries a job's id and means no more than "look at this queue": what is lost is
-rung again (``worker.caretaker``), what comes twice finds nothing to do. Without a broker workers poll.
+rung again (``worker.maintenance``), what comes twice finds nothing to do. Without a broker workers poll.
 """
 
 from __future__ import annotations

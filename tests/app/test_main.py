@@ -27,7 +27,7 @@ KEEPING = ("sqlalchemy", "pydantic", "obstore", "prometheus_client", "asyncio")
     [
         ("app.videos.probe", (*SERVING, *KEEPING, "torch")),
         ("app.videos.frame_child", (*SERVING, *KEEPING, "torch")),
-        ("worker.ingest_child", (*SERVING, *KEEPING, "torch")),
+        ("worker.kinds.ingest_child", (*SERVING, *KEEPING, "torch")),
         ("cli.worker", (*SERVING, "torch", "transformers", "zarr", "matplotlib", "scipy", "celery")),
     ],
 )

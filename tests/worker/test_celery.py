@@ -19,8 +19,8 @@ from app.settings import Settings
 from app.tables import Job, Project
 from tests.ledgers import ledger as with_project
 from tests.services import free_port, redis_binary, run_redis
-from worker.caretaker import Caretaker
 from worker.loop import work
+from worker.maintenance import Caretaker
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ from models.training.subjects import Subject, digest_of
 from pose.segments import Segment
 from pose.skeleton import Skeleton
 from pose.track import Track
-from worker.estimate import piece_of
-from worker.pieces import digest_of as segment_digest
+from worker.kinds.estimate import piece_of
+from worker.kinds.propagation import digest_of as segment_digest
 
 _TINY = StdPoseConfig(
     backbone=BackboneConfig(widths=(8, 8, 8, 8), channels=8), channels=16, blocks=1, heads=2, radius=2, rounds=1

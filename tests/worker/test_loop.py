@@ -9,8 +9,8 @@ import time
 from sqlalchemy import update
 
 from app.tables import Job, Video
-from worker.caretaker import Caretaker
 from worker.loop import work
+from worker.maintenance import Caretaker
 
 
 def test_a_worker_that_is_told_to_stop_gives_its_job_back(plant, wait):

@@ -13,8 +13,9 @@ from app.jobs import ledger
 from app.storage import open_storage
 from app.tables import Job
 from worker.context import Stopping
+from worker.execute import _said, run_job
 from worker.metrics import Busy, WorkerMetrics
-from worker.run import KINDS, _said, run_job
+from worker.registry import KINDS
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def do(plant, caplog):
                 stopping or threading.Event(),
                 metrics,
             )
-        said = once.said = [record for record in caplog.records if record.name == "worker.run"]
+        said = once.said = [record for record in caplog.records if record.name == "worker.execute"]
         assert [said[0].message, said[-1].message] == ["job begins", "job ends"]
         counted = metrics.registry.get_sample_value(
             "posetween_jobs_done_total", {"kind": "propagate", "outcome": said[-1].outcome}
@@ -75,7 +76,7 @@ def test_a_database_without_time_for_the_end_of_a_job_costs_no_attempt(do, plant
         locked.wait()
         raise Stopping
 
-    monkeypatch.setitem(KINDS, "propagate", work)
+    monkeypatch.setattr("worker.execute.load", lambda kind: work)
     event.listen(plant.database.engine, "checkout", lambda raw, *_: raw.execute("PRAGMA busy_timeout=100"))
     *_, end = do()
     assert end.outcome == "given_back"
@@ -98,7 +99,7 @@ def test_a_job_that_is_cancelled(do, plant, monkeypatch):
             context.step(0.5, "working")
             time.sleep(0.02)
 
-    monkeypatch.setitem(KINDS, "propagate", work)
+    monkeypatch.setattr("worker.execute.load", lambda kind: work)
     *_, end = do()
     assert (end.outcome, end.levelname) == ("cancelled", "INFO")
     assert plant.state()["state"] == "cancelled"
@@ -125,7 +126,7 @@ def test_a_job_that_was_lost(do, plant, monkeypatch):
             ledger.release(session, context.held, "somebody else's now")
         context.step(0.5, "none")
 
-    monkeypatch.setitem(KINDS, "propagate", lose)
+    monkeypatch.setattr("worker.execute.load", lambda kind: lose)
     *_, end = do()
     assert (end.outcome, end.levelname) == ("lost", "WARNING")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from worker.filling import Progress
+from worker.kinds.fill import Progress
 
 
 @dataclass
@@ -22,8 +22,8 @@ class Said:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.open, self.now, self.said = 4, 1000.0, []
-        monkeypatch.setattr("worker.filling.segments.unfinished", lambda session, job: self.open)
-        monkeypatch.setattr("worker.filling.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("worker.kinds.fill.segments.unfinished", lambda session, job: self.open)
+        monkeypatch.setattr("worker.kinds.fill.time.monotonic", lambda: self.now)
         self.held = self.database = self
 
     job_id = 1

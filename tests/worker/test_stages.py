@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from app.settings import Settings
-from worker.hands import Hands
+from worker.worker import Hands
 
 pytestmark = pytest.mark.slow
 

@@ -41,5 +41,5 @@ def test_a_worker_for_the_queue_cpu_needs_no_torch(service, walker, no_torch):
 
 
 def test_the_worker_that_listens_to_a_broker_can_be_imported_without_torch(no_torch):
-    modules = "worker.celery_app, worker.hands, worker.ingest_child, cli.worker, cli.serve, cli.db, cli.storage"
+    modules = "worker.celery_app, worker.worker, worker.kinds.ingest_child, cli.worker, cli.serve, cli.db, cli.storage"
     subprocess.run([sys.executable, "-c", f"import {modules}"], env=no_torch, check=True)

@@ -150,6 +150,6 @@ def test_every_child_of_ours_for_strangers_files_is_confined(service, walker, tm
         watching.clear()
         thread.join()
     modules = {words[4] for words, _ in seen.values() if "app.sandbox.child" in words}
-    assert modules == {"app.videos.probe", "worker.ingest_child", "app.videos.frame_child"}
+    assert modules == {"app.videos.probe", "worker.kinds.ingest_child", "app.videos.frame_child"}
     assert all("app.sandbox.child" in words for words, _ in seen.values()), seen
     assert all(set(environment) <= {"PATH", "LANG", "PYTHONPATH", "LC_CTYPE"} for _, environment in seen.values())

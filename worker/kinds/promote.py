@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,17 +19,18 @@ from app.jobs.params import Pedigree, TrainingParams, TrainingResult
 from app.projects import service as projects
 from app.storage import Stored
 from app.tables import Checkpoint, Project
+from models.estimators.checkpoints import Loaded, load
+from models.evaluation import promotion
+from models.evaluation.evaluation import evaluate
+from models.evaluation.judged import Judged
+from models.evaluation.promotion import gate
+from models.evaluation.pseudo_labels import Learnt
+from models.evaluation.report import write_report
+from models.training.examine import Frames, examine, sampled
+from models.training.subjects import Subject
 from pose.skeleton import Skeleton
 from worker.context import Context, JobFailed, Missing
-from worker.examination import Frames, examine, sampled
-from worker.networks import load
-
-if TYPE_CHECKING:
-    from models.estimators.checkpoints import Loaded
-    from models.evaluation.judged import Judged
-    from models.evaluation.promotion import Verdict as Said
-    from models.evaluation.pseudo_labels import Learnt
-    from models.training.subjects import Subject
+from worker.kinds import networks
 
 _MEASURED, _COMPARED = 0.92, 0.98  # shares of the job's progress
 _LOOKED_AT = 2000  # poses of what was learnt from, at most
@@ -73,9 +74,7 @@ class _Starter:
 
 def store(context: Context, candidate: Candidate) -> None:
     """Measure a candidate, keep it as a checkpoint, promote it where it beats the project's, and end the job."""
-    from models.estimators.checkpoints import load as read
-
-    loaded = read(candidate.folder / "best.safetensors")
+    loaded = load(candidate.folder / "best.safetensors")
     judged = examine(loaded, candidate.exam, step=context.listen, **_place(context))
     learnt = _learnt(context, loaded, candidate)
     while True:
@@ -92,11 +91,8 @@ def _place(context: Context) -> dict[str, Any]:
     return {"device": context.settings.device, "precision": context.settings.precision}
 
 
-def _report(candidate: Candidate, judged: Sequence[Judged], said: Said | None) -> dict[str, Any]:
+def _report(candidate: Candidate, judged: Sequence[Judged], said: promotion.Verdict | None) -> dict[str, Any]:
     """Write the report into the candidate's folder; gives the metrics, none where nothing can be measured."""
-    from models.evaluation.evaluation import evaluate
-    from models.evaluation.report import write_report
-
     try:
         evaluation = evaluate(judged, candidate.skeleton)
     except ValueError:
@@ -110,8 +106,6 @@ def _report(candidate: Candidate, judged: Sequence[Judged], said: Said | None) -
 
 def _learnt(context: Context, loaded: Loaded, candidate: Candidate) -> list[Learnt]:
     """What a candidate sees where it learnt; nothing where it learnt from people alone."""
-    from models.evaluation.pseudo_labels import Learnt
-
     if not any(((subject.weight > 0) & (subject.weight < 1)).any() for subject in candidate.learnt):
         return []
     subjects = sampled(candidate.learnt, _LOOKED_AT, candidate.pedigree.seed)
@@ -121,14 +115,12 @@ def _learnt(context: Context, loaded: Loaded, candidate: Candidate) -> list[Lear
 
 def _verdict(
     context: Context, candidate: Candidate, judged: Sequence[Judged], learnt: Sequence[Learnt]
-) -> tuple[Verdict, Said | None]:
+) -> tuple[Verdict, promotion.Verdict | None]:
     """Compare a candidate with the project's checkpoint, on labels that neither has learnt from.
 
     Returns:
         The verdict, and what the gate said where it could be asked.
     """
-    from models.evaluation.promotion import gate
-
     with context.database.session(readonly=True) as session:
         rival = checkpoints.current(session, candidate.pedigree.project_id)
         seen = Seen(session, rival)
@@ -144,7 +136,7 @@ def _verdict(
     try:
         theirs = None
         if rival is not None:
-            loaded = load(context.storage, rival, context.listen)
+            loaded = networks.load(context.storage, rival, context.listen)
             subjects = [candidate.exam[place].select(unseen[place]) for place in places]
             known = _places(context, candidate, rival)
             theirs = examine(loaded, subjects, places=known, step=context.listen, **_place(context))

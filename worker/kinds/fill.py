@@ -1,7 +1,7 @@
 """Filling a run: segment by segment, each stored before the ledger says that it is done.
 
 The worker that holds the job puts its segments on the ledger, takes them a few at a time as those do that help it, and
-ends the job when all are done. Helpers come of their own accord, see ``worker.helping``. What computes the poses, an
+ends the job when all are done. Helpers come of their own accord, see ``worker.registry``. What computes the poses, an
 engine or an estimator, is handed in.
 """
 
@@ -29,7 +29,7 @@ from pose.frames import FrameSource, RecentFrames
 from pose.track import Track
 from pose.video import Video as VideoReader
 from worker.context import Context, HelperContext, Missing, TakesLong
-from worker.work import Compute, Work
+from worker.kinds.work import Compute, Work
 
 _WAIT_SECONDS = 0.1  # for helpers that are not done
 _COUNT_SECONDS = 0.5  # between two counts of what is done

@@ -14,14 +14,11 @@ from models.registry import adaptable
 from pose.frames import FrameSource
 from pose.segments import Segment
 from pose.track import Track
+from worker.context import TooLittleMemory
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-
-class TooLittleMemory(Exception):
-    """A segment does not fit into memory even in the smallest steps; the text is for people."""
 
 
 class Sparing:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-import worker.measure
+import worker.kinds.measure
 from app.database import connect
 from app.runs import measuring
 from app.settings import Settings
@@ -97,14 +97,14 @@ def hiding(monkeypatch):
             act(len(seen))
         return hide(video, keyframes, engine, some, cuts)
 
-    monkeypatch.setattr(worker.measure, "hide", hidden)
+    monkeypatch.setattr(worker.kinds.measure, "hide", hidden)
     return seen, acts.append
 
 
 def heard(act):
     """Do something, and wait until the measurement looks at what else there is the next time it can."""
     act()
-    time.sleep(2 * worker.measure._LOOK_SECONDS)
+    time.sleep(2 * worker.kinds.measure._LOOK_SECONDS)
 
 
 def test_what_is_kept_is_what_hiding_gives_and_poses_are_there_before(bench, hiding):

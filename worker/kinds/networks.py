@@ -1,43 +1,17 @@
-"""Networks on this machine: where they run, and the estimators in checkpoints."""
+"""Estimators on this machine: published backbones, and the files of checkpoints."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app.settings import Settings
 from app.storage import Step, Storage
 from app.tables import Checkpoint
+from models.errors import CheckpointError
+from models.estimators import checkpoints
+from models.estimators.checkpoints import Loaded
+from models.estimators.presets import RANDOM, SHIPPED
 from worker.context import JobFailed, Missing
-
-if TYPE_CHECKING:
-    from models.compute.devices import Compute
-    from models.estimators.checkpoints import Loaded
-
-
-def need_torch() -> None:
-    """Check that networks can run here at all.
-
-    Raises:
-        JobFailed: There is no PyTorch.
-    """
-    if find_spec("torch") is None:
-        raise JobFailed("estimators need PyTorch, which this worker lacks: pip install 'posetween[worker]'")
-
-
-def compute_of(settings: Settings) -> Compute:
-    """Where this worker's networks compute, and in which precision; loads PyTorch, as a network does.
-
-    Raises:
-        JobFailed: The worker has no such device, or the device does not compute in this precision.
-    """
-    from models.compute.devices import DeviceError, choose
-
-    try:
-        return choose(settings.device, settings.precision)
-    except DeviceError as error:
-        raise JobFailed(str(error)) from error
 
 
 def backbone_of(settings: Settings, name: str) -> str:
@@ -46,8 +20,6 @@ def backbone_of(settings: Settings, name: str) -> str:
     Raises:
         JobFailed: They are not on this worker.
     """
-    from models.estimators.presets import RANDOM, SHIPPED
-
     if name in (SHIPPED, RANDOM):
         return name
     folder = settings.backbones / name
@@ -66,13 +38,9 @@ def load(storage: Storage, checkpoint: Checkpoint, step: Step) -> Loaded:
         Missing: Its file is not in the storage.
         JobFailed: It cannot be used here.
     """
-    from models.errors import CheckpointError
-
     path = weights_of(storage, checkpoint, step)
     try:
-        from models.estimators.checkpoints import load as read
-
-        return read(path)
+        return checkpoints.load(path)
     except CheckpointError as error:
         raise JobFailed(f"checkpoint {checkpoint.id} cannot be used: {error}") from error
 

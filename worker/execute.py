@@ -11,48 +11,23 @@ from sqlalchemy.orm import Session
 
 from app.database import TROUBLE, Database
 from app.errors import Busy, DamagedObject, MissingObject, NoSpace, Unreachable, database_trouble
-from app.estimates.service import ESTIMATE
-from app.exports.service import EXPORT
 from app.jobs import ledger, states
 from app.jobs.ledger import Claim, Fenced
 from app.jobs.log import plain
 from app.labs.quotas import OverQuota
 from app.logs import about
-from app.runs.measuring import MEASURE
-from app.runs.packing import PACK
-from app.runs.service import PROPAGATE
 from app.settings import Settings
 from app.storage import Storage
-from app.trainings.service import TRAIN
 from app.trash.visible import is_work_for_nobody
-from app.videos.service import INGEST
-from worker.context import Cancelled, Context, JobFailed, Missing, Stopping, TakesLong
-from worker.estimate import estimate
-from worker.export import export
-from worker.ingest import ingest
-from worker.measure import measure
-from worker.memory import TooLittleMemory
+from worker.context import Cancelled, Context, JobFailed, Missing, Stopping, TakesLong, TooLittleMemory
 from worker.metrics import WorkerMetrics
-from worker.pack import pack
-from worker.propagate import propagate
-from worker.train import train
+from worker.registry import load
 
 log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 5.0  # before the second attempt; four times as long before the third
 _AGAIN_SECONDS = 0.2  # between two tries to write down an end
 _LONGEST_SENTENCE = 200
-
-KINDS: dict[str, Callable[[Context], None]] = {
-    INGEST: ingest,
-    PROPAGATE: propagate,
-    PACK: pack,
-    MEASURE: measure,
-    EXPORT: export,
-    TRAIN: train,
-    ESTIMATE: estimate,
-}
-
 
 #: How a worker lets go of a job that does not end with it: the worker shuts down; it went wrong and is tried again;
 #: somebody else has it; it is for workers that do what takes long.
@@ -94,7 +69,7 @@ def _settle(context: Context) -> tuple[str, str | None]:
         with context.database.session(readonly=True) as session:
             if is_work_for_nobody(session, context.held.job_id):
                 raise Cancelled
-        KINDS[context.held.kind](context)
+        load(context.held.kind)(context)
     except Fenced:
         return LOST, "the lease ran out, or the job has ended"
     except Cancelled:

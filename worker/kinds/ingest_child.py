@@ -20,7 +20,7 @@ import av
 from pose.decoder import Limits, VideoError
 from pose.image_archive import open_source
 from pose.proxy import write_proxy
-from worker.ingest_files import PROXY, TABLES
+from worker.kinds.ingest_files import PROXY, TABLES
 
 _REPORT_SECONDS = 0.25
 

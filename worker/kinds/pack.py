@@ -16,7 +16,7 @@ from pose.formats.slab import Slab
 from worker.context import Context
 
 
-def pack(context: Context) -> None:
+def run(context: Context) -> None:
     """Run a packing job; slabs that are there already, of this run or another, are not made again."""
     run_id = PackingParams.of(context.held.params).run_id
     with context.database.session(readonly=True) as session:

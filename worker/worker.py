@@ -20,13 +20,13 @@ from app.logs import about
 from app.observed_storage import ObservedStorage
 from app.settings import Settings
 from app.storage import open_storage
-from worker.caretaker import Caretaker
 from worker.context import Cancelled, HelperContext, Stopping
 from worker.erasing import Erasing
-from worker.helping import HELPED
+from worker.execute import run_job
+from worker.maintenance import Caretaker
 from worker.metrics import WorkerMetrics
 from worker.metrics_port import shown
-from worker.run import KINDS, run_job
+from worker.registry import HELPED, KINDS, load_helper
 from worker.slots import Slot, main_slot
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class Hands:
                 with context.writing() as session:
                     lines.add(session, [job.id], lines.HELPED, owner=self.owner)
                 with context.beating():
-                    if not HELPED[job.kind](context, self._nobody_waits):
+                    if not load_helper(job.kind)(context, self._nobody_waits):
                         self._beyond_us.add(job.id)
             except (Fenced, Cancelled, Stopping):
                 pass

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 from sqlalchemy import select
@@ -29,18 +28,14 @@ from pose.formats import npy
 from pose.segments import Segment, plan, relevant
 from pose.track import Track
 from worker.context import Context, JobFailed
-from worker.features import features
-from worker.networks import compute_of, load
-from worker.work import Piece
-
-if TYPE_CHECKING:
-    from models.adaptation.fitting import AdaptRecipe
-    from models.stdpose.engine import StdPoseEngine
+from worker.kinds.compute import compute_of
+from worker.kinds.features import features
+from worker.kinds.work import Piece
 
 
 @dataclass(frozen=True, eq=False)
 class Propagation:
-    """A propagation job; see ``worker.work.Work``.
+    """A propagation job; see ``worker.kinds.work.Work``.
 
     Attributes:
         run: What it fills.
@@ -107,12 +102,16 @@ def propagation_of(context: Context, job_id: int | None = None) -> Propagation:
     engine = _engine(params.engine, adapt=fitted_once, settings=context.settings)
     if adaptable(engine):
         engine.lay_on(features(context.settings) if context.settings.feature_cache_bytes else None)
-    if number and adaptable(engine):
-        if checkpoint is None:
-            raise JobFailed(f"checkpoint {number}, whose poses were to help, was erased")
-        engine = _helped(context, engine, checkpoint, keypoints)
-    adapts = params.adapt and adaptable(engine)
-    version = _version(engine, labels, context.settings) if adapts else engine.version
+    adapts, version = False, engine.version
+    if adaptable(engine):
+        from worker.kinds import fitting  # loads PyTorch, which the other engines do without
+
+        if number:
+            if checkpoint is None:
+                raise JobFailed(f"checkpoint {number}, whose poses were to help, was erased")
+            engine = fitting.helped(context, engine, checkpoint, keypoints)
+        adapts = params.adapt
+        version = fitting.version_of(engine, labels, context.settings) if adapts else engine.version
     pieces = _pieces(f"{engine.name} {version}", labels, params, video, context.listen)
     by_place = {(one.track, one.segment.start): one for one in pieces}
     compute = compute_of(context.settings) if adaptable(engine) else None
@@ -130,30 +129,6 @@ def _engine(name: str, *, adapt: bool, settings: Settings) -> Engine:
         return resolve(name, adapt=adapt, device=settings.device, precision=settings.precision)
     except PropagationError as error:
         raise JobFailed(str(error)) from error
-
-
-def _helped(context: Context, engine: StdPoseEngine, checkpoint: Checkpoint, keypoints: tuple[str, ...]) -> Engine:
-    from models.errors import CheckpointError
-    from models.estimators.detector import with_estimator
-
-    try:
-        return with_estimator(engine, load(context.storage, checkpoint, context.listen), keypoints, context.listen)
-    except CheckpointError as error:
-        raise JobFailed(f"checkpoint {checkpoint.id}: {error}") from error
-
-
-def recipe_of(settings: Settings) -> AdaptRecipe:
-    """How this worker fits an engine to a video; loads PyTorch, which other engines do without."""
-    from models.adaptation.fitting import AdaptRecipe
-
-    return AdaptRecipe(steps=settings.adapt_steps, seconds=settings.adapt_seconds)
-
-
-def _version(engine: Engine, labels: dict[int, Track], settings: Settings) -> str:
-    from models.adaptation.adaptation import version_of
-
-    assert adaptable(engine)
-    return version_of(engine, labels, recipe_of(settings))
 
 
 def _known_cuts(session: Session, job: Job, video: Video) -> Cuts:

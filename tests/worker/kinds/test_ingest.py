@@ -44,7 +44,7 @@ def reading_child():
     while time.monotonic() < deadline:
         for child in psutil.Process(os.getpid()).children():
             try:
-                if "worker.ingest_child" in child.cmdline():
+                if "worker.kinds.ingest_child" in child.cmdline():
                     child.suspend()
                     return child
             except (psutil.NoSuchProcess, psutil.ZombieProcess):

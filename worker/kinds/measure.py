@@ -31,9 +31,9 @@ from pose.formats import npy
 from pose.formats.hidden import Uncovered
 from pose.segments import Segment, relevant
 from worker.context import Cancelled, Context, GivesWay, Stopping
-from worker.filling import frames_of
-from worker.pieces import Propagation, digest_of, propagation_of
-from worker.propagate import listening
+from worker.kinds.fill import frames_of
+from worker.kinds.propagate import listening
+from worker.kinds.propagation import Propagation, digest_of, propagation_of
 
 _STAGE = "hiding keyframes"
 _LOOK_SECONDS = 0.1  # between two looks at what else waits
@@ -52,7 +52,7 @@ class _Wanted:
     input_sha256: str
 
 
-def measure(context: Context) -> None:
+def run(context: Context) -> None:
     """Run a measuring job; what is known from the last time is not measured again."""
     params = MeasuringParams.of(context.held.params)
     with context.database.session(readonly=True) as session:

@@ -12,7 +12,8 @@ from models.stdpose.engine import StdPoseEngine
 from models.weights import TINY
 from pose.segments import Segment
 from pose.track import Track
-from worker.memory import Sparing, SparingBatches, TooLittleMemory
+from worker.context import TooLittleMemory
+from worker.kinds.memory import Sparing, SparingBatches
 
 FRAMES = 12
 _MORE_THAN_THERE_IS = 1 << 50  # bytes

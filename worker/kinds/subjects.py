@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app.tables import Video
 from app.trainings.label_set import Labelled
+from models.training.subjects import Subject
 from pose.frame_table import FrameTable
 from worker.context import Context, Missing
-
-if TYPE_CHECKING:
-    from models.training.subjects import Subject
 
 
 def subjects_of(context: Context, labelled: Sequence[Labelled], folder: Path) -> list[Subject]:
@@ -27,8 +24,6 @@ def subjects_of(context: Context, labelled: Sequence[Labelled], folder: Path) ->
     Raises:
         Missing: A video is not in the storage.
     """
-    from models.training.subjects import Subject
-
     files: dict[int, tuple[Path, FrameTable]] = {}
     for one in labelled:
         if one.video.id not in files:

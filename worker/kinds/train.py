@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import msgspec
 from sqlalchemy import select, update
@@ -22,16 +22,15 @@ from app.tables import Checkpoint, Job, Video
 from app.trainings import label_set
 from app.trainings.label_set import LabelSet
 from app.version import VERSION
+from models.training.subjects import Subject, hold_out
+from models.training.train import Epoch, TrainConfig, TrainingError, train
 from pose.skeleton import Skeleton
 from worker.context import Context, JobFailed
-from worker.networks import backbone_of, compute_of, need_torch, weights_of
-from worker.promotion import Candidate, store
-from worker.subjects import subjects_of
-from worker.training_folder import training_folder
-
-if TYPE_CHECKING:
-    from models.training.subjects import Subject
-    from models.training.train import Epoch
+from worker.kinds.compute import compute_of
+from worker.kinds.networks import backbone_of, weights_of
+from worker.kinds.promote import Candidate, store
+from worker.kinds.subjects import subjects_of
+from worker.kinds.training_folder import training_folder
 
 # Shares of the job's progress at which its parts end.
 _READ, _LEARNT = 0.05, 0.85
@@ -65,9 +64,8 @@ class _Task:
     pedigree: Pedigree
 
 
-def train(context: Context) -> None:
+def run(context: Context) -> None:
     """Run a training job."""
-    need_torch()
     with training_folder(context) as folder:
         context.step(0, "reading labels")
         context.stint.on(compute_of(context.settings).device_name)
@@ -107,8 +105,6 @@ def _task(context: Context, folder: Path) -> _Task:
 
 
 def _parted(subjects: list[Subject], seed: int) -> tuple[list[Subject], list[Subject]]:
-    from models.training.subjects import hold_out
-
     if sum(subject.labels for subject in subjects) < _FEWEST_TO_PART:
         return subjects, []
     return hold_out(subjects, _ASIDE, seed)
@@ -142,9 +138,6 @@ def _pedigree(
 
 def _learn(context: Context, task: _Task, folder: Path) -> list[dict[str, Any]]:
     """Train until the end; gives the loss curve. What it has so far stands on the job while it goes on."""
-    from models.training.train import TrainConfig, TrainingError
-    from models.training.train import train as learn
-
     with context.database.session(readonly=True) as session:
         row = session.scalars(select(Job.result).where(Job.id == context.held.job_id)).one()
     wanted = task.pedigree.config
@@ -161,8 +154,10 @@ def _learn(context: Context, task: _Task, folder: Path) -> list[dict[str, Any]]:
     curve = {one["index"]: one for one in TrainingResult.of(row).epochs} if resumed and row else {}
     recipe = {"pedigree": task.pedigree.to_row()}
     try:
-        run = learn(config, task.skeleton, task.training, task.validation, folder, task.base, recipe, context.listen)
-        with closing(cast("Generator[Epoch, None, None]", run)) as epochs:
+        training = train(
+            config, task.skeleton, task.training, task.validation, folder, task.base, recipe, context.listen
+        )
+        with closing(cast("Generator[Epoch, None, None]", training)) as epochs:
             context.step(_READ, "training")
             for epoch in epochs:
                 curve[epoch.index] = _row(epoch)

@@ -12,7 +12,7 @@ from app.database import TROUBLE, Database
 from app.jobs import duties, held, leases, ledger, segments
 from app.jobs.bell import Bell
 from app.settings import Settings
-from worker.helping import HELPED
+from worker.registry import HELPED
 
 log = logging.getLogger(__name__)
 

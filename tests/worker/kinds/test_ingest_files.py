@@ -12,10 +12,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import worker.ingest as module
+import worker.kinds.ingest as module
 from app.settings import Settings
 from pose.frame_table import FrameTable
-from worker.ingest_files import LINE_BYTES, PROXY, TABLES, Odd, Word, regular, tables, words
+from worker.kinds.ingest_files import LINE_BYTES, PROXY, TABLES, Odd, Word, regular, tables, words
 from worker.loop import work
 
 STREAM = {"index": 0, "of": 1, "reason": "only"}

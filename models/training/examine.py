@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
+from models.estimators.checkpoints import Loaded
+from models.estimators.predict import estimate
+from models.evaluation.bootstrap import BLOCK_FRAMES
+from models.evaluation.judged import Judged
+from models.training.subjects import Subject
 from pose.frames import RecentFrames, go_on
 from pose.track import Track, blank, join
 from pose.video import Video
-
-if TYPE_CHECKING:
-    from models.estimators.checkpoints import Loaded
-    from models.evaluation.judged import Judged
-    from models.training.subjects import Subject
-
 
 _SUBJECT = 1  # that is looked for on whole frames where nothing tells where it is, see ``models.estimators.predict``
 
@@ -48,9 +47,6 @@ def examine(
     Raises:
         VideoError, OSError: A video cannot be read.
     """
-    from models.estimators.predict import estimate
-    from models.evaluation.judged import Judged
-
     judged = []
     for subject in subjects:
         truth, around = subject.track, subject.whereabouts
@@ -70,8 +66,6 @@ def examine(
 
 def sampled(subjects: Sequence[Subject], most: int, seed: int) -> list[Subject]:
     """Subjects with about as many labelled frames as ``most``, in whole blocks of time, drawn at random."""
-    from models.evaluation.bootstrap import BLOCK_FRAMES
-
     share = most / max(1, sum(subject.labels for subject in subjects))
     if share >= 1:
         return list(subjects)

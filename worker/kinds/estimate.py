@@ -18,16 +18,18 @@ from app.projects import service as projects
 from app.runs.keyframes import keyframes_of
 from app.runs.staleness import Grounds
 from app.tables import Checkpoint, Job, Run, Video
+from models.estimators.predict import EstimateError, estimate
 from pose.formats import npy
 from pose.frames import FrameSource
 from pose.segments import Segment, plan, relevant
 from pose.skeleton import Skeleton
 from pose.track import Track, join
 from worker.context import Context, HelperContext, JobFailed
-from worker.filling import Progress, fill, help_fill
-from worker.memory import SparingBatches
-from worker.networks import compute_of, load, need_torch
-from worker.work import Compute, Piece
+from worker.kinds.compute import compute_of
+from worker.kinds.fill import Progress, fill, help_fill
+from worker.kinds.memory import SparingBatches
+from worker.kinds.networks import load
+from worker.kinds.work import Compute, Piece
 
 _VERSION = 1  # of what is computed from the same frames, weights and poses
 # Frames and poses that are read at a time: between two of them a cancellation is heard.
@@ -39,7 +41,7 @@ _SUBJECT = 1  # the one that is looked for on whole frames, see ``models.estimat
 
 @dataclass(frozen=True, eq=False)
 class Estimation:
-    """An estimate job; see ``worker.work.Work``.
+    """An estimate job; see ``worker.kinds.work.Work``.
 
     Attributes:
         run: What it fills.
@@ -79,7 +81,7 @@ class Estimation:
         return EstimateResult(run_id=self.run.id, checkpoint_id=self.checkpoint.id)
 
 
-def estimate(context: Context) -> None:
+def run(context: Context) -> None:
     """Run an estimate job."""
     work = _work(context)
     prepare = partial(_prepared, context, work)
@@ -87,7 +89,7 @@ def estimate(context: Context) -> None:
 
 
 def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:
-    """Help with an estimate that another worker holds, see ``worker.filling.help_fill``."""
+    """Help with an estimate that another worker holds, see ``worker.kinds.fill.help_fill``."""
     work = _work(context)
     return help_fill(context, work, lambda frames: _computing(context, work, frames), more)
 
@@ -97,7 +99,6 @@ def _prepared(context: Context, work: Estimation, frames: FrameSource, progress:
 
 
 def _work(context: Context) -> Estimation:
-    need_torch()
     with context.database.session(readonly=True) as session:
         job = session.get_one(Job, context.held.job_id)
         run = session.scalars(select(Run).where(Run.job_id == job.id)).one()
@@ -183,9 +184,6 @@ def piece_of(made_by: str, number: int, segment: Segment, track: Track, labels: 
 
 
 def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compute:
-    from models.estimators.predict import EstimateError  # loads PyTorch
-    from models.estimators.predict import estimate as look
-
     loaded = load(context.storage, work.checkpoint, context.listen)
     batches = SparingBatches(_BATCH, context.spared)
 
@@ -197,7 +195,7 @@ def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compu
 
         def once(batch: int) -> Track:
             wish = context.settings
-            found = look(
+            found = estimate(
                 frames,
                 loaded,
                 around,

@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.storage import Stored
 from app.tables import Job, Video
 from worker.context import Context
-from worker.ingest_files import PROXY, Odd, Word, regular, tables, words
+from worker.kinds.ingest_files import PROXY, Odd, Word, regular, tables, words
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _POLL_SECONDS = 0.2
 _CRASHED = "reading this video crashed the decoder or took more memory or time than a video may"
 
 
-def ingest(context: Context) -> None:
+def run(context: Context) -> None:
     """Run an ingest job: the video becomes ready, degraded or rejected."""
     with context.database.session(readonly=True) as session:
         job = session.get_one(Job, context.held.job_id)
@@ -89,7 +89,7 @@ def start(settings: Settings, source: Path, folder: Path) -> subprocess.Popen[st
         writable=(made,),
     )
     task = {"source": read, "folder": made, "limits": asdict(settings.limits), "encoder": settings.proxy_encoder}
-    return child.start("worker.ingest_child", task, confinement)
+    return child.start("worker.kinds.ingest_child", task, confinement)
 
 
 def _finish(context: Context, video_id: int, facts: dict[str, Any], kept: list[Stored]) -> None:

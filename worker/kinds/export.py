@@ -13,7 +13,7 @@ from app.tables import Export
 from worker.context import Context, JobFailed
 
 
-def export(context: Context) -> None:
+def run(context: Context) -> None:
     """Run an export job."""
     with context.database.session(readonly=True) as session:
         row = session.scalars(select(Export).where(Export.job_id == context.held.job_id)).one()

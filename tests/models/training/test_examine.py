@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from models.evaluation.bootstrap import BLOCK_FRAMES
+from models.training.examine import _placed, _stretches, sampled
 from models.training.subjects import Subject
 from pose.track import Track
-from worker.examination import _placed, _stretches, sampled
 
 
 def track(count):

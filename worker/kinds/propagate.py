@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from copy import copy
 from functools import partial
 
-from msgspec.structs import replace
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.jobs import lanes
-from app.jobs.params import Fit, PropagationParams
+from app.jobs.params import PropagationParams
 from app.runs import measuring
-from app.tables import Run
 from models.engines.engine import Engine, Stepwise
 from models.hiding import choose
-from models.registry import adaptable
 from pose.frames import FrameSource, Step
 from worker.context import Context, HelperContext
-from worker.filling import Progress, fill, help_fill
-from worker.memory import Sparing
-from worker.pieces import Propagation, propagation_of, recipe_of
-from worker.work import Compute
-
-_FITTING = 1500  # frames that are propagated in the time that fitting takes, about
+from worker.kinds.fill import Progress, fill, help_fill
+from worker.kinds.memory import Sparing
+from worker.kinds.propagation import Propagation, propagation_of
+from worker.kinds.work import Compute
 
 
-def propagate(context: Context) -> None:
+def run(context: Context) -> None:
     """Run a propagation job."""
     work = propagation_of(context)
 
     def prepare(frames: FrameSource, progress: Progress) -> Compute:
         engine = listening(work.engine, context)
         if work.adapts and progress.unfinished():
-            engine = _fitted(context, work, frames, progress)
+            from worker.kinds import fitting  # loads PyTorch, which the other engines do without
+
+            engine = fitting.fit(context, work, frames, progress)
         return _computing(context, work, engine, frames)
 
     queue = partial(lanes.of_propagation, work.name, adapt=work.adapts)
@@ -51,7 +46,7 @@ def propagate(context: Context) -> None:
 
 
 def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:
-    """Help with a propagation that another worker holds, see ``worker.filling.help_fill``."""
+    """Help with a propagation that another worker holds, see ``worker.kinds.fill.help_fill``."""
     work = propagation_of(context)
     engine = listening(work.engine, context)
     return help_fill(context, work, lambda frames: _computing(context, work, engine, frames), more)
@@ -60,34 +55,6 @@ def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:
 def _computing(context: Context, work: Propagation, engine: Engine, frames: FrameSource) -> Compute:
     sparing = Sparing(engine, context.spared)
     return lambda piece: sparing.propagate(frames, piece.given, piece.segment, work.cuts)
-
-
-def _fitted(context: Context, work: Propagation, frames: FrameSource, progress: Progress) -> Engine:
-    from models.adaptation.adaptation import Adaptation
-
-    assert adaptable(work.engine)
-    engine = copy(work.engine)
-    fitting = Adaptation(engine, frames, work.labels, cuts=work.cuts, recipe=recipe_of(context.settings))
-    thread = threading.get_ident()
-
-    def heard() -> None:
-        """Look up what is on the job now and then; the engine calls this from several threads."""
-        context.listen()
-        if threading.get_ident() == thread:
-            progress.step()
-
-    engine.step = heard
-    frames_open = sum(len(piece.segment) for piece in work.pieces.values())
-    with progress.first(fitting.report, share=_FITTING / (_FITTING + frames_open)):
-        for _ in fitting:
-            progress.step()
-    with context.writing() as session:
-        assert work.computed is not None
-        computed = replace(work.computed, fit=Fit.of(fitting.pedigree))
-        session.execute(update(Run).where(Run.id == work.run.id).values(computed=computed.to_row()))
-    fitted = fitting.engine
-    fitted.step = context.listen
-    return fitted
 
 
 def listening(engine: Engine, context: Context, step: Step | None = None) -> Engine:

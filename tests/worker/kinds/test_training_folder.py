@@ -14,7 +14,7 @@ from app.storage import open_storage
 from app.tables import Job, Project
 from app.trainings.service import TRAIN
 from worker.context import Cancelled, Context, JobFailed, Missing, Stopping
-from worker.training_folder import training_folder
+from worker.kinds.training_folder import training_folder
 
 
 @pytest.fixture

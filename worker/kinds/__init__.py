@@ -1,0 +1,1 @@
+"""What each kind of job does; a module is loaded when the first job of its kind comes, see ``worker.registry``."""
