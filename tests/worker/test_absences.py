@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.services import needed
-from tests.worker.test_train import FRAMES, MOMENT, Discs, Lab
+from tests.worker.kinds.test_train import FRAMES, MOMENT, Discs, Lab
 
 needed("models.training.train")
 needed("models.evaluation.report")
