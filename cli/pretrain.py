@@ -134,6 +134,7 @@ def _begun(
     from models.pretraining.inheritance import inherit
     from models.pretraining.training import Recipe
     from models.stdpose import checkpoints, presets
+    from models.weights import digest
 
     recipe = Recipe(**{name: value for name, value in {"minutes": 120.0, **told}.items() if value is not None})
     if begin is None:
@@ -143,22 +144,22 @@ def _begun(
         origin: dict[str, Any] = {"preset": preset, "pretrained": source is not None}
         if head is not None:
             inherit(network, checkpoints.load(head))
-            origin["head"] = checkpoints.digest(head)
+            origin["head"] = digest(head)
         return recipe, network, origin
     if preset or pretrained or head:
         raise UsageError("--begin names a whole network; leave out --preset, --pretrained and --head")
     skipped = replace(recipe, features_until=0.0, refiner_until=0.0)
-    return skipped, checkpoints.load(begin), {"begun_from": checkpoints.digest(begin)}
+    return skipped, checkpoints.load(begin), {"begun_from": digest(begin)}
 
 
 def _resumed(state: Path, told: dict[str, Any], *, begun: bool) -> tuple[Recipe, StdPose, dict[str, Any]]:
+    from models.backbones.entries import from_entries
     from models.pretraining.training import Recipe
-    from models.stdpose import checkpoints
     from models.stdpose.network import StdPose, StdPoseConfig
     from models.training.saved_state import read_about
 
     about = read_about(state)
-    kept, config = about.pop("recipe"), checkpoints.from_entries(StdPoseConfig, about.pop("config"))
+    kept, config = about.pop("recipe"), from_entries(StdPoseConfig, about.pop("config"))
     kept.pop("half", None)  # of states that older versions wrote
     if begun:
         raise UsageError("--begin, --head, --preset and --pretrained are for new trainings; this one has begun")

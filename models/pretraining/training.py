@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.backbones.entries import to_entries
 from models.compute.devices import Compute, choose
 from models.pretraining.clip_inputs import as_input, first_guesses, hints_of, look
 from models.pretraining.clip_stream import Position, stream
@@ -20,7 +21,6 @@ from models.pretraining.clips import Clip, Films, true_weight
 from models.pretraining.losses import VERIFIER_KNEE, choice, contrastive, refinement
 from models.pretraining.starts import disturb, pretend_detector
 from models.pretraining.validation import error_of
-from models.stdpose import checkpoints
 from models.stdpose.candidates import collect, sources, with_detector
 from models.stdpose.network import StdPose
 from models.stdpose.windows import stack
@@ -163,7 +163,7 @@ class Training:
         self._device = self.compute.device
         self.network = network.to(self._device).train()
         self.average = deepcopy(self.network).eval()
-        self._about = {**(about or {}), "recipe": asdict(recipe), "config": checkpoints.to_entries(network.config)}
+        self._about = {**(about or {}), "recipe": asdict(recipe), "config": to_entries(network.config)}
         self._trunk = _trunk(self.network) if self._about.get("pretrained", True) else []
         self._backbone = _without(self.network.backbone, self._trunk)
         self._verifier = list(self.network.verifier.parameters())

@@ -31,6 +31,7 @@ from models.stdpose.fill_windows import Reach, reaches
 from models.stdpose.network import Estimate, Hints, StdPose
 from models.stdpose.verifier import Candidates
 from models.stdpose.windows import Window, WindowBatch, stack
+from models.weights import digest
 from pose.crops import Crop
 from pose.frames import FrameSource, Step, go_on
 from pose.segments import Segment
@@ -138,7 +139,7 @@ class StdPoseEngine:
         Raises:
             CheckpointError: See ``models.stdpose.checkpoints.load``.
         """
-        return cls(checkpoints.load(checkpoint), checkpoints.digest(checkpoint), compute, choice)
+        return cls(checkpoints.load(checkpoint), digest(checkpoint), compute, choice)
 
     def with_detector(self, detect: Detect, version: str) -> StdPoseEngine:
         """The same engine with one more detector; ``version`` tells it from others."""

@@ -27,6 +27,7 @@ from models.errors import CheckpointError
 from models.propagate import plan_tracks, propagate
 from models.stdpose import checkpoints
 from models.stdpose.network import StdPose, StdPoseConfig
+from models.weights import digest
 from pose.frames import Footage
 from pose.track import Track, join
 
@@ -186,7 +187,7 @@ def test_a_checkpoint_gives_back_the_network(tmp_path: Path, restless: PoseWarpe
     save(path, restless, {"seed": 3})
     xy = torch.tensor([[40.0, 30.0]])
     torch.testing.assert_close(carry(load(path), images, xy), carry(restless, images, xy))
-    assert PoseWarperEngine.from_checkpoint(path).version == f"1-{checkpoints.digest(path)[:12]}"
+    assert PoseWarperEngine.from_checkpoint(path).version == f"1-{digest(path)[:12]}"
 
 
 def test_stdposes_backbone_is_taken_over(tmp_path: Path) -> None:
