@@ -206,7 +206,7 @@ def test_without_transformers_the_way_to_get_it_is_named(monkeypatch: pytest.Mon
 
 def test_the_tiny_network_does_not_load_transformers() -> None:
     code = (
-        "import sys; from models import checkpoints; from models.stdpose.presets import build; "
+        "import sys; from models.stdpose import checkpoints; from models.stdpose.presets import build; "
         "build('tiny'); sys.exit('transformers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -158,7 +158,7 @@ from cli import main
 main.app = lambda: None
 before = "torch" in sys.modules
 main.main()
-from models.devices import use_threads
+from models.compute.devices import use_threads
 use_threads(int(sys.argv[1]))
 import cv2, torch
 print(json.dumps([before, os.environ["OMP_WAIT_POLICY"], torch.get_num_threads(), cv2.getNumThreads()]))
