@@ -74,7 +74,7 @@ function ruler(context: CanvasRenderingContext2D, width: number, { span, count }
 }
 
 /** How many colours tell scores apart. */
-const SHADES = 64;
+const SHADES = 32;
 
 /** Pixels beside each other that are of one shade. */
 export function runs(columns: Float32Array): { x: number; width: number; score: number }[] {
@@ -141,32 +141,36 @@ function hatch(context: CanvasRenderingContext2D, x: number, top: number, width:
   context.restore();
 }
 
-/** Closer together than this, in pixels, diamonds are a band: one stands for all of them, the same wherever one pans to. */
-const CLOSE = 2.5;
+/** Room for a diamond, in pixels. */
+const ROOM = 16;
+
+/** The pixels that ticks are in, where diamonds would hide each other and the lane below; null where there is room. */
+export function ticks(places: readonly number[], width: number): Set<number> | null {
+  return places.length * ROOM > width ? new Set(places.map(Math.floor)) : null;
+}
 
 function diamonds(context: CanvasRenderingContext2D, width: number, top: number, span: Span, lane: Lane, colours: TimelineColours): void {
   const far = lane.selected ? 5.5 : 4.5;
   const y = top + LANE / 2;
-  const apart = (CLOSE * span.length) / width;
-  const drawn = new Set<number>();
-  context.beginPath();
-  for (const frame of lane.keyframes) {
-    const x = xOf(span, width, frame + 0.5);
-    if (x < -far || x > width + far) continue;
-    const place = apart > 1 ? Math.floor(frame / apart) : frame;
-    if (drawn.has(place)) continue;
-    drawn.add(place);
+  const shown = lane.keyframes.map((frame) => xOf(span, width, frame + 0.5)).filter((x) => x >= -far && x <= width + far);
+  context.fillStyle = subject(lane.track);
+  const dense = ticks(shown, width);
+  if (dense) {
+    for (const x of dense) context.fillRect(x, top + 1, 1, 4);
+    return;
+  }
+  context.strokeStyle = colours.ground;
+  context.lineWidth = 1.4;
+  for (const x of shown) {
+    context.beginPath();
     context.moveTo(x, y - far);
     context.lineTo(x + far, y);
     context.lineTo(x, y + far);
     context.lineTo(x - far, y);
     context.closePath();
+    context.fill();
+    context.stroke();
   }
-  context.fillStyle = subject(lane.track);
-  context.fill();
-  context.strokeStyle = colours.ground;
-  context.lineWidth = 1.4;
-  context.stroke();
 }
 
 function marks(context: CanvasRenderingContext2D, width: number, height: number, picture: Picture, colours: TimelineColours): void {
