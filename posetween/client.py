@@ -180,16 +180,17 @@ class Client:
 
         Args:
             video_id: Whose.
-            coco: The file.
+            coco: The file; with ``format`` among ``how`` one of another tool, or a ZIP of its project's folder.
             pseudo: A machine's poses are skipped, kept as a ``run``, or taken for a person's (``human``).
             if_match: The revision that the labels should be at; any where left out.
             key: Makes a repetition give the first answer instead of writing twice.
             dry_run: Answer the same, and write nothing.
-            how: What else the route takes: ``mode``, ``frame_from``, ``frame_pattern``, ``frame_offset``, ``scale``.
+            how: What else the route takes: ``mode``, ``frame_from``, ``frame_pattern``, ``frame_offset``, ``scale``,
+                and for other formats ``format``, ``source``, ``filename``.
         """
         headers = _once(key) | ({} if if_match is None else {"If-Match": f'"{if_match}"'})
         params = {"pseudo": pseudo, **how, **({"dry_run": "1"} if dry_run else {})}
-        headers["Content-Type"] = "application/json"
+        headers["Content-Type"] = "application/octet-stream" if "format" in how else "application/json"
         path = f"/videos/{video_id}/labels/import"
         return cast("Imported", self._to.json("POST", path, params=params, content=coco, headers=headers))
 

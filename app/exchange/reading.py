@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.exchange import task as tasks
+from formats.archive import is_archive, unpacked
 from formats.dataset import Dataset
 from formats.errors import FormatError, refuse
 from formats.media import Media, from_json, media_of, to_json
@@ -42,7 +43,9 @@ class Found:
     media: tuple[Media, ...]
 
 
-def read(path: Path, name: str | None, folder: Path, *, media: bool = True) -> Found:
+def read(
+    path: Path, name: str | None, folder: Path, *, media: bool = True, limits: tasks.Limits = tasks.ALONE
+) -> Found:
     """Read a file or folder.
 
     Args:
@@ -50,6 +53,7 @@ def read(path: Path, name: str | None, folder: Path, *, media: bool = True) -> F
         name: Of its format; None to tell it by what is in it.
         folder: An empty one, which takes what the child writes: pictures out of packages lie there afterwards.
         media: Whether to look for pictures and videos too.
+        limits: What the child may use.
 
     Raises:
         FormatError: It cannot be read.
@@ -61,7 +65,7 @@ def read(path: Path, name: str | None, folder: Path, *, media: bool = True) -> F
     near = place.parent if place.is_file() and place.suffix.lower() in _BESIDE else place
     task = {"path": str(place), "format": name, "media": media}
     try:
-        said = tasks.do("app.exchange.reading", task, folder, (str(near),))
+        said = tasks.do("app.exchange.reading", task, folder, (str(near),), limits)
         if "errors" in said:
             raise FormatError(Path(said["path"]), [(where, sentence) for where, sentence in said["errors"]])
         found = Found(said["format"], unpack(folder), tuple(map(from_json, said["media"])))
@@ -96,6 +100,8 @@ def main(task: dict[str, Any]) -> None:
     wanted = tasks.asked(task)
     path, folder = Path(wanted["path"]), Path(wanted["folder"])
     try:
+        if is_archive(path):
+            path = unpacked(path, folder / "unpacked")
         name = wanted["format"] or recognise(path)
         dataset = FORMATS[name].read(path)
         media = media_of(path, name, dataset, folder) if wanted["media"] else [Media()] * len(dataset.videos)

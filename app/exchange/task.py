@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,32 @@ from app.sandbox import child
 from app.sandbox.confinement import Confinement
 
 _ASKED, _SAID = "asked.json", "said.json"
-_MEMORY_BYTES = 8 * 2**30
-_FILE_BYTES = 16 * 2**30
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a child may use.
+
+    Attributes:
+        memory_bytes: Address space.
+        file_bytes: Size of a file that it writes.
+        cpu_seconds: Processor time; None for as much as it takes.
+    """
+
+    memory_bytes: int = 8 * 2**30
+    file_bytes: int = 16 * 2**30
+    cpu_seconds: float | None = None
+
+
+#: What a child may for somebody who waits for it at a terminal.
+ALONE = Limits()
 
 
 class Broken(Exception):
     """The child ended without a word; the text says what it may have lacked."""
 
 
-def do(module: str, task: Mapping[str, Any], folder: Path, readable: tuple[str, ...]) -> Any:
+def do(module: str, task: Mapping[str, Any], folder: Path, readable: tuple[str, ...], limits: Limits = ALONE) -> Any:
     """Have a module's ``main`` do a task and give what it ``say``s.
 
     Args:
@@ -28,6 +46,7 @@ def do(module: str, task: Mapping[str, Any], folder: Path, readable: tuple[str, 
         task: Goes through JSON.
         folder: The child may write there, and nowhere else.
         readable: What it may read.
+        limits: What it may use.
 
     Raises:
         Broken: It ended without an answer.
@@ -35,7 +54,12 @@ def do(module: str, task: Mapping[str, Any], folder: Path, readable: tuple[str, 
     place = str(folder.resolve())
     (folder / _ASKED).write_text(json.dumps({**task, "folder": place}))
     confinement = Confinement(
-        _MEMORY_BYTES, None, file_bytes=_FILE_BYTES, readable=readable, writable=(place,), niceness=0
+        limits.memory_bytes,
+        limits.cpu_seconds,
+        file_bytes=limits.file_bytes,
+        readable=readable,
+        writable=(place,),
+        makes_folders=True,  # of what was packed
     )
     process = child.start(module, {"folder": place}, confinement, stdout=subprocess.DEVNULL)
     try:
@@ -46,7 +70,9 @@ def do(module: str, task: Mapping[str, Any], folder: Path, readable: tuple[str, 
     try:
         return json.loads((folder / _SAID).read_bytes())
     except (OSError, ValueError):
-        room = f"{_MEMORY_BYTES // 2**30} GiB of memory and {_FILE_BYTES // 2**30} GiB of disk"
+        room = f"{limits.memory_bytes // 2**30} GiB of memory and {limits.file_bytes // 2**30} GiB of disk"
+        if limits.cpu_seconds is not None:
+            room += f" for {limits.cpu_seconds:g} seconds"
         raise Broken(f"the process that read it broke; it may use {room}") from None
 
 

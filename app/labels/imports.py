@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, FieldProblem, Invalid, invalid
 from app.labels import history
+from app.labels.foreign import Foreign, Read
+from app.labels.foreign import piece as foreign_piece
 from app.labels.history import Labels
 from app.labels.precondition import check_fresh
 from app.labels.schemas import MAX_LABELS, FrameNumbers, Imported, NumberedImage
@@ -74,8 +77,17 @@ class Sheet:
     run: Poses | None
 
 
-def read_sheet(session: Session, video: Video, data: bytes, wanted: Wanted) -> CocoPoses:
-    """Read a COCO keypoints file that is meant for a video.
+def read_sheet(
+    session: Session, video: Video, data: bytes, wanted: Wanted, foreign: tuple[Foreign, Read] | None = None
+) -> CocoPoses:
+    """Read a file that is meant for a video.
+
+    Args:
+        session: Knows the skeleton.
+        video: Whose labels they are.
+        data: A COCO keypoints file; of no account where it is another.
+        wanted: What is asked for.
+        foreign: How a file of another format is read, and what was read of it.
 
     Raises:
         Conflict: The video cannot be read (yet).
@@ -86,6 +98,11 @@ def read_sheet(session: Session, video: Video, data: bytes, wanted: Wanted) -> C
     assert video.height is not None
     skeleton = projects.skeleton(session, video.project_id)
     size = video.width, video.height
+    piece = None
+    if foreign is not None:
+        called = (video.slug, PurePath(video.filename).stem)
+        piece = foreign_piece(foreign[1], foreign[0], called, size, MAX_POINTS)
+        data = piece.coco
     try:
         poses = read_coco(
             data,
@@ -102,7 +119,11 @@ def read_sheet(session: Session, video: Video, data: bytes, wanted: Wanted) -> C
         raise invalid("/frame_pattern", str(error), "query") from error
     if not poses.tracks and (wanted.mode == "add" or not poses.file_names):
         raise invalid("/annotations", "; ".join(["the file labels nothing", *poses.warnings]))
-    return poses
+    if piece is None:
+        return poses
+    names = {track: name for track, name in piece.names.items() if track in poses.tracks}
+    warnings = [*piece.warnings, *poses.warnings]
+    return replace(poses, names=names, numbered=poses.numbered and not names, warnings=warnings)
 
 
 def store(storage: Storage, poses: CocoPoses, wanted: Wanted) -> Sheet:

@@ -40,6 +40,8 @@ from app.errors import invalid, problem_responses
 from app.idempotency import OnceDep
 from app.keys.service import Caller, Role
 from app.labels import imports, service, windows
+from app.labels.foreign import ForeignDep
+from app.labels.foreign import read as read_foreign
 from app.labels.history import More
 from app.labels.precondition import IfMatch
 from app.labels.schemas import (
@@ -69,6 +71,11 @@ router = APIRouter(prefix="/videos/{video_id}/labels", tags=["labels"])
 # More than that is read in another process.
 _FEW_LABELS = 1000
 _FEW_POSES = 4096
+
+_FILES = {
+    "application/json": {"schema": {"type": "object"}},
+    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+}
 
 #: Bytes that are read in less time than it takes to send them to a thread.
 _SHORT_BODY = 16 * 1024
@@ -131,8 +138,9 @@ def _wanted(
 WantedDep = Annotated[imports.Wanted, Depends(_wanted)]
 
 
-async def _coco(
+async def _sheet(
     wanted: WantedDep,
+    foreign: ForeignDep,
     body: BodyDep,
     video_id: Id,
     database: DatabaseDep,
@@ -140,9 +148,16 @@ async def _coco(
     turns: TurnsDep,
     caller: CallerDep,
 ) -> AsyncIterator[imports.Sheet]:
+    if foreign is not None and wanted.numbering != Numbering():
+        raise invalid("/frame_from", "this is about COCO files; other formats say their frames themselves", "query")
+
     def read() -> imports.Sheet:
         with database.session(readonly=True) as session:
-            poses = imports.read_sheet(session, find_video(video_id, session, caller), body, wanted)
+            find_video(video_id, session, caller)  # nothing is read for who may not write
+        other = None if foreign is None else (foreign, read_foreign(storage, body, foreign))
+        with database.session(readonly=True) as session:
+            video = find_video(video_id, session, caller)
+            poses = imports.read_sheet(session, video, body, wanted, other)
         return imports.store(storage, poses, wanted)
 
     async with turns.parsing.of(caller.lab_id):
@@ -157,7 +172,7 @@ async def _coco(
 
 
 LabelsDep = Annotated[list[LabelIn], Depends(_labels)]
-SheetDep = Annotated[imports.Sheet, Depends(_coco)]
+SheetDep = Annotated[imports.Sheet, Depends(_sheet)]
 Frame = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 
@@ -333,7 +348,7 @@ def undo_revision(
     response_model=Imported,
     dependencies=[require(Role.ANNOTATOR)],
     responses=problem_responses(400, 409, 412),
-    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}},
+    openapi_extra={"requestBody": {"required": True, "content": _FILES}},
 )
 def import_labels(
     sheet: SheetDep,
@@ -345,9 +360,8 @@ def import_labels(
     metrics: MetricsDep,
     if_match: IfMatch,
     once: OnceDep,
-    file_format: Annotated[Literal["coco"], Query(alias="format")] = "coco",
 ) -> Imported | JSONResponse:
-    """Write the labels of a COCO keypoints file as one revision.
+    """Write the labels of a file as one revision: COCO keypoints, or a format of another tool (``format``).
 
     Images carry ``frame_index``, or have a number in their file names; annotations carry ``track_id``, or an identity
     in ``attributes`` or by their category. Boxes, masks, crowds, other categories and a machine's poses are skipped.

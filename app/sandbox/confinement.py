@@ -39,6 +39,7 @@ class Confinement:
         readable: Files and folders that it may read, beside those of Python.
         writable: Files and folders that it may also write.
         niceness: How much others come before it, of 19.
+        makes_folders: Whether it may make folders where it may write.
     """
 
     memory_bytes: int
@@ -47,6 +48,7 @@ class Confinement:
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
     niceness: int = 0
+    makes_folders: bool = False
 
     def enter(self, code: tuple[str, ...]) -> None:
         """Confine this process for good; it should not have begun a thread yet.
@@ -75,7 +77,7 @@ class Confinement:
         has = protections()  # which could not be asked afterwards
         if has["landlock"]:
             readable = map(Path, (*_SYSTEM, *code, *self.readable))
-            landlock.restrict(readable, map(Path, self.writable))
+            landlock.restrict(readable, map(Path, self.writable), folders=self.makes_folders)
         if has["seccomp"]:
             seccomp.restrict()
 

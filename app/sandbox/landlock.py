@@ -13,7 +13,7 @@ _VERSION = 1  # a flag that asks for it
 _PATH_BENEATH = 1
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = (1 << bit for bit in range(4))
-_REMOVE_FILE, _MAKE_REG = 1 << 5, 1 << 8
+_REMOVE_FILE, _MAKE_DIR, _MAKE_REG = 1 << 5, 1 << 7, 1 << 8
 _TRUNCATE = 1 << 14
 
 #: Of a file, not of a folder.
@@ -46,12 +46,13 @@ def version() -> int:
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))))
 
 
-def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
+def restrict(readable: Iterable[Path], writable: Iterable[Path], *, folders: bool = False) -> None:
     """Leave this thread, and those that it begins, some files and folders, and no TCP port.
 
     Args:
         readable: What may be read; what is not there is passed over.
         writable: What may be read and written, and folders in which files may be made and removed.
+        folders: Whether folders may be made in these too.
 
     Raises:
         OSError: The kernel does not do it.
@@ -64,7 +65,7 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
     wanted = _Ruleset(files, ports, scopes)
     ruleset = _call(_CREATE_RULESET, ctypes.byref(wanted), ctypes.c_size_t(size), ctypes.c_uint32(0))
     try:
-        for rights, paths in ((_READING, readable), (_WRITING, writable)):
+        for rights, paths in ((_READING, readable), (_WRITING | _MAKE_DIR * folders, writable)):
             for path in paths:
                 _allow(ruleset, path, rights & files)
         _call(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))

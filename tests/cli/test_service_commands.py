@@ -93,6 +93,13 @@ def test_from_a_skeleton_to_an_export(call, walker, labels, tmp_path):
     call("export", "Gait", "-o", tmp_path / "info.py", "--to", "mmpose-info")
     assert "'left_wrist'" in (tmp_path / "info.py").read_text()
 
+    write(table(walker, [0, 20, 44]), "dlc", tmp_path / "project")
+    (again,) = lines(
+        call("labels", "import", video["id"], tmp_path / "project", "--format", "auto", "--dry-run", "--json")
+    )
+    assert (again["written"], again["dry_run"]) == (3, True)
+    assert call("labels", "import", video["id"], labels, "--source", "walk", status=2)
+
     (undone,) = lines(call("labels", "undo", video["id"], 1, "--json"))
     assert undone["revision"] == 2
     assert [act["kind"] for act in lines(call("labels", "history", video["id"], "--json"))] == ["import", "undo 1"]

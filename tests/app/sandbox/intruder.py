@@ -29,6 +29,7 @@ def main(task: dict[str, Any]) -> None:
         "write to /tmp": lambda: Path("/tmp", f"posetween-{os.getpid()}").write_bytes(b"x"),
         "move its file out": lambda: (folder / "mine").rename(folder.parent / "moved"),
         "link a secret": lambda: os.link(task["secret"], folder / "linked"),
+        "make a folder": lambda: (folder / "folder").mkdir(),
         "make a symbolic link": lambda: os.symlink(task["secret"], folder / "symbolic"),
         "begin a program": lambda: subprocess.run(["/bin/true"], check=True),
         "begin a process": os.fork,

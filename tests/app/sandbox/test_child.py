@@ -30,6 +30,7 @@ BY_LANDLOCK = {
     "move its file out",
     "link a secret",
     "make a symbolic link",
+    "make a folder",
 }
 BY_LIMITS = {"write a large file", "open many files"}
 # Root may raise its limits; in a container as we ship it nobody is root.
