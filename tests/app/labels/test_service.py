@@ -201,7 +201,7 @@ def test_a_file_with_a_fault_is_refused_whole(house, refused, name):
 
 
 def test_a_format_that_is_not_known(house, refused):
-    answer = house.http.post(f"{house.url}/labels/import", params={"format": "dlc"}, json=coco(house))
+    answer = house.http.post(f"{house.url}/labels/import", params={"format": "labelme"}, json=coco(house))
     refused(answer, 422, "/format")
 
 
