@@ -26,6 +26,8 @@ from formats.names import folder_name
 from formats.registry import FORMATS
 from pose.formats.coco_layout import counted
 
+FileFormat = Literal[Format, "auto"]
+
 #: What the child may: others wait for their turn, and what it writes is read into the memory of the API.
 LIMITS = Limits(memory_bytes=4 * 2**30, file_bytes=512 * 2**20, cpu_seconds=60)
 
@@ -42,14 +44,14 @@ class Foreign:
         filename: What the file is called.
     """
 
-    format: Format | Literal["auto"]
+    format: FileFormat
     source: str | None
     filename: str
 
 
 def _foreign(
     file_format: Annotated[
-        Format | Literal["auto"],
+        FileFormat,
         Query(
             alias="format",
             description="Format of the body, see docs/formats.md: a file, or a ZIP of a project's folder; `auto` tells"
