@@ -12,6 +12,7 @@ from app.database import Database
 from app.exports import others
 from app.exports.archive import digest, entry, pictures
 from app.exports.selection import ANNOTATIONS, Heard, Report, Selection, image_name
+from app.exports.settling import told
 from app.storage import Storage
 from app.tables import Export
 from app.videos.images import encode
@@ -29,7 +30,8 @@ def build(database: Database, storage: Storage, export: Export, target: Path, re
         report: Told of progress; what it raises ends the export.
 
     Returns:
-        The manifest: name of the file, digest of each file in it, counts, and what the format cannot hold.
+        The manifest: name of the file, digest of each file in it, counts, what radii rest on, and what the format
+        cannot hold.
 
     Raises:
         CannotHold: The format can hold no such poses at all.
@@ -57,6 +59,7 @@ def build(database: Database, storage: Storage, export: Export, target: Path, re
         "left_out": written.left_out,
         "stale_left_out": source.stale,
         "rejected_left_out": source.rejected,
+        "radii": told(source.bases),
         "losses": losses,
         "warnings": source.warnings(),
     }

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.database import Database
 from app.exports.schemas import ExportPreview
 from app.exports.selection import ANNOTATIONS, Selection, image_name
+from app.runs.basis import present
 from app.storage import Storage
 from app.tables import Export, TrackRow, Video
 from app.videos.frame_maker import View
@@ -64,7 +65,13 @@ def preview(
         The counts, with the size of the annotations alone, and some of the images that would lie beside them.
     """
     exact = poses <= MOST
-    source = Selection(database, storage, export, lambda done, total: None)
+    source = Selection(
+        database,
+        storage,
+        export,
+        lambda done, total: None,
+        basis_of=lambda session, video, snapshot: present(session, storage, video),
+    )
     if not exact:
         pieces = _pieces([video for video, _ in source.parts], length=max(1, MOST // _PIECES // tracks))
         source.windows = lambda video: iter(pieces.get(video.id, ()))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import IO, BinaryIO, cast
 
+import msgspec
 import numpy as np
+from sqlalchemy.orm import Session
 
 from app import snapshots
 from app.database import Database
@@ -14,6 +16,8 @@ from app.jobs.params import Snapshot, VideoSnapshot
 from app.labels import windows
 from app.labels.windows import Layered
 from app.projects import service as projects
+from app.runs.basis import Basis, stored
+from app.runs.radii import state_of
 from app.runs.staleness import Grounds
 from app.storage import Storage
 from app.tables import Export, Project, Video
@@ -28,6 +32,9 @@ Report = Callable[[int, int], None]
 
 #: Gives which frames of a video are read.
 Windows = Callable[[Video], Iterator[tuple[int, int]]]
+
+#: Gives what radii of a video are read by.
+BasisOf = Callable[[Session, Video, VideoSnapshot], Basis | None]
 
 # Frames and poses that are read at a time: between two of them a cancellation is heard.
 _WINDOW = 1024
@@ -49,6 +56,11 @@ def whole(video: Video) -> Iterator[tuple[int, int]]:
     return ((start, min(start + _WINDOW, count)) for start in range(0, count, _WINDOW))
 
 
+def named(session: Session, video: Video, snapshot: VideoSnapshot) -> Basis | None:
+    """What a snapshot says that radii of a video are read by."""
+    return None if isinstance(snapshot.basis, msgspec.UnsetType) else stored(session, video.id, snapshot.basis)
+
+
 class Selection:
     """The poses an export is made of, read window by window.
 
@@ -58,15 +70,25 @@ class Selection:
         export: Of which project and snapshot.
         report: Told of progress; what it raises ends the reading.
         windows: Which frames of a video are read, as first frames and frames after the last, ascending.
+        basis_of: What radii of a video are read by; what the snapshot names where left out.
     """
 
     def __init__(
-        self, database: Database, storage: Storage, export: Export, report: Report, windows: Windows = whole
+        self,
+        database: Database,
+        storage: Storage,
+        export: Export,
+        report: Report,
+        windows: Windows = whole,
+        basis_of: BasisOf = named,
     ) -> None:
         self.database = database
         self.storage = storage
         self.spec = ExportIn.model_validate(export.spec)
         self.windows = windows
+        self._basis_of = basis_of
+        #: What radii of each video are read by, of those that were begun.
+        self.bases: dict[int, Basis | None] = {}
         self.report = report
         self.layer = snapshots.layer_of(self.spec.include)
         self.frames: list[tuple[Video, list[int]]] = []
@@ -131,6 +153,9 @@ class Selection:
         )
         frames: list[int] = []
         self.frames.append((video, frames))
+        if self.layer != "human":
+            with self.database.session(readonly=True) as session:
+                self.bases[video.id] = self._basis_of(session, video, snapshot)
         return about, self._instances(video, snapshot, frames)
 
     def _instances(self, video: Video, snapshot: VideoSnapshot, frames: list[int]) -> Iterator[Instance]:
@@ -188,7 +213,7 @@ class Selection:
             end = windows.reach(session, video, start=start, stop=stop, most=_POSES, **what)
             size = self.whole.size
             here = {"start": start, "stop": end, "reviews": snapshot.reviews}
-            tracks = windows.read(session, self.storage, video, size, **here, grounds=grounds, **what)
+            tracks = windows.read(session, self.storage, video, size, **here, grounds=grounds, basis=self.bases.get(video.id), **what)
         return end, [track.pick(self.whole.points) for track in tracks]
 
 
@@ -207,11 +232,20 @@ def _instance(track: Layered, row: int, visibility: np.ndarray, absent: np.ndarr
         source="human" if by_hand else "accepted" if kinds == {"accepted"} else "pseudo",
         scores=None if by_hand else poses.score[row],
         radius90=None if by_hand else poses.radius90[row],
+        radius90_states=None if by_hand else _states(track, row, made),
         run_id=None if by_hand else int(track.runs[row]) or None,
         point_sources=tuple(source or "pseudo" for source in sources) if len(kinds) > 1 else None,
         stale_points=stale or None,
         absent=tuple(np.flatnonzero(absent).tolist()),
     )
+
+
+def _states(track: Layered, row: int, made: np.ndarray) -> tuple[str | None, ...] | None:
+    """What a machine's radii rest on; None where all are as engines gave them."""
+    if track.rests is None or not track.rests[row][made].any():
+        return None
+    rests = track.rests[row].tolist()
+    return tuple(state_of(one)[0].value if mine else None for one, mine in zip(rests, made.tolist(), strict=True))
 
 
 class Heard:

@@ -146,6 +146,8 @@ class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         runs: The runs that are seen, newest first.
         reviews: The last review that counts; there were none when the oldest snapshots were taken.
         first_stages: Those of ``runs`` whose second stage had not ended; not written where there are none.
+        basis: What radii are read by, see ``app.runs.basis``: its digest, null for those that engines gave. Not written
+            as long as that is not settled; nor was it in the oldest snapshots, which are read as engines gave them.
     """
 
     id: int
@@ -153,6 +155,7 @@ class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[int]
     reviews: int = 0
     first_stages: list[int] | msgspec.UnsetType = msgspec.UNSET
+    basis: str | None | msgspec.UnsetType = msgspec.UNSET
 
 
 class Snapshot(JobRow, frozen=True, kw_only=True):

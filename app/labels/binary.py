@@ -16,10 +16,14 @@ All numbers are little-endian, and all offsets multiples of four:
 | | uint32 ``(T, F)`` | run of each pose, 0 where there is none |
 | | uint32 ``(T, F)`` | revision of a person's label, 0 where there is none |
 | | float32 ``(T, F, K, 5)`` | x, y, score, radius90, source |
+| | uint32 ``(T, F, K)`` | only with ``states``: what radius and score rest on |
 
 ``source`` says who made the point: 0 nothing is known there, 1 a person, 2 a machine and a person accepted it, 3 a
 machine, 4 a machine from labels that do not stand any more, 5 a machine and a person rejected it, 6 it is absent, a
 person says. 8 is added where the point is hidden.
+
+What radius and score rest on is, in its lower two bits, 0 for ``prior``, 1 for ``provisional`` and 2 for
+``calibrated``; the other bits count the labels of the video that were hidden from the engine and are behind it.
 """
 
 from __future__ import annotations
@@ -40,7 +44,14 @@ _HEADER = struct.Struct("<4s7I")
 
 
 def encode(
-    tracks: Sequence[Layered], num_keypoints: int, *, start: int, stop: int, next_start: int | None, revision: int
+    tracks: Sequence[Layered],
+    num_keypoints: int,
+    *,
+    start: int,
+    stop: int,
+    next_start: int | None,
+    revision: int,
+    states: bool = False,
 ) -> bytes:
     """Write the poses of the frames ``start <= frame < stop``, with a row for each frame and track."""
     frames = stop - start
@@ -64,7 +75,20 @@ def encode(
         NO_MORE if next_start is None else next_start,
         revision,
     )
-    return b"".join([header, numbers.tobytes(), runs.tobytes(), revisions.tobytes(), points.tobytes()])
+    block = [header, numbers.tobytes(), runs.tobytes(), revisions.tobytes(), points.tobytes()]
+    if states:
+        block.append(_rests(tracks, num_keypoints, start, frames).tobytes())
+    return b"".join(block)
+
+
+def _rests(tracks: Sequence[Layered], num_keypoints: int, start: int, frames: int) -> np.ndarray:
+    """``(T, F, K)`` uint32."""
+    rests = np.zeros((len(tracks), frames, num_keypoints), dtype="<u4")
+    for index, track in enumerate(tracks):
+        if track.rests is not None:
+            machine = (track.poses.visibility > 0) & ~track.human
+            rests[index, track.poses.frames - start] = np.where(machine, track.rests, 0)
+    return rests
 
 
 def _sources(track: Layered) -> np.ndarray:

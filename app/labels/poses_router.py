@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from app.dependencies import MAX_ID, GlancingDep, Id, ReadingDep, StorageDep, VisitorDep, find_video
 from app.errors import problem_responses
 from app.keys.service import Caller
-from app.labels import binary, windows
+from app.labels import binary, precondition, windows
 from app.labels.schemas import Layer
 from app.projects import service as projects
+from app.runs import basis as bases
 from app.runs import poses
 from app.storage import Storage
 from app.tracks import service as tracks
@@ -45,6 +46,7 @@ async def get_poses(
     stop: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None,
     layer: Layer = "merged",
     run_id: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+    states: bool = False,
 ) -> Response:
     """Read a window of at most 4096 frames and about 50 000 poses as one little-endian block.
 
@@ -53,6 +55,10 @@ async def get_poses(
     revisions of people's labels, float32 (T, F, K, 5) x, y, score, radius90, source. Source: 0 nothing, 1 a person, 2
     accepted, 3 a machine, 4 stale, 5 rejected, 6 absent; 8 is added where the point is hidden. With
     `run_id` a machine's poses are those of this run, also if it is hidden, and not the newest visible ones.
+
+    With `states` there follow, after the points, uint32 (T, F, K): what each machine's radius and score rest on. The
+    lower two bits are 0 for `prior`, as the engine gave it, 1 for `provisional`, 2 for `calibrated`; the others count the
+    labels of the video that were hidden from the engine and are behind it.
     """
 
     def glance(session: Session) -> tuple[Caller, bool]:
@@ -62,7 +68,7 @@ async def get_poses(
         return caller, max(wanted - start, 0) * tracks.count(session, video) > _FEW_POSES
 
     caller, large = await glancing(glance)
-    act = partial(_read, caller, video_id, start, stop, layer, run_id)
+    act = partial(_read, caller, video_id, start, stop, layer, run_id, states)
     return await (reading.apart(act, caller.lab_id) if large else reading(partial(act, storage=storage), caller.lab_id))
 
 
@@ -73,6 +79,7 @@ def _read(
     stop: int | None,
     layer: Layer,
     run_id: int | None,
+    states: bool,
     session: Session,
     storage: Storage,
 ) -> Response:
@@ -85,7 +92,8 @@ def _read(
     runs = poses.one_of(session, video.id, run_id)
     end = windows.reach(session, video, start=first, stop=end, layer=layer, runs=runs)
     size = projects.skeleton(session, video.project_id).size
-    found = windows.read(session, storage, video, size, start=first, stop=end, layer=layer, runs=runs)
+    basis = bases.present(session, storage, video) if layer != "human" else None
+    found = windows.read(session, storage, video, size, start=first, stop=end, layer=layer, runs=runs, basis=basis)
     more = end if end < wanted else None
-    body = binary.encode(found, size, start=first, stop=end, next_start=more, revision=video.revision)
-    return Response(body, media_type=_TYPE, headers={"ETag": f'"{video.revision}"'})
+    body = binary.encode(found, size, start=first, stop=end, next_start=more, revision=video.revision, states=states)
+    return Response(body, media_type=_TYPE, headers={"ETag": precondition.tag(video, basis)})

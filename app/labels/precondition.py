@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from fastapi import Depends, Header
@@ -11,16 +12,25 @@ from app.errors import FieldProblem, Stale, invalid
 from app.labels import history
 from app.labels.absences import absences
 from app.labels.history import Labels
+from app.runs.basis import Basis
 from app.tables import Video
+
+
+_TAG = re.compile(r"([0-9]{1,15})(?:-[0-9a-f]{8})?")
+
+
+def tag(video: Video, basis: Basis | None) -> str:
+    """The ``ETag`` of a window: the revision of the labels, which ``If-Match`` takes, and what radii were read by."""
+    return f'"{video.revision}"' if basis is None else f'"{video.revision}-{basis.sha256[:8]}"'
 
 
 async def _if_match(if_match: Annotated[str | None, Header(max_length=100)] = None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
-    revision = if_match.strip().strip('"')
-    if not (revision.isascii() and revision.isdecimal()) or len(revision) > 15:
+    found = _TAG.fullmatch(if_match.strip().strip('"'))
+    if found is None:
         raise invalid("/if-match", "expected a revision number", "header")
-    return int(revision)
+    return int(found[1])
 
 
 IfMatch = Annotated[int | None, Depends(_if_match)]

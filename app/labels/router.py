@@ -39,7 +39,7 @@ from app.dependencies import (
 from app.errors import invalid, problem_responses
 from app.idempotency import OnceDep
 from app.keys.service import Caller, Role
-from app.labels import imports, service, windows
+from app.labels import imports, precondition, service, showing, windows
 from app.labels.foreign import ForeignDep
 from app.labels.foreign import read as read_foreign
 from app.labels.history import More
@@ -60,6 +60,7 @@ from app.labels.undo import undo
 from app.metrics import ApiMetrics
 from app.pagination import Page, PageDep, each
 from app.projects import service as projects
+from app.runs import basis as bases
 from app.storage import Storage
 from app.tables import LabelRevision, Video
 from app.tracks import service as tracks
@@ -298,17 +299,19 @@ class _Asked:
         if most is None:
             end = windows.reach(session, video, start=start, stop=end, **window)
         size = projects.skeleton(session, video.project_id).size
-        found = windows.read(session, storage, video, size, start=start, stop=end, most=most, **window)
+        basis = bases.present(session, storage, video) if self.layer != "human" else None
+        found = windows.read(session, storage, video, size, start=start, stop=end, most=most, basis=basis, **window)
         answer = LabelsOut(
             revision=video.revision if self.revision is None else min(self.revision, video.revision),
             layer=self.layer,
             start=start,
             stop=end,
             next_start=end if end < wanted else None,
-            labels=windows.show(found),
+            labels=showing.show(found),
+            basis=None if basis is None else basis.sha256,
         )
         body = msgspec.json.encode(answer)
-        return Response(body, media_type="application/json", headers={"ETag": f'"{video.revision}"'})
+        return Response(body, media_type="application/json", headers={"ETag": precondition.tag(video, basis)})
 
 
 @router.get("/revisions")

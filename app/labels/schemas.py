@@ -21,6 +21,7 @@ MAX_POINTS = 4096
 Keypoint = tuple[float, float, Annotated[float, Meta(ge=0, le=2, description="0, 1 or 2")]]
 Layer = Literal["human", "pseudo", "merged"]
 Source = Literal["human", "accepted", "pseudo"]
+RadiusState = Literal["prior", "provisional", "calibrated"]
 
 Body = TypeVar("Body")
 
@@ -53,6 +54,10 @@ class LabelOut(Struct, omit_defaults=True):
     back since: ``stale_keypoints``, counted from 0. ``source`` is ``accepted`` where a person accepted all of a
     machine's points; ``keypoint_sources`` stands where they are of several sources. ``rejected`` stands where a person
     rejected ``rejected_keypoints``.
+    ``radius90_state`` tells what a machine's radii and scores rest on: ``provisional`` or ``calibrated``, by
+    ``radius90_keyframes`` labels of the video that were hidden from the engine; left out where they are as the engine
+    gave them (``prior``). Where its points differ in that it is the least of them, and ``keypoint_radius90_states``
+    tells of each.
     """
 
     frame_index: int
@@ -64,6 +69,9 @@ class LabelOut(Struct, omit_defaults=True):
     score: float | None = None
     keypoint_scores: list[float] | None = None
     keypoint_radius90: list[float] | None = None
+    radius90_state: RadiusState | None = None
+    radius90_keyframes: int | None = None
+    keypoint_radius90_states: list[RadiusState | None] | None = None
     keypoint_sources: list[Source | None] | None = None
     absent: Literal[True] | list[int] | None = None
     stale: bool = False
@@ -76,7 +84,8 @@ class LabelsOut(Struct):
     """A window of frames: all labels from ``start`` up to ``stop``, which may come before the frame that was asked for.
 
     ``next_start`` is null where the window has all that was asked for. Else ask again with ``start`` of that value, the
-    same ``stop``, and ``revision`` of this answer so that a write in between does not show in one part only.
+    same ``stop``, and ``revision`` of this answer so that a write in between does not show in one part only. ``basis``
+    names what radii were read by, see ``GET /videos/{id}/reviews``; null where they are as engines gave them.
     """
 
     revision: int
@@ -85,6 +94,7 @@ class LabelsOut(Struct):
     stop: Annotated[int, Meta(description="The frame after the window's last")]
     next_start: Annotated[int | None, Meta(description="Where to go on; null where nothing is missing")]
     labels: list[LabelOut]
+    basis: str | None = None
 
 
 class Written(BaseModel):

@@ -10,12 +10,14 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.labels import history
-from app.labels.absences import absence, vacancies
+from app.labels.absences import vacancies
 from app.labels.history import Labels
-from app.labels.schemas import LabelOut, Layer, Source
+from app.labels.machines import Machine
+from app.labels.schemas import Layer, Source
 from app.reviews import standing
 from app.reviews.standing import Verdicts
 from app.runs import packing, poses
+from app.runs.basis import Basis
 from app.runs.poses import PseudoLabels
 from app.runs.staleness import Grounds
 from app.storage import Storage
@@ -30,9 +32,6 @@ MAX_POSES = 50_000
 
 #: Most frames that a window may have.
 MAX_WINDOW = 4096
-
-#: A row of them becomes a list of ``(x, y, v)``.
-_POINT = np.dtype([("x", np.float64), ("y", np.float64), ("v", np.int64)])
 
 
 class Choice(TypedDict, total=False):
@@ -56,6 +55,8 @@ class Layered:
         rejected: ``(F, K)`` bool: a machine's points that a person rejected.
         revisions: ``(F,)`` int64 revision of the human label, 0 where there is none.
         runs: ``(F,)`` int64 run of the pseudo-label, 0 where there is none.
+        rests: ``(F, K)`` uint16 what a machine's radii rest on, see ``app.runs.radii.state_of``; None where all are as
+            engines gave them.
     """
 
     number: int
@@ -66,6 +67,7 @@ class Layered:
     rejected: np.ndarray
     revisions: np.ndarray
     runs: np.ndarray
+    rests: np.ndarray | None = None
 
     @property
     def trusted(self) -> Track:
@@ -75,13 +77,15 @@ class Layered:
     def pick(self, points: np.ndarray) -> Layered:
         """Only some keypoints, by their indices."""
         by_point = {name: getattr(self, name)[:, points] for name in ("human", "stale", "accepted", "rejected")}
-        return replace(self, poses=self.poses.pick(points), **by_point)
+        rests = None if self.rests is None else self.rests[:, points]
+        return replace(self, poses=self.poses.pick(points), rests=rests, **by_point)
 
     def select(self, rows: np.ndarray) -> Layered:
         """Only some poses, by a boolean mask or ascending positions."""
         by_row = ("human", "stale", "accepted", "rejected", "revisions", "runs")
         chosen = {name: getattr(self, name)[rows] for name in by_row}
-        return replace(self, poses=self.poses.select(rows), **chosen)
+        rests = None if self.rests is None else self.rests[rows]
+        return replace(self, poses=self.poses.select(rows), rests=rests, **chosen)
 
     def sources(self, row: int) -> list[Source | None]:
         """``K`` entries: who made each known point of a frame."""
@@ -107,6 +111,7 @@ def read(
     most: int | None = None,
     grounds: Grounds | None = None,
     reviews: int | None = None,
+    basis: Basis | None = None,
 ) -> list[Layered]:
     """Read a window, without a machine's poses where a point is absent, see ``pose.segments.vacant``.
 
@@ -126,6 +131,7 @@ def read(
         most: How many of people's labels to read; None for all.
         grounds: What is known of what the runs rest on, as of ``revision``, by who reads several windows.
         reviews: The last review that counts; None for all there are.
+        basis: What a machine's radii and scores are read by; None for those that engines gave.
 
     Returns:
         The tracks of which anything is known there, by number.
@@ -141,7 +147,8 @@ def read(
     pseudo: dict[int, PseudoLabels] = {}
     if layer != "human":
         chosen = poses.visible_runs(session, video.id) if runs is None else runs
-        pseudo = poses.read(session, storage, chosen, num_keypoints, start=start, stop=stop, step=grounds.step)
+        here = Machine(session, storage, video, chosen, num_keypoints, start, stop)
+        pseudo = here.read(basis, step=grounds.step)
         for number in revisions.deleted(session, video.id, revision):
             pseudo.pop(number, None)
     if pseudo:
@@ -153,7 +160,10 @@ def read(
         }
     below: dict[int, _Judged] = {}
     if pseudo:
-        said = standing.verdicts(session, video, pseudo, num_keypoints, start=start, stop=stop, until=reviews)
+        radii = here.radii(basis, pseudo)
+        said = standing.verdicts(
+            session, video, pseudo, num_keypoints, start=start, stop=stop, until=reviews, radii=radii
+        )
         judged = _judged(session, grounds, pseudo, said, start=start, stop=stop)
         below = {number: found for number, found in judged if len(found.runs)}
     nobody = Track.empty(num_keypoints), np.zeros(0, dtype=np.int64)
@@ -216,59 +226,6 @@ def by_frame(tracks: Sequence[Layered]) -> Iterator[tuple[Layered, int]]:
         yield tracks[owners[index]], int(rows[index])
 
 
-def show(tracks: Sequence[Layered]) -> list[LabelOut]:
-    """The poses of a window as the API shows them, in order of frame and track."""
-    shown = [label for track in tracks for label in _show(track)]
-    return sorted(shown, key=lambda label: (label.frame_index, label.track_id))
-
-
-def _show(track: Layered) -> list[LabelOut]:
-    # Rows become lists together: one by one that takes longer than reading them.
-    poses_, known = track.poses, track.poses.visibility > 0
-    by_hand = (track.human | ~known).all(axis=1) & ((track.runs == 0) | poses_.said.any(axis=1))
-    points = np.empty(known.shape, _POINT)
-    points["x"], points["y"] = np.moveaxis(np.round(poses_.xy.astype(float), 4), -1, 0)
-    points["v"] = poses_.visibility
-    absent = poses_.absent.any(axis=1)
-    labels = [
-        LabelOut(
-            frame_index=frame,
-            track_id=track.number,
-            keypoints=keypoints,
-            source="human" if human else "pseudo",
-            revision=revision or None,
-            run_id=run or None,
-        )
-        for frame, keypoints, human, revision, run in zip(
-            *(column.tolist() for column in (poses_.frames, points, by_hand, track.revisions, track.runs)), strict=True
-        )
-    ]
-    for row in np.flatnonzero(absent).tolist():
-        labels[row].absent = absence(poses_.absent[row])
-    for row in np.flatnonzero(~by_hand).tolist():
-        _tell_of_machine(labels[row], track, row)
-    for row in np.flatnonzero(track.rejected.any(axis=1)).tolist():
-        labels[row].rejected = True
-        labels[row].rejected_keypoints = np.flatnonzero(track.rejected[row]).tolist()
-    for row in np.flatnonzero(track.stale.any(axis=1)).tolist():
-        labels[row].stale = True
-        labels[row].stale_keypoints = np.flatnonzero(track.stale[row]).tolist()
-    return labels
-
-
-def _tell_of_machine(label: LabelOut, track: Layered, row: int) -> None:
-    """Say of a pose that is not a person's alone how sure it is."""
-    poses_, sources = track.poses, track.sources(row)
-    scores, known = poses_.score[row], poses_.visibility[row] > 0
-    kinds = {*sources} - {None}
-    if kinds == {"accepted"}:
-        label.source = "accepted"
-    label.score = round(float(scores[known].mean()), 4) if known.any() else 0.0
-    label.keypoint_scores = np.round(scores.astype(float), 4).tolist()
-    label.keypoint_radius90 = np.round(poses_.radius90[row].astype(float), 2).tolist()
-    label.keypoint_sources = sources if len(kinds) > 1 else None
-
-
 def _heard(things: Iterable[Thing], grounds: Grounds) -> Iterator[Thing]:
     """One thing after another; before each, whoever reads for a job hears whether to go on."""
     for thing in things:
@@ -289,7 +246,7 @@ def _known(found: PseudoLabels, empty: Mapping[int, np.ndarray], number: int, st
     if number in empty:
         left = left.without(empty[number][left.frames - start])
     some: np.ndarray = np.any(left.visibility > 0, axis=1)
-    return PseudoLabels(left.select(some), found.runs[some])
+    return replace(found, poses=left).select(some)
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,6 +259,7 @@ class _Judged:
         copied: ``(F, K)`` bool, which points are copies of people's labels.
         stale: ``(F, K)`` bool, which points rest on labels that do not stand any more.
         verdicts: What people said of them.
+        rests: ``(F, K)`` uint16 what their radii rest on, or None.
     """
 
     poses: Track
@@ -309,6 +267,7 @@ class _Judged:
     copied: np.ndarray
     stale: np.ndarray
     verdicts: Verdicts
+    rests: np.ndarray | None
 
 
 def _judged(
@@ -345,6 +304,7 @@ def _judged(
                 (copied & ~lost)[some],
                 (stale & ~lost)[some],
                 verdicts.select(some),
+                None if found.rests is None else found.rests[some],
             ),
         )
 
@@ -369,7 +329,10 @@ def _merge(number: int, above: Track, revisions: np.ndarray, below: _Judged) -> 
         rejected=np.zeros(known.shape, dtype=bool),
         revisions=np.zeros(len(merged), dtype=np.int64),
         runs=np.zeros(len(merged), dtype=np.int64),
+        rests=None if below.rests is None else np.zeros(known.shape, dtype=np.uint16),
     )
+    if layered.rests is not None:
+        layered.rests[by_run] = below.rests
     layered.human[by_run] = below.copied & known[by_run]
     layered.human[by_hand] |= above.visibility > 0
     machine = (known & ~layered.human)[by_run]

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from app.labels import history
 from app.labels.absences import vacancies
 from app.projects import service as projects
+from app.runs import basis as bases
 from app.runs import poses
+from app.runs.radii import Radii
 from app.storage import Storage
 from app.tables import Video
 
@@ -59,7 +61,7 @@ def curve(
         session: The transaction.
         storage: Where poses are.
         video: Whose track.
-        quantity: ``radius90`` of a machine's points, in pixels; ``speed`` from the frame before, in pixels a frame;
+        quantity: ``radius90`` of a machine's points, in pixels, as the basis of the video reads it; ``speed`` from the frame before, in pixels a frame;
             ``x`` or ``y`` of a keypoint; ``difference`` of two runs, in pixels.
         track: The track's number.
         keypoint: Of this one; None for the greatest of all that are not retired.
@@ -71,6 +73,8 @@ def curve(
     """
     whole = projects.skeleton(session, video.project_id)
     points = whole.points if keypoint is None else np.array([keypoint])
+    basis = bases.present(session, storage, video) if quantity == "radius90" else None
+    radii = None if basis is None else Radii(session, video, basis)
     count = min(buckets, stop - start)
     fields = ("visibility", "radius90" if quantity == "radius90" else "xy")
     # A speed is known on the first frame too where the one before is.
@@ -80,7 +84,7 @@ def curve(
 
     def places(first: int, last: int, of: int | None) -> tuple[np.ndarray, np.ndarray]:
         runs = poses.visible_runs(session, video.id) if of is None else [of]
-        xy, radius = _poses(session, storage, runs, whole.size, track, first, last, fields)
+        xy, radius = _poses(session, storage, runs, whole.size, track, first, last, fields, radii)
         if empty is not None:
             nowhere = empty[first - origin : last - origin]
             xy[nowhere], radius[nowhere] = np.nan, np.nan
@@ -118,6 +122,7 @@ def _poses(
     start: int,
     stop: int,
     fields: Sequence[str],
+    radii: Radii | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """``(F, K, 2)`` places and ``(F, K)`` radii of a machine's points, NaN where none is known.
 
@@ -125,7 +130,9 @@ def _poses(
     """
     xy = np.full((stop - start, size, 2), np.nan, dtype=np.float32)
     radius = np.full((stop - start, size), np.nan, dtype=np.float32)
-    found = poses.read(session, storage, runs, size, start=start, stop=stop, tracks=[track], fields=fields).get(track)
+    window = {"start": start, "stop": stop}
+    read = poses.read(session, storage, runs, size, **window, tracks=[track], fields=fields, radii=radii)
+    found = read.get(track)
     if found is not None:
         known, rows = found.poses.visibility > 0, found.poses.frames - start
         xy[rows] = np.where(known[..., None], found.poses.xy, np.nan)

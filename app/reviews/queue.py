@@ -13,11 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.labels import windows
+from app.labels import showing, windows
 from app.labels.windows import Layered
 from app.projects import service as projects
 from app.reviews.queue_schemas import Suggestion
 from app.reviews.survey import damaged, survey
+from app.runs import basis as bases
+from app.runs.radii import state_of
 from app.storage import Storage
 from app.tables import Video
 from pose.formats.slab import FRAMES
@@ -42,7 +44,8 @@ class Place:
 def rank(session: Session, storage: Storage, video: Video) -> list[Place]:
     """Put a video's poses in order, the worst first; one of a subject within ``APART`` frames, ``MOST`` in all."""
     assert video.num_frames is not None
-    found = survey(session, storage, video, start=0, stop=video.num_frames)
+    basis = bases.present(session, storage, video)
+    found = survey(session, storage, video, start=0, stop=video.num_frames, basis=basis)
     broken = damaged(video, 0, video.num_frames)
     numbers = sorted(found)
     # Between two tracks lie places that are never open, so that no suggestion reaches into the next track.
@@ -74,11 +77,12 @@ def rank(session: Session, storage: Storage, video: Video) -> list[Place]:
 def suggest(session: Session, storage: Storage, video: Video, places: Sequence[Place]) -> list[Suggestion]:
     """Read the poses of some places and say of each why it is one, in their order; those that are gone are left out."""
     whole = projects.skeleton(session, video.project_id)
+    basis = bases.present(session, storage, video)
     found: dict[Place, Suggestion] = {}
     for chunk in sorted({place.frame // FRAMES for place in places}):
         here = [place for place in places if place.frame // FRAMES == chunk]
         start, stop = min(place.frame for place in here), max(place.frame for place in here) + 1
-        tracks = windows.read(session, storage, video, whole.size, start=start, stop=stop, layer="merged")
+        tracks = windows.read(session, storage, video, whole.size, start=start, stop=stop, layer="merged", basis=basis)
         by_number = {track.number: track for track in tracks}
         for place in here:
             track = by_number.get(place.track)
@@ -100,16 +104,20 @@ def _suggestion(video: Video, track: Layered, row: int, skeleton: Skeleton) -> S
     score, radius = float(track.poses.score[row, worst]), float(track.poses.radius90[row, worst])
     name = skeleton.keypoints[worst].replace("_", " ")
     within = f", within {radius:.0f} px" if radius >= 1 else ""
+    state, keyframes = state_of(0 if track.rests is None else int(track.rests[row, worst]))
+    rests = f" ({state.value}, by {keyframes} hidden labels)" if keyframes else ""
     stale = "; labels beside it have changed since" if track.stale[row].any() else ""
-    (pose,) = windows.show([track.select(np.array([row]))])
+    (pose,) = showing.show([track.select(np.array([row]))])
     return Suggestion(
         video_id=video.id,
         frame_index=int(track.poses.frames[row]),
         track_id=track.number,
-        reason=f"{name} is {score:.0%} sure{within}{stale}",
+        reason=f"{name} is {score:.0%} sure{within}{rests}{stale}",
         predicted_gain=None,
         keypoint=worst,
         score=round(score, 4),
         radius90=round(radius, 2),
+        radius90_state=state.value,
+        radius90_keyframes=keyframes,
         pose=pose,
     )

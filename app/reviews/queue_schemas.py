@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from app.labels.schemas import LabelOut
+from app.labels.schemas import LabelOut, RadiusState
 
 
 class Suggestion(Struct):
@@ -12,7 +12,8 @@ class Suggestion(Struct):
 
     ``reason`` says why, in words. ``predicted_gain`` is how much a label there would help the frames around it, null as
     long as that is not known. ``keypoint``, counted from 0, is the worst one, with its ``score`` and ``radius90`` in
-    pixels.
+    pixels. ``radius90_state`` tells what these rest on (``prior``: as the engine gave them, ``provisional``,
+    ``calibrated``), ``radius90_keyframes`` by how many labels of the video that were hidden from the engine.
     """
 
     video_id: int
@@ -23,6 +24,8 @@ class Suggestion(Struct):
     keypoint: int
     score: float
     radius90: float
+    radius90_state: RadiusState
+    radius90_keyframes: int
     pose: LabelOut
 
 

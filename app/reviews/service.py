@@ -16,7 +16,9 @@ from app.reviews import standing
 from app.reviews.outdated import outdated
 from app.reviews.schemas import ReviewIn, ReviewOut
 from app.reviews.standing import ACCEPT, UNDO, Segments
+from app.runs import basis as bases
 from app.runs import poses
+from app.runs.basis import Basis
 from app.runs.owners import owners, spans
 from app.storage import Storage
 from app.tables import Review, ReviewSpan, Video
@@ -37,12 +39,14 @@ class Measured:
         left_out: Poses of which it judges none.
         radius90: The largest radius of the points, in pixels; None where the machine does not say.
         spans: Where which run's poses are seen.
+        basis: What radii were read by; None where they are as engines gave them.
     """
 
     poses: int | None
     left_out: int | None
     radius90: float | None
     spans: tuple[Span, ...]
+    basis: Basis | None
 
 
 def measure(session: Session, storage: Storage, video: Video, wanted: ReviewIn) -> Measured:
@@ -59,16 +63,17 @@ def measure(session: Session, storage: Storage, video: Video, wanted: ReviewIn) 
     count = sum(last - first for _, _, first, last in shown)
     if not count:
         raise Conflict("no machine's poses are seen on these frames; there is nothing to review")
+    basis = bases.present(session, storage, video) if wanted.verdict == ACCEPT else None
     if count > windows.MAX_POSES:
         if wanted.verdict == ACCEPT and wanted.max_radius90 is None:
             raise invalid(
                 "/max_radius90",
                 f"with {count} poses the largest radius is not looked for; say what is good enough, or accept fewer",
             )
-        return Measured(None, None, wanted.max_radius90, shown)
+        return Measured(None, None, wanted.max_radius90, shown, basis)
     size = projects.skeleton(session, video.project_id).size
     judged, left_out, widest = 0, 0, 0.0
-    for track in windows.read(session, storage, video, size, start=start, stop=stop, layer="merged"):
+    for track in windows.read(session, storage, video, size, start=start, stop=stop, layer="merged", basis=basis):
         if track.number not in chosen:
             continue
         mine = (track.poses.visibility > 0) & ~track.human & (track.runs > 0)[:, None]
@@ -87,7 +92,7 @@ def measure(session: Session, storage: Storage, video: Video, wanted: ReviewIn) 
             f"nothing is left to {wanted.verdict} there: the poses are people's, rest on labels that do not stand any"
             " more, are on damaged frames, or are less sure than max_radius90"
         )
-    return Measured(judged, left_out, wanted.max_radius90 or widest or None, shown)
+    return Measured(judged, left_out, wanted.max_radius90 or widest or None, shown, basis)
 
 
 def add(session: Session, video: Video, wanted: ReviewIn, measured: Measured, *, key_id: int | None) -> Review:
@@ -116,6 +121,7 @@ def add(session: Session, video: Video, wanted: ReviewIn, measured: Measured, *,
         keypoints=sorted({*wanted.keypoints}) if wanted.keypoints is not None else None,
         max_radius90=wanted.max_radius90,
         radius90=measured.radius90 if wanted.verdict == ACCEPT else None,
+        basis_sha256=bases.keep(session, video.id, measured.basis),
         label_revision=video.revision,
         key_id=key_id,
     )
@@ -171,6 +177,7 @@ def show(session: Session, video: Video, reviews: Sequence[Review]) -> list[Revi
                 "keypoints": review.keypoints,
                 "max_radius90": review.max_radius90,
                 "radius90": review.radius90,
+                "basis": review.basis_sha256,
                 "outdated": changed.get(review.number, []),
                 "key_id": review.key_id,
                 "created_at": review.created_at,

@@ -4,11 +4,14 @@ A review is about poses that somebody looked at, so it counts where these are se
 a later one that has the very same segment there, because nothing that it depends on had changed. Where a newer run
 shows something else it does not count, and does again once that run is hidden. Of several that count the last one does,
 keypoint by keypoint; one that was undone is as if it had never been.
+
+What a review with an error bound is about was settled by the radii of that moment, so it is looked up by these: by the
+basis that the review names (``app.runs.basis``), whatever is known by now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -23,6 +26,10 @@ from app.tables import JobSegment, Review, ReviewSpan, Run, Video
 from pose.damage import inside
 
 ACCEPT, REJECT, UNDO = "accept", "reject", "undo"
+
+#: Gives ``(F, K)`` radii of a track's poses as a review reads them: by the basis of this name (None for those that
+#: engines gave), of the run that was looked at.
+RadiusOf = Callable[[str | None, int, int], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +93,7 @@ def verdicts(
     stop: int,
     until: int | None = None,
     whole: bool = False,
+    radii: RadiusOf,
 ) -> dict[int, Verdicts]:
     """What is said of the poses that are seen in a window.
 
@@ -98,12 +106,13 @@ def verdicts(
         stop: Frame after the last.
         until: The last review that counts; None for all there are.
         whole: Only reviews of all keypoints.
+        radii: What the radii of ``shown`` are by the basis that a review names.
 
     Returns:
         The tracks of which anything is said, by number, with a row for each of their poses.
     """
     query = (
-        select(ReviewSpan, Review.verdict, Review.keypoints, Review.max_radius90)
+        select(ReviewSpan, Review.verdict, Review.keypoints, Review.max_radius90, Review.basis_sha256)
         .join(Review, (Review.video_id == ReviewSpan.video_id) & (Review.number == ReviewSpan.number))
         .where(ReviewSpan.video_id == video.id, ReviewSpan.start < stop, ReviewSpan.stop > start)
         .order_by(ReviewSpan.number)
@@ -123,15 +132,15 @@ def verdicts(
     alike = groupby((row for row in rows if row[0].number not in gone), key=lambda row: tuple(map(repr, row[1:])))
     for _, group in alike:
         said = list(group)
-        _, verdict, keypoints, most = said[0]
-        for track, frames in _places(said, shown, segments, start, stop):
+        _, verdict, keypoints, most, basis = said[0]
+        for track, run, frames in _places(said, shown, segments, start, stop):
             poses = shown[track].poses
             if track not in found:
                 found[track] = nothing(poses.visibility.shape)
             points = _points(keypoints, num_keypoints)
             mine = frames[poses.frames - start][:, None] & points & (poses.visibility > 0)
             if most is not None:
-                mine &= poses.radius90 <= most
+                mine &= radii(basis, run, track) <= most
             found[track].accepted[mine] = verdict == ACCEPT
             found[track].rejected[mine] = verdict == REJECT
     for track, each in found.items():
@@ -148,8 +157,8 @@ def _points(keypoints: list[int] | None, size: int) -> np.ndarray:
 
 def _places(
     said: list[Any], shown: Mapping[int, PseudoLabels], segments: Segments, start: int, stop: int
-) -> Iterator[tuple[int, np.ndarray]]:
-    """By track: ``(stop - start,)`` bool, where the poses that are seen are those that were looked at."""
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """By track and run: ``(stop - start,)`` bool, where the poses that are seen are those that were looked at."""
     looked_at: dict[int, dict[int, np.ndarray]] = {}
     for span, *_ in said:
         edges = looked_at.setdefault(span.track_number, {}).setdefault(
@@ -160,14 +169,13 @@ def _places(
     for track, by_run in looked_at.items():
         owner = np.zeros(stop - start, dtype=np.int64)
         owner[shown[track].poses.frames - start] = shown[track].runs
-        same = np.zeros(stop - start, dtype=bool)
         for run, edges in by_run.items():
             there = np.cumsum(edges[:-1]) > 0
-            same |= there & (owner == run)
+            same = there & (owner == run)
             other = there & (owner != run) & (owner > 0)
             if other.any():
                 same |= other & segments.same(track, run, owner)
-        yield track, same
+            yield track, run, same
 
 
 class Segments:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -12,9 +13,12 @@ from app.labels import history
 from app.labels.absences import vacancies
 from app.projects import service as projects
 from app.reviews import standing
+from app.reviews.standing import RadiusOf
 from app.runs import poses
+from app.runs.basis import Basis, stored
 from app.runs.poses import PseudoLabels
 from app.runs.profiles import Profile, profiles
+from app.runs.radii import Radii
 from app.runs.staleness import Grounds
 from app.storage import Storage
 from app.tables import Video
@@ -58,13 +62,18 @@ def survey(
     start: int,
     stop: int,
     only: Collection[int] | None = None,
+    basis: Basis | None = None,
 ) -> dict[int, Survey]:
-    """Look over the tracks of a video, or some of them, on the frames ``start <= frame < stop``."""
+    """Look over the tracks of a video, or some of them, on the frames ``start <= frame < stop``.
+
+    A machine's scores and radii are read by ``basis``, or are those that engines gave.
+    """
     whole = projects.skeleton(session, video.project_id)
     size, points = whole.size, whole.points
     numbers = sorted(number for number in tracks.numbers(session, video) if only is None or number in only)
     runs = poses.visible_runs(session, video.id)
-    found = profiles(session, storage, runs, points, start=start, stop=stop, tracks=numbers)
+    there = _There(session, storage, video, runs, points, start, stop)
+    found = there.read(basis, numbers)
     labels = history.read(session, video.id, size, start=start, stop=stop, tracks=numbers)
     empty = vacancies(session, video.id, size, start=start, stop=stop, tracks=numbers)
     said = standing.verdicts(
@@ -75,6 +84,7 @@ def survey(
         start=start,
         stop=stop,
         whole=True,
+        radii=there.radii(basis, found),
     )
     grounds, frames = Grounds(video, size), np.arange(start, stop, dtype=np.int64)
     surveys = {}
@@ -87,10 +97,10 @@ def survey(
             absent |= empty[number][:, points].all(axis=1)
         profile = found.get(number) or _nothing(stop - start)
         for run in np.unique(profile.runs[profile.runs > 0]).tolist():
-            there = profile.runs == run
+            owned = profile.runs == run
             judged = grounds.stale(session, run)
             if judged.spans.get(number):
-                stale[there] = judged.cover(number, frames[there], size)[:, points].any(axis=1)
+                stale[owned] = judged.cover(number, frames[owned], size)[:, points].any(axis=1)
         if number in said:
             rows = ~np.isnan(profile.score)
             accepted[rows], rejected[rows] = said[number].accepted[:, 0], said[number].rejected[:, 0]
@@ -98,6 +108,39 @@ def survey(
             profile, labelled, absent, stale & ~labelled, accepted & ~stale & ~labelled, rejected & ~labelled
         )
     return surveys
+
+
+@dataclass(frozen=True)
+class _There:
+    """How sure a machine is in a window."""
+
+    session: Session
+    storage: Storage
+    video: Video
+    runs: Sequence[int]
+    points: np.ndarray
+    start: int
+    stop: int
+
+    def read(self, basis: Basis | None, tracks: Collection[int], run: int | None = None) -> dict[int, Profile]:
+        """Read it by a basis; with ``run`` as if all poses were that one's."""
+        radii = None if basis is None else Radii(self.session, self.video, basis, run)
+        window = {"start": self.start, "stop": self.stop}
+        return profiles(self.session, self.storage, self.runs, self.points, **window, tracks=tracks, radii=radii)
+
+    def radii(self, basis: Basis | None, found: Mapping[int, Profile]) -> RadiusOf:
+        """What the widest radii of profiles that were read by ``basis`` are by those that reviews name."""
+
+        @cache
+        def radius_of(sha256: str | None, run: int, track: int) -> np.ndarray:
+            shown = found[track]
+            if sha256 is None and basis is None:
+                read = shown.radius90
+            else:
+                read = self.read(stored(self.session, self.video.id, sha256), [track], run)[track].radius90
+            return read[~np.isnan(shown.score)][:, None]
+
+        return radius_of
 
 
 def damaged(video: Video, start: int, stop: int) -> np.ndarray:

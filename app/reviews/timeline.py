@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.jobs.params import cuts_of
 from app.reviews.survey import Survey, survey
+from app.runs import basis as bases
 from app.runs import poses
 from app.runs.owners import spans
 from app.storage import Storage
@@ -52,10 +53,12 @@ class Timeline(Struct):
 
     Bucket ``b`` of ``buckets`` has the frames from ``start + b * frames // buckets`` up to that of the next one, where
     ``frames`` is ``stop - start``. ``cuts`` are first frames of shots, as far as runs have looked; ``damaged`` are
-    ranges of frames that show another one's picture.
+    ranges of frames that show another one's picture. ``basis`` names what scores and radii were read by, null where they
+    are as engines gave them.
     """
 
     revision: int
+    basis: str | None
     start: int
     stop: int
     buckets: int
@@ -70,9 +73,12 @@ def timeline(
     """Put the frames ``start <= frame < stop`` of a video, or of one of its tracks, into buckets."""
     count = min(buckets, stop - start)
     edges = start + np.arange(count, dtype=np.int64) * (stop - start) // max(count, 1)
-    found = survey(session, storage, video, start=start, stop=stop, only=None if track is None else [track])
+    basis = bases.present(session, storage, video)
+    only = None if track is None else [track]
+    found = survey(session, storage, video, start=start, stop=stop, only=only, basis=basis)
     return Timeline(
         revision=video.revision,
+        basis=None if basis is None else basis.sha256,
         start=start,
         stop=stop,
         buckets=count,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from app.errors import invalid
 from app.jobs.states import FINISHED
 from app.runs import packing, stages
 from app.runs.packing import Extent, overlapping
+from app.runs.radii import Radii, Read
 from app.storage import Step, Storage, go_on
 from app.tables import Job, JobSegment, Run, RunSlab
 from pose.formats import npy, slab
@@ -26,10 +27,19 @@ class PseudoLabels:
     Attributes:
         poses: The frames some run covers.
         runs: ``(F,)`` int64 run of each frame.
+        rests: ``(F, K)`` uint16 what radii rest on, see ``app.runs.radii.state_of``; None where all are as engines gave
+            them.
     """
 
     poses: Track
     runs: np.ndarray
+    rests: np.ndarray | None = None
+
+    def select(self, rows: np.ndarray) -> PseudoLabels:
+        """Only some frames, by a boolean mask or ascending positions."""
+        return PseudoLabels(
+            self.poses.select(rows), self.runs[rows], None if self.rests is None else self.rests[rows]
+        )
 
 
 def visible_runs(session: Session, video_id: int, *, ended: bool = False) -> list[int]:
@@ -70,6 +80,7 @@ def read(
     tracks: Sequence[int] | None = None,
     fields: Collection[str] = (*slab.FIELDS,),
     step: Step = go_on,
+    radii: Radii | None = None,
 ) -> dict[int, PseudoLabels]:
     """Read the pseudo-labels of a window.
 
@@ -83,6 +94,7 @@ def read(
         tracks: Only these tracks; None for all.
         fields: What is read of the poses; the rest stays 0. Of a video with many tracks that is most of the work.
         step: Called now and then; what it raises ends this.
+        radii: How radii and scores are read; None for those that engines gave.
 
     Returns:
         The tracks that have any, by number.
@@ -90,27 +102,43 @@ def read(
     owners, needed = plan(session, runs, start=start, stop=stop, tracks=tracks)
     window = np.arange(start, stop, dtype=np.int64)
     poses = {number: blank(window, num_keypoints) for number in owners}
+    rests: dict[int, np.ndarray] = {}
+    asked = fields if radii is None else {*fields, "visibility", "radius90", "score"}
     for sha256, data in storage.get_all(list(needed)):
         step()
-        for part, rows, found in _read(data, needed[sha256], fields):
+        wanted = needed[sha256]
+        for (_, rows), (part, found) in zip(
+            wanted, parts_of(data, [part for part, _ in wanted], asked), strict=True
+        ):
+            if radii is not None and (read := part.read(radii, found)) is not None:
+                found |= {"radius90": read.radius90, "score": read.score}
+                mine = rests.setdefault(part.track, np.zeros((len(window), num_keypoints), dtype=np.uint16))
+                known = slice(min(read.rests.shape[1], num_keypoints))
+                mine[rows, known] = read.rests[rows + start - part.start, known]
             for name, values in found.items():
                 known = slice(min(values.shape[1], num_keypoints))
                 getattr(poses[part.track], name)[rows, known] = values[rows + start - part.start, known]
     return {
-        number: PseudoLabels(target.select(owners[number] > 0), owners[number][owners[number] > 0])
+        number: PseudoLabels(target, owners[number], rests.get(number)).select(owners[number] > 0)
         for number, target in poses.items()
     }
 
 
 @dataclass(frozen=True)
 class Part:
-    """Frames of a track that one object holds: a segment, or a slab."""
+    """Frames of a track of a run that one object holds: a segment, or a slab."""
 
+    run: int
     track: int
     start: int
     stop: int
     sha256: str
     packed: bool
+
+    def read(self, radii: Radii, found: Mapping[str, np.ndarray]) -> Read | None:
+        """How its radii are read, given what it holds from its first frame on."""
+        place = self.track, self.start, self.sha256
+        return radii.read(self.run, place, found["visibility"], found["radius90"], found["score"])
 
 
 def plan(
@@ -162,7 +190,7 @@ def _parts(
             first, last = extent.inside(row.chunk)
             for track in extent.blocks[row.block]:
                 if track in among:
-                    yield Part(track, first, last, row.sha256, True)
+                    yield Part(run_id, track, first, last, row.sha256, True)
         return
     query = (
         select(JobSegment.track_number, JobSegment.start, JobSegment.stop, JobSegment.sha256)
@@ -171,18 +199,18 @@ def _parts(
         .order_by(JobSegment.track_number, JobSegment.start)
     )
     for track, first, last, sha256 in session.execute(query):
-        yield Part(track, first, last, str(sha256), False)
+        yield Part(run_id, track, first, last, str(sha256), False)
 
 
-def _read(
-    data: bytes, wanted: list[tuple[Part, np.ndarray]], fields: Collection[str]
-) -> Iterator[tuple[Part, np.ndarray, dict[str, np.ndarray]]]:
-    """The parts of an object with their rows in the window, and arrays by name from the part's first frame on."""
-    if not wanted[0][0].packed:
+def parts_of(
+    data: bytes, wanted: Sequence[Part], fields: Collection[str]
+) -> Iterator[tuple[Part, dict[str, np.ndarray]]]:
+    """Some parts of an object, with arrays by name from the part's first frame on."""
+    if not wanted[0].packed:
         segment = npy.decode(data)
-        yield from ((part, rows, {name: getattr(segment, name) for name in fields}) for part, rows in wanted)
+        yield from ((part, {name: getattr(segment, name) for name in fields}) for part in wanted)
         return
     origin, tracks, arrays = slab.decode_fields(data, fields)
-    for part, rows in wanted:
+    for part in wanted:
         place, frames = tracks.index(part.track), slice(part.start - origin, part.stop - origin)
-        yield part, rows, {name: values[place, frames] for name, values in arrays.items()}
+        yield part, {name: values[place, frames] for name, values in arrays.items()}

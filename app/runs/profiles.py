@@ -6,7 +6,7 @@ worked out of the objects in storage, which never change, and the ones used last
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -15,14 +15,14 @@ from cachetools import LRUCache
 from sqlalchemy.orm import Session
 
 from app.runs import poses
+from app.runs.poses import Part
+from app.runs.radii import Radii
 from app.storage import Storage
-from pose.formats import npy, slab
 
-#: Objects of which the numbers are remembered; those of a slab of eight tracks take 64 KiB.
-_MOST = 1024
+#: Bytes of numbers that are remembered; those of a track in a slab take 8 KiB.
+_MOST = 64 * 2**20
 
-#: Of one object, by track; None for the only one: ``(2, F)`` float32, least score and widest radius.
-_Numbers = Mapping[int | None, np.ndarray]
+_FIELDS = ("score", "radius90", "visibility")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,7 @@ def profiles(
     start: int,
     stop: int,
     tracks: Collection[int] | None = None,
+    radii: Radii | None = None,
 ) -> dict[int, Profile]:
     """Read the profiles of a window.
 
@@ -60,6 +61,7 @@ def profiles(
         start: First frame.
         stop: Frame after the last.
         tracks: Only these tracks; None for all.
+        radii: How radii and scores are read; None for those that engines gave.
 
     Returns:
         The tracks that have any pose, by number.
@@ -69,27 +71,37 @@ def profiles(
         track: Profile(owner, *np.full((2, stop - start), np.nan, dtype=np.float32)) for track, owner in owners.items()
     }
     which = points.astype(np.int64).tobytes()
+    keys = {part: _key(part, which, radii) for wanted in needed.values() for part, _ in wanted}
     with _lock:
-        known = {sha256: numbers for sha256 in needed if (numbers := _remembered.get((sha256, which))) is not None}
-    for sha256, data in storage.get_all([sha256 for sha256 in needed if sha256 not in known]):
-        known[sha256] = _numbers(data, points, packed=needed[sha256][0][0].packed)
-        with _lock:
-            _remembered[sha256, which] = known[sha256]
-    for sha256, wanted in needed.items():
+        known = {part: numbers for part, key in keys.items() if (numbers := _remembered.get(key)) is not None}
+    missing = {
+        sha256: some
+        for sha256, wanted in needed.items()
+        if (some := list(dict.fromkeys(part for part, _ in wanted if part not in known)))
+    }
+    for sha256, data in storage.get_all(list(missing)):
+        for part, numbers in zip(missing[sha256], _numbers(data, missing[sha256], points, radii), strict=True):
+            known[part] = numbers
+            with _lock:
+                _remembered[keys[part]] = numbers
+    for wanted in needed.values():
         for part, rows in wanted:
-            least_and_widest = known[sha256][part.track if part.packed else None]
-            first = part.start // slab.FRAMES * slab.FRAMES if part.packed else part.start
-            found[part.track].score[rows], found[part.track].radius90[rows] = least_and_widest[:, rows + start - first]
+            here = rows + start - part.start
+            found[part.track].score[rows], found[part.track].radius90[rows] = known[part][:, here]
     return found
 
 
-def _numbers(data: bytes, points: np.ndarray, *, packed: bool) -> _Numbers:
-    if not packed:
-        segment = npy.decode(data)
-        return {None: _least_and_widest(segment.visibility, segment.score, segment.radius90, points)}
-    _, tracks, read = slab.decode_fields(data, ("score", "radius90", "visibility"))
-    numbers = _least_and_widest(read["visibility"], read["score"], read["radius90"], points)
-    return {track: numbers[:, row] for row, track in enumerate(tracks)}
+def _key(part: Part, which: bytes, radii: Radii | None) -> Hashable:
+    """All that the numbers of a part depend on."""
+    return part.sha256, part.track, part.start, part.stop, which, None if radii is None else radii.key(part.run)
+
+
+def _numbers(data: bytes, wanted: Sequence[Part], points: np.ndarray, radii: Radii | None) -> Iterator[np.ndarray]:
+    """``(2, F)`` float32 least score and widest radius of each of an object's parts."""
+    for part, found in poses.parts_of(data, wanted, _FIELDS):
+        read = None if radii is None else part.read(radii, found)
+        score, radius90 = (found["score"], found["radius90"]) if read is None else (read.score, read.radius90)
+        yield _least_and_widest(found["visibility"], score, radius90, points)
 
 
 def _least_and_widest(
@@ -107,5 +119,5 @@ def _least_and_widest(
 
 
 # What was worked out last: the windows of a video are read one after another, by many.
-_remembered: LRUCache[tuple[str, bytes], _Numbers] = LRUCache(_MOST)
+_remembered: LRUCache[Hashable, np.ndarray] = LRUCache(_MOST, getsizeof=lambda numbers: numbers.nbytes + 256)
 _lock = Lock()

@@ -9,13 +9,14 @@ from app.tables.labels import Label, LabelRevision, TrackRevision, TrackRow
 from app.tables.numbers import use_autoincrement
 from app.tables.projects import Blob, Project, SkeletonVersion, Upload, Video
 from app.tables.reviews import Review, ReviewSpan
-from app.tables.runs import Export, ExportVideo, Measurement, Run, RunSlab
+from app.tables.runs import Basis, Export, ExportVideo, Measurement, Run, RunSlab
 from app.tables.shares import VideoShare
 
 __all__ = [
     "ApiKey",
     "AuditEntry",
     "BackupCopy",
+    "Basis",
     "BigId",
     "Blob",
     "BrowserSession",

@@ -16,7 +16,8 @@ class Review(Table):
 
     ``number`` counts a video's acts from 1. ``verdict`` is ``accept`` or ``reject``, or ``undo``, which takes the act
     ``undoes`` back. ``keypoints`` are the only ones meant, counted from 0. ``max_radius90`` is what the person asked
-    for, ``radius90`` the error bound that the act states, in pixels.
+    for, ``radius90`` the error bound that the act states, in pixels; ``basis_sha256`` names the ``Basis`` of the video that
+    radii were read by, none where they were as engines gave them.
     """
 
     __tablename__ = "review"
@@ -31,6 +32,7 @@ class Review(Table):
     keypoints: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     max_radius90: Mapped[float | None]
     radius90: Mapped[float | None]
+    basis_sha256: Mapped[str | None]
     label_revision: Mapped[int]
     key_id: Mapped[int | None] = mapped_column(ForeignKey("api_key.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)

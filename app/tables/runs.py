@@ -58,6 +58,20 @@ class Measurement(Table):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class Basis(Table):
+    """What radii of a video were read by when somebody accepted or exported them, see ``app.runs.basis``. Kept as is.
+
+    ``data`` is what ``pose.calibration.written`` writes, ``sha256`` its digest.
+    """
+
+    __tablename__ = "basis"
+
+    video_id: Mapped[int] = mapped_column(ForeignKey("video.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    data: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Export(Table):
     """A file made from labels and runs as they stood at one time."""
 

@@ -95,7 +95,10 @@ class Calibration:
             keyframes: The labels that they were made from.
             diagonal: Of the image in pixels: no radius is wider.
         """
-        known = situation(poses, keyframes, diagonal)
+        return self.applied(poses, situation(poses, keyframes, diagonal), diagonal)
+
+    def applied(self, poses: Track, known: Situation, diagonal: float) -> Track:
+        """As ``apply`` where it is known already in what situation the poses are."""
         keypoint = np.broadcast_to(np.arange(poses.num_keypoints), known.machine.shape)
         radius, score = np.full((2, *known.machine.shape), np.nan)
         here = known.machine
@@ -120,6 +123,16 @@ class Calibration:
             radius[here] = np.exp(centre + told.spread.quantile(LEVEL))
             score[here] = told.spread.below(np.log(TOLERANCE) - centre)
         return radius, score
+
+    @property
+    def own(self) -> Calibration:
+        """What the video's own hidden keyframes suffice for: no regime of the state ``prior``, nor without a radius."""
+        enough = {
+            regime: told
+            for regime, told in self.told.items()
+            if told.state != State.PRIOR and np.isfinite(told.spread.quantile(LEVEL))
+        }
+        return Calibration({regime: self.scales[regime] for regime in enough}, enough)
 
     def states(self, known: Situation) -> np.ndarray:
         """``(F, K)`` object array of :class:`State`, None for points that are no machine's."""

@@ -31,6 +31,21 @@ class Spread:
         row = int(np.searchsorted(self.mass, level - 1e-12, side="left"))
         return float(self.values[row]) if row < len(self.values) else float("inf")
 
+    def thinned(self, level: float, count: int = 64) -> Spread:
+        """About the same with few values: evenly spread by mass, the least, the greatest, and the quantile of ``level``.
+
+        Args:
+            level: Whose quantile stays as it is.
+            count: Of values, about.
+        """
+        if len(self.values) <= count:
+            return self
+        rows = np.searchsorted(self.mass, np.linspace(0, self.mass[-1], count) - 1e-12, side="left")
+        kept = np.searchsorted(self.mass, level - 1e-12, side="left")
+        last = len(self.values) - 1
+        rows = np.unique(np.minimum([0, *rows, kept, last], last))
+        return Spread(self.values[rows], self.mass[rows])
+
     def below(self, values: np.ndarray) -> np.ndarray:
         """The probability of less, any shape: in between it is interpolated, below all that was seen it falls to 0.
 

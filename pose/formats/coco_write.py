@@ -91,6 +91,7 @@ class _Annotation(msgspec.Struct, omit_defaults=True, gc=False):
     source: str
     keypoint_scores: list[float] | None = None
     keypoint_radius90: list[float] | None = None
+    keypoint_radius90_states: list[str | None] | None = None
     keypoint_sources: list[str | None] | None = None
     run_id: int | None = None
     absent: list[int] | None = None
@@ -193,7 +194,7 @@ class _Batch:
             zip(self.instances, *(column.tolist() for column in columns), strict=True), start=first
         ):
             image_id, points, num, box, size, score, scores, radius90, there = values
-            sources = instance.point_sources
+            sources, states = instance.point_sources, instance.radius90_states
             yield _Annotation(
                 id=number,
                 image_id=image_id,
@@ -208,6 +209,7 @@ class _Batch:
                 source=instance.source,
                 keypoint_scores=None if instance.scores is None else scores,
                 keypoint_radius90=None if instance.radius90 is None else radius90,
+                keypoint_radius90_states=states and [s if t else None for s, t in zip(states, there, strict=True)],
                 keypoint_sources=sources and [s if t else None for s, t in zip(sources, there, strict=True)],
                 run_id=instance.run_id,
                 absent=list(instance.absent) or None,

@@ -254,6 +254,7 @@ ROWS: dict[str, dict[str, Sequence[dict[str, Any]]]] = {
         "job": [{"id": 10, "kind": "measure", "params": {"run_id": 1}, "state": "queued", **_JOB, **_ENDED}],
         "measurement": [{"video_id": 1, "engine": "flow", "run_id": 1, "keyframes": 2, "sha256": SHA}],
     },
+    "0019": {"basis": [{"video_id": 1, "sha256": SHA, "data": '{"version":1,"engines":{}}'}]},
 }
 
 

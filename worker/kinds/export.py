@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from app.exports import settling
 from app.exports.build import build
 from app.exports.others import CannotHold
 from app.exports.table import TooLarge
@@ -17,6 +18,7 @@ def run(context: Context) -> None:
     """Run an export job."""
     with context.database.session(readonly=True) as session:
         row = session.scalars(select(Export).where(Export.job_id == context.held.job_id)).one()
+    row = _settled(context, row)
     with context.storage.scratch_file() as target:
 
         def report(done: int, total: int) -> None:
@@ -40,3 +42,19 @@ def run(context: Context) -> None:
             ledger.succeed(session, context.held, ExportResult(export_id=row.id).to_row())
 
     context.insist(keep)
+
+
+def _settled(context: Context, export: Export) -> Export:
+    """The export, whose snapshot names what radii are read by: the same ones, however often it is begun."""
+    found = settling.unsettled(context.database, context.storage, export, context.listen)
+    if not found:
+        return export
+
+    def write() -> Export:
+        with context.writing() as session:
+            row = session.get_one(Export, export.id)
+            settling.settle(session, row, found)
+            session.flush()
+            return row
+
+    return context.insist(write)

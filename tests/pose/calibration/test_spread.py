@@ -60,3 +60,15 @@ def test_quantile_and_probability_never_contradict_each_other(values, level):
 
 def test_nothing_seen_means_no_probability():
     assert Spread(np.zeros(0), np.zeros(0)).below(np.array([0.0, 5.0])).tolist() == [0, 0]
+
+
+@given(st.integers(1, 3000), st.integers(0, 10**6), st.sampled_from([0.5, 0.9, 0.95]))
+def test_few_values_keep_the_quantile_and_about_every_probability(count, seed, level):
+    values = np.random.default_rng(seed).normal(size=count)
+    spread = two_layer([(values, np.arange(count))], count)
+    few = spread.thinned(level)
+    assert len(few.values) <= min(count, 67)
+    assert few.quantile(level) == spread.quantile(level)
+    assert (np.diff(few.mass) > 0).all()
+    places = np.linspace(-4, 4, 200)
+    assert np.abs(few.below(places) - spread.below(places)).max() < 0.04

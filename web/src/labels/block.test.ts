@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Block } from './block';
+import { together, trust } from './pose';
 
 /** Two frames of tracks 3 and 7 with two keypoints, as the service writes them. */
 function bytes(version = 1): ArrayBuffer {
@@ -28,6 +29,16 @@ describe('a block of poses', () => {
       run: 1,
     });
     expect(block.pose(11, 7)).toMatchObject({ verdicts: ['accepted', 'stale'], score: 0.75, run: 9 });
+  });
+  it('tells what radii rest on where that was asked for', () => {
+    const [plain, told] = [bytes(), new ArrayBuffer(72 + 160 + 32)];
+    new Uint8Array(told).set(new Uint8Array(plain));
+    new Uint32Array(told, 72 + 160).set([9 * 4 + 2, 0, 0, 0, 0, 0, 4 * 4 + 1, 0]);
+    const block = new Block(told);
+    expect(block.pose(10, 3)?.rests?.map(trust)).toEqual([{ state: 'calibrated', keyframes: 9 }, { state: 'prior', keyframes: 0 }]);
+    expect(block.pose(11, 7)?.rests?.map(trust)[0]).toEqual({ state: 'provisional', keyframes: 4 });
+    expect(together(undefined, block.pose(10, 3), 2).map((point) => point?.rests)).toEqual([38, 0]);
+    expect(new Block(plain).pose(10, 3)?.rests).toBeUndefined();
   });
   it('has nothing where nothing is known', () => {
     const block = new Block(bytes());

@@ -16,6 +16,8 @@ export class Block {
   private readonly rows: ReadonlyMap<number, number>;
   private readonly runs: Uint32Array;
   private readonly points: Float32Array;
+  /** What radii rest on, where the service was asked for it. */
+  private readonly rests: Uint32Array | null;
 
   /** @throws Error - These bytes are no such block. */
   constructor(bytes: ArrayBuffer) {
@@ -30,7 +32,10 @@ export class Block {
     this.rows = new Map(this.tracks.map((track, row) => [track, row]));
     const runs = HEADER + 4 * tracks;
     this.runs = new Uint32Array(bytes, runs, tracks * frames);
-    this.points = new Float32Array(bytes, runs + 8 * tracks * frames, tracks * frames * size * 5);
+    const points = runs + 8 * tracks * frames;
+    const count = tracks * frames * size;
+    this.points = new Float32Array(bytes, points, count * 5);
+    this.rests = bytes.byteLength > points + 20 * count ? new Uint32Array(bytes, points + 20 * count, count) : null;
   }
 
   /** What a machine says of a subject on a frame. */
@@ -39,6 +44,8 @@ export class Block {
     if (row === undefined || frame < this.start || frame >= this.start + this.frames) return undefined;
     const place = row * this.frames + frame - this.start;
     const pose: MachinePose = { points: [], scores: [], radii: [], verdicts: [], score: 1, run: this.runs[place] ?? 0 };
+    const first = place * this.size;
+    if (this.rests) pose.rests = [...this.rests.subarray(first, first + this.size)];
     let any = false;
     for (let k = 0; k < this.size; k++) {
       const at = 5 * (place * this.size + k);

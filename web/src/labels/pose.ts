@@ -21,6 +21,8 @@ export interface MachinePose {
   points: (Point | null)[];
   scores: number[];
   radii: number[];
+  /** What each radius rests on, see `trust`. */
+  rests?: number[];
   verdicts: (Verdict | null)[];
   score: number;
   /** The run that it is of. */
@@ -29,6 +31,17 @@ export interface MachinePose {
 
 /** What is to be said of a machine's point beside where it is. */
 export type Verdict = 'accepted' | 'rejected' | 'stale';
+
+const STATES = ['prior', 'provisional', 'calibrated'] as const;
+
+/** What a radius rests on, and how many labels that were hidden from the engine are behind it. */
+export interface Trust {
+  state: (typeof STATES)[number];
+  keyframes: number;
+}
+
+/** As the service writes it: the state in the lower two bits, the labels above. */
+export const trust = (rests: number): Trust => ({ state: STATES[rests & 3] ?? 'prior', keyframes: rests >>> 2 });
 
 /** To hundredths of a pixel: nobody places finer. */
 export const round = (value: number): number => Math.round(value * 100) / 100;
@@ -57,6 +70,8 @@ export interface Seen {
   hidden: boolean;
   human: boolean;
   radius: number | null;
+  /** What the radius rests on, see `trust`. */
+  rests?: number;
   score: number | null;
   verdict: Verdict | null;
 }
@@ -76,6 +91,7 @@ export function together(human: Pose | undefined, machine: MachinePose | undefin
       hidden: guess.v === 1,
       human: false,
       radius: machine?.radii[index] ?? null,
+      ...(machine?.rests ? { rests: machine.rests[index] ?? 0 } : {}),
       score: machine?.scores[index] ?? null,
       verdict: machine?.verdicts[index] ?? null,
     };

@@ -7,7 +7,7 @@ type Layer = 'human';
 
 /** A window of a machine's poses: what is seen, or those of one run. */
 export async function block(video: number, start: number, stop: number, run?: number): Promise<Block> {
-  const query = { layer: 'pseudo' as const, start, stop, ...(run === undefined ? {} : { run_id: run }) };
+  const query = { layer: 'pseudo' as const, start, stop, states: true, ...(run === undefined ? {} : { run_id: run }) };
   const params = { path: { video_id: video }, query };
   return new Block((await given(api.GET('/api/v1/videos/{video_id}/poses', { params, parseAs: 'arrayBuffer' }))) as unknown as ArrayBuffer);
 }

@@ -1,9 +1,16 @@
 /** What the page says, in English. */
 import type { Quantity } from '../api/types';
 import type { Act } from '../keys/acts';
+import type { Trust } from '../labels/pose';
 import { screens } from './screens';
 import { skeletons } from './skeletons';
 import { tour } from './tour';
+
+const trust_words: Record<Trust['state'], (keyframes: number) => string> = {
+  prior: () => 'as the engine says, not checked by labels of this video',
+  provisional: (keyframes) => `provisional, by ${keyframes} labels hidden from the engine`,
+  calibrated: (keyframes) => `calibrated, by ${keyframes} labels hidden from the engine`,
+};
 
 const ACT: Record<Act, string> = {
   next: 'Next frame',
@@ -265,6 +272,8 @@ export const general = {
   wrong: 'Wrong',
   skip: 'Skip',
   snooze: 'Later',
+  bound: (radius: number, { state, keyframes }: Trust) =>
+    `Within ${radius.toFixed(radius < 10 ? 1 : 0)} px in 9 of 10 cases: ${trust_words[state](keyframes)}.`,
   within: (radius: number) => `, within ${radius.toFixed(radius < 10 ? 1 : 0)} px`,
   accepted_frames: (count: number, bound: string) => `Accepted ${count === 1 ? 'this frame' : `${count} frames`}${bound}.`,
   rejected_frames: (count: number) => `Rejected ${count === 1 ? 'this frame' : `${count} frames`}: left out of exports and trainings.`,
