@@ -213,7 +213,9 @@ class Selection:
             end = windows.reach(session, video, start=start, stop=stop, most=_POSES, **what)
             size = self.whole.size
             here = {"start": start, "stop": end, "reviews": snapshot.reviews}
-            tracks = windows.read(session, self.storage, video, size, **here, grounds=grounds, basis=self.bases.get(video.id), **what)
+            tracks = windows.read(
+                session, self.storage, video, size, **here, grounds=grounds, basis=self.bases.get(video.id), **what
+            )
         return end, [track.pick(self.whole.points) for track in tracks]
 
 

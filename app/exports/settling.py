@@ -18,7 +18,9 @@ from app.storage import Storage
 from app.tables import Export, Video
 
 
-def unsettled(database: Database, storage: Storage, export: Export, step: Callable[[], None]) -> dict[int, Basis | None]:
+def unsettled(
+    database: Database, storage: Storage, export: Export, step: Callable[[], None]
+) -> dict[int, Basis | None]:
     """What radii of an export's videos are to be read by, as far as its snapshot does not say so.
 
     Args:

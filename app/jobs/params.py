@@ -155,7 +155,7 @@ class VideoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[int]
     reviews: int = 0
     first_stages: list[int] | msgspec.UnsetType = msgspec.UNSET
-    basis: str | None | msgspec.UnsetType = msgspec.UNSET
+    basis: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Snapshot(JobRow, frozen=True, kw_only=True):

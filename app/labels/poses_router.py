@@ -57,8 +57,8 @@ async def get_poses(
     `run_id` a machine's poses are those of this run, also if it is hidden, and not the newest visible ones.
 
     With `states` there follow, after the points, uint32 (T, F, K): what each machine's radius and score rest on. The
-    lower two bits are 0 for `prior`, as the engine gave it, 1 for `provisional`, 2 for `calibrated`; the others count the
-    labels of the video that were hidden from the engine and are behind it.
+    lower two bits are 0 for `prior`, as the engine gave it, 1 for `provisional`, 2 for `calibrated`; the others count
+    the labels of the video that were hidden from the engine and are behind it.
     """
 
     def glance(session: Session) -> tuple[Caller, bool]:

@@ -15,7 +15,6 @@ from app.labels.history import Labels
 from app.runs.basis import Basis
 from app.tables import Video
 
-
 _TAG = re.compile(r"([0-9]{1,15})(?:-[0-9a-f]{8})?")
 
 

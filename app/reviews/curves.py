@@ -61,8 +61,8 @@ def curve(
         session: The transaction.
         storage: Where poses are.
         video: Whose track.
-        quantity: ``radius90`` of a machine's points, in pixels, as the basis of the video reads it; ``speed`` from the frame before, in pixels a frame;
-            ``x`` or ``y`` of a keypoint; ``difference`` of two runs, in pixels.
+        quantity: ``radius90`` of a machine's points, in pixels, as the basis of the video reads it; ``speed`` from the
+            frame before, in pixels a frame; ``x`` or ``y`` of a keypoint; ``difference`` of two runs, in pixels.
         track: The track's number.
         keypoint: Of this one; None for the greatest of all that are not retired.
         start: First frame.
@@ -130,8 +130,7 @@ def _poses(
     """
     xy = np.full((stop - start, size, 2), np.nan, dtype=np.float32)
     radius = np.full((stop - start, size), np.nan, dtype=np.float32)
-    window = {"start": start, "stop": stop}
-    read = poses.read(session, storage, runs, size, **window, tracks=[track], fields=fields, radii=radii)
+    read = poses.read(session, storage, runs, size, start=start, stop=stop, tracks=[track], fields=fields, radii=radii)
     found = read.get(track)
     if found is not None:
         known, rows = found.poses.visibility > 0, found.poses.frames - start

@@ -58,8 +58,8 @@ class ReviewOut(BaseModel):
 
     ``verdict`` is ``undo`` for an act that takes back the act ``undoes``; ``undone`` tells that this one was taken
     back. ``radius90`` is the error bound that it states, in pixels: 90 % of the accepted points are within it. None
-    where nothing is accepted, or the machine does not say how sure it is. ``basis`` names what radii were read by when it
-    was made, and are whenever it is looked up: the calibration of that moment, or null for those that engines gave.
+    where nothing is accepted, or the machine does not say how sure it is. ``basis`` names what radii were read by when
+    it was made, and are whenever it is looked up: the calibration of that moment, or null for those that engines gave.
     """
 
     id: int

@@ -138,7 +138,8 @@ class _There:
                 read = shown.radius90
             else:
                 read = self.read(stored(self.session, self.video.id, sha256), [track], run)[track].radius90
-            return read[~np.isnan(shown.score)][:, None]
+            radii: np.ndarray = read[~np.isnan(shown.score)][:, None]
+            return radii
 
         return radius_of
 

@@ -53,8 +53,8 @@ class Timeline(Struct):
 
     Bucket ``b`` of ``buckets`` has the frames from ``start + b * frames // buckets`` up to that of the next one, where
     ``frames`` is ``stop - start``. ``cuts`` are first frames of shots, as far as runs have looked; ``damaged`` are
-    ranges of frames that show another one's picture. ``basis`` names what scores and radii were read by, null where they
-    are as engines gave them.
+    ranges of frames that show another one's picture. ``basis`` names what scores and radii were read by, null where
+    they are as engines gave them.
     """
 
     revision: int

@@ -3,7 +3,8 @@
 Runs stay as engines gave them. Who reads a run reads its radii by the *basis* of its video: for each engine that was
 measured on it (``app.runs.measuring``) the calibration that this allows, and nothing for the others. It is worked out
 whenever it is asked for, and remembered as long as no measurement changes. Whoever accepts or exports something keeps
-the basis (``keep``), so that what was accepted or exported is read in the same way for ever, whatever is measured later.
+the basis (``keep``), so that what was accepted or exported is read in the same way for ever, whatever is measured
+later.
 
 What fewer than two hidden keyframes of the video tell of a situation is not used: it stays as the engine gave it.
 """
@@ -25,8 +26,8 @@ from app.database import insert_missing
 from app.errors import DamagedObject
 from app.jobs.params import Computed, RunParams
 from app.storage import Storage
-from app.tables import Job, Measurement, Project, Run, Video
 from app.tables import Basis as Row
+from app.tables import Job, Measurement, Project, Run, Video
 from app.trash import visible
 from pose.calibration import written
 from pose.calibration.calibration import PROVISIONAL, Calibration, calibrate
@@ -103,14 +104,12 @@ def stored(session: Session, video_id: int, sha256: str | None) -> Basis | None:
     """What somebody kept, by its name; None where radii were as engines gave them.
 
     Raises:
-        DamagedObject: There is none of that name.
+        NoResultFound: There is none of that name.
     """
     if sha256 is None:
         return None
-    data = session.scalar(select(Row.data).where(Row.video_id == video_id, Row.sha256 == sha256))
-    if data is None:
-        raise DamagedObject(f"the basis {sha256} of video {video_id} is not there")
-    return Basis(sha256, data)
+    row = session.get_one(Row, (video_id, sha256))
+    return Basis(row.sha256, row.data)
 
 
 def keep(session: Session, video_id: int, basis: Basis | None) -> str | None:

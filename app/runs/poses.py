@@ -37,9 +37,7 @@ class PseudoLabels:
 
     def select(self, rows: np.ndarray) -> PseudoLabels:
         """Only some frames, by a boolean mask or ascending positions."""
-        return PseudoLabels(
-            self.poses.select(rows), self.runs[rows], None if self.rests is None else self.rests[rows]
-        )
+        return PseudoLabels(self.poses.select(rows), self.runs[rows], None if self.rests is None else self.rests[rows])
 
 
 def visible_runs(session: Session, video_id: int, *, ended: bool = False) -> list[int]:
@@ -107,9 +105,7 @@ def read(
     for sha256, data in storage.get_all(list(needed)):
         step()
         wanted = needed[sha256]
-        for (_, rows), (part, found) in zip(
-            wanted, parts_of(data, [part for part, _ in wanted], asked), strict=True
-        ):
+        for (_, rows), (part, found) in zip(wanted, parts_of(data, [part for part, _ in wanted], asked), strict=True):
             if radii is not None and (read := part.read(radii, found)) is not None:
                 found |= {"radius90": read.radius90, "score": read.score}
                 mine = rests.setdefault(part.track, np.zeros((len(window), num_keypoints), dtype=np.uint16))

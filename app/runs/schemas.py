@@ -101,8 +101,8 @@ class RegimeOut(BaseModel):
     many there were on the hidden keyframes.
     ``coverage_as_given``: the share of these points that were within the engine's own ``radius90``, which is the one
     that runs keep, and that is read where the state is ``prior``; it ought to be 0.9. ``coverage_calibrated``: the same
-    of radii that are calibrated by the other keyframes, as poses and exports have them elsewhere. Both are None with fewer than two hidden keyframes, the latter also where nothing can be
-    calibrated.
+    of radii that are calibrated by the other keyframes, as poses and exports have them elsewhere. Both are None with
+    fewer than two hidden keyframes, the latter also where nothing can be calibrated.
     ``auroc`` is the probability that a point off by more than 5 % of the subject's size has a lower calibrated score
     than one that is not, ``calibration_error`` how far these scores are from the share of points that are within it.
     Both are None where there are not enough points to tell: eight keyframes and a hundred points.

@@ -7,7 +7,7 @@ run, whose poses stay as the engine gave them; how they are read by it is told i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from threading import Lock
 
 from cachetools import LRUCache

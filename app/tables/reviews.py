@@ -16,8 +16,8 @@ class Review(Table):
 
     ``number`` counts a video's acts from 1. ``verdict`` is ``accept`` or ``reject``, or ``undo``, which takes the act
     ``undoes`` back. ``keypoints`` are the only ones meant, counted from 0. ``max_radius90`` is what the person asked
-    for, ``radius90`` the error bound that the act states, in pixels; ``basis_sha256`` names the ``Basis`` of the video that
-    radii were read by, none where they were as engines gave them.
+    for, ``radius90`` the error bound that the act states, in pixels; ``basis_sha256`` names the ``Basis`` of the video
+    that radii were read by, none where they were as engines gave them.
     """
 
     __tablename__ = "review"

@@ -174,8 +174,17 @@ class _Reader:
         }
         with self.database.session(readonly=True) as session:
             end = windows.reach(session, self.video, start=start, stop=stop, most=_POSES, **what)
-            size, here = self.skeleton.size, {"start": start, "stop": end, "reviews": self.part.reviews}
-            tracks = windows.read(session, self.storage, self.video, size, **here, grounds=grounds, **what)
+            tracks = windows.read(
+                session,
+                self.storage,
+                self.video,
+                self.skeleton.size,
+                start=start,
+                stop=end,
+                reviews=self.part.reviews,
+                grounds=grounds,
+                **what,
+            )
         return end, [track.pick(self.skeleton.points) for track in tracks]
 
     def _weighed(self, track: Layered) -> _Rows:

@@ -32,7 +32,7 @@ class Spread:
         return float(self.values[row]) if row < len(self.values) else float("inf")
 
     def thinned(self, level: float, count: int = 64) -> Spread:
-        """About the same with few values: evenly spread by mass, the least, the greatest, and the quantile of ``level``.
+        """About the same with few values: evenly spread by mass, the least and greatest, the quantile of ``level``.
 
         Args:
             level: Whose quantile stays as it is.

@@ -90,10 +90,11 @@ def test_own_leaves_out_what_a_video_does_not_tell_enough_of():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"version":1}', '{"version":1,"engines":{"flow":{"between":{}}}}', '{"version":2}', "null"]
+    "text",
+    ["", "[]", "{}", '{"version":1}', '{"version":1,"engines":{"flow":{"between":{}}}}', '{"version":2}', "null"],
 )
 def test_something_else_is_told_apart(text):
-    with pytest.raises(ValueError, match="calibration|Expecting|version"):
+    with pytest.raises(ValueError, match=r"calibration|Expecting|version"):
         written.decode(text)
 
 
