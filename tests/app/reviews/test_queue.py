@@ -62,7 +62,9 @@ def test_the_worst_of_each_subject_comes_first_and_at_most_one_in_five_frames(de
 
 
 def test_what_was_looked_at_is_not_asked_for_again(desk, reviewer, two):
-    first, second, third, fourth, *_ = places(desk, limit=200)
+    # What a label says of a track makes acceptances around it outdated, so what is accepted is of the other one.
+    first, third, fourth, *_ = (place for place in places(desk, limit=200) if place[1] == 1)
+    second = next(place for place in places(desk, limit=200) if place[1] == 2)
     desk.label(first[1], first[0])
     reviewer.say("accept", second[0], second[0] + 1, track_id=second[1])
     reviewer.say("reject", third[0], third[0] + 1, track_id=third[1])
