@@ -269,6 +269,17 @@ class _Judged:
     verdicts: Verdicts
     rests: np.ndarray | None
 
+    def select(self, rows: np.ndarray) -> _Judged:
+        """Only some frames, by a boolean mask."""
+        return _Judged(
+            self.poses.select(rows),
+            self.runs[rows],
+            self.copied[rows],
+            self.stale[rows],
+            self.verdicts.select(rows),
+            None if self.rests is None else self.rests[rows],
+        )
+
 
 def _judged(
     session: Session,
@@ -296,17 +307,8 @@ def _judged(
         left = found.poses.without(lost)
         some: np.ndarray = ~np.any(lost, axis=1) | np.any(left.visibility > 0, axis=1)
         verdicts = said.get(number) or standing.nothing(copied.shape)
-        yield (
-            number,
-            _Judged(
-                left.select(some),
-                found.runs[some],
-                (copied & ~lost)[some],
-                (stale & ~lost)[some],
-                verdicts.select(some),
-                None if found.rests is None else found.rests[some],
-            ),
-        )
+        judged = _Judged(left, found.runs, copied & ~lost, stale & ~lost, verdicts, found.rests)
+        yield number, judged if some.all() else judged.select(some)
 
 
 def _alone(number: int, poses_: Track, revisions: np.ndarray) -> Layered:

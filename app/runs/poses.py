@@ -36,7 +36,9 @@ class PseudoLabels:
     rests: np.ndarray | None = None
 
     def select(self, rows: np.ndarray) -> PseudoLabels:
-        """Only some frames, by a boolean mask or ascending positions."""
+        """Only the frames of a boolean mask; copies nothing where these are all."""
+        if rows.all():
+            return self
         return PseudoLabels(self.poses.select(rows), self.runs[rows], None if self.rests is None else self.rests[rows])
 
 
