@@ -30,10 +30,11 @@ from app.jobs.schemas import JobOut
 from app.keys.service import Role
 from app.pagination import Page, PageDep
 from app.prepared import PreparedDep
-from app.runs import service, stages, trust
+from app.runs import reporting, service, stages, trust
 from app.runs.archive import Archive, archive
 from app.runs.schemas import PropagationIn, RunOut
 from app.runs.service import Labelled
+from app.runs.trust_schemas import TrustOut
 from app.tables import Run, Video
 
 router = APIRouter(tags=["propagation"])
@@ -78,6 +79,16 @@ def get_run(run: RunDep, session: SessionDep, storage: StorageDep) -> RunOut:
     shown = service.show(session, run)
     shown.calibration = trust.calibration(session, storage, run)
     return shown
+
+
+@router.get("/runs/{run_id}/trust")
+async def get_run_trust(run_id: Id, caller: CallerDep, reading: ReadingDep, storage: StorageDep) -> TrustOut:
+    """How well the engine's radii and scores keep their word on the video, by labels that were hidden from it."""
+
+    def find(session: Session) -> TrustOut:
+        return reporting.trust(session, storage, find_run(run_id, session, caller))
+
+    return await reading(find, caller.lab_id, large=True)
 
 
 @router.get(

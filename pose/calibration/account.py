@@ -56,7 +56,7 @@ def account(
 ) -> dict[Regime, Account]:
     """Give an account of each regime; see ``calibrate`` for the arguments."""
     told = calibrate(own, others, shipped, scales).told
-    radius, score = _crossed(own, others, shipped, scales)
+    radius, score = crossed(own, others, shipped, scales)
     found = {}
     for regime in Regime:
         rows = own.regime == regime
@@ -92,10 +92,13 @@ def _judged(
     return coverage, auroc(told, within) if both else None, calibration_error(told, within)
 
 
-def _crossed(
+def crossed(
     own: Residuals, others: Sequence[Residuals], shipped: Sequence[Residuals], scales: Mapping[Regime, Scale]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Radii over the size and scores of the video's own points, each told from keyframes on other frames."""
+    """Radii over the size and scores of the video's own points, each told from keyframes on other frames.
+
+    NaN where nothing can be told; see ``calibrate`` for the arguments.
+    """
     radius, score = np.full((2, len(own)), np.nan)
     _, number = np.unique(own.frame, return_inverse=True)
     for fold in range(_FOLDS):

@@ -334,6 +334,7 @@ def tenant(serving, walker, tmp_path_factory) -> Iterator[Tenant]:
     }
     for path in (
         *("/me", "/lab", "/labs", "/keys", "/audit", "/projects", "/jobs", "/runs/{run_id}", "/runs/{run_id}/content"),
+        "/runs/{run_id}/trust",
         *("/projects/{project_id}", "/projects/{project_id}/videos", "/projects/{project_id}/exports"),
         *("/videos/{video_id}", "/videos/{video_id}/frames/{index}", "/videos/{video_id}/content"),
         "/videos/{video_id}/times",
