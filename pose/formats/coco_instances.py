@@ -26,12 +26,12 @@ class Instance:
         source: Who made it; where points differ, the machine: ``pseudo``.
         scores: ``(K,)`` probability that the point is within tolerance; None for a person's label.
         radius90: ``(K,)`` pixels that hold the true point 90 % of the time.
-        radius90_states: ``K`` words for what radii and scores rest on, None for points of people; None where nothing is
-            said of it.
         run_id: The propagation it comes from.
         point_sources: ``K`` sources, only where they differ.
         stale_points: The known points, from 0, that were computed from labels which do not stand any more, if any.
         absent: The points, from 0, of which a person said that they are absent; all of them where the subject is.
+        radius90_states: ``K`` words for what radii and scores rest on, None for points of people; None where nothing is
+            said of it.
     """
 
     frame_index: int
@@ -41,11 +41,11 @@ class Instance:
     source: Source
     scores: np.ndarray | None = None
     radius90: np.ndarray | None = None
-    radius90_states: tuple[str | None, ...] | None = None
     run_id: int | None = None
     point_sources: tuple[Source, ...] | None = None
     stale_points: tuple[int, ...] | None = None
     absent: tuple[int, ...] = ()
+    radius90_states: tuple[str | None, ...] | None = None
 
 
 @dataclass(frozen=True)
