@@ -81,15 +81,17 @@ def _info(dataset: Dataset, number: int, name: str) -> VideoInfo:
 
 
 def _instances(dataset: Dataset, video: int) -> Iterator[Instance]:
-    machine = dataset.machine
     rows = dataset.rows_of(video)
-    for row in range(rows.start, rows.stop):
-        absent = tuple(np.flatnonzero(dataset.absent[row]).tolist())
+    machine = (dataset.visibility[rows] > 0) & ~dataset.human[rows]
+    made, placed = machine.any(axis=1), dataset.human[rows].any(axis=1)
+    gone = dataset.absent[rows].any(axis=1)
+    for place, row in enumerate(range(rows.start, rows.stop)):
+        absent = tuple(np.flatnonzero(dataset.absent[row]).tolist()) if gone[place] else ()
         frame, track = int(dataset.frame[row]), int(dataset.track[row])
-        if not machine[row].any():
+        if not made[place]:
             yield Instance(frame, track, dataset.xy[row], dataset.visibility[row], "human", absent=absent)
             continue
-        human = dataset.human[row]
+        human = dataset.human[row].tolist() if placed[place] else None
         yield Instance(
             frame_index=frame,
             track_id=track,
@@ -99,7 +101,7 @@ def _instances(dataset: Dataset, video: int) -> Iterator[Instance]:
             scores=dataset.score[row],
             radius90=dataset.radius90[row],
             run_id=int(dataset.run[row]) or None,
-            point_sources=tuple("human" if one else "pseudo" for one in human.tolist()) if human.any() else None,
+            point_sources=None if human is None else tuple("human" if one else "pseudo" for one in human),
             absent=absent,
         )
 
