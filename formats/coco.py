@@ -83,9 +83,9 @@ def _info(dataset: Dataset, number: int, name: str) -> VideoInfo:
 def _instances(dataset: Dataset, video: int) -> Iterator[Instance]:
     rows = dataset.rows_of(video)
     machine = (dataset.visibility[rows] > 0) & ~dataset.human[rows]
-    made: np.ndarray = machine.any(axis=1)
-    placed: np.ndarray = dataset.human[rows].any(axis=1)
-    gone: np.ndarray = dataset.absent[rows].any(axis=1)
+    made: np.ndarray = np.any(machine, axis=1)
+    placed: np.ndarray = np.any(dataset.human[rows], axis=1)
+    gone: np.ndarray = np.any(dataset.absent[rows], axis=1)
     for place, row in enumerate(range(rows.start, rows.stop)):
         absent = tuple(np.flatnonzero(dataset.absent[row]).tolist()) if gone[place] else ()
         frame, track = int(dataset.frame[row]), int(dataset.track[row])
