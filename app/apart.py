@@ -72,7 +72,7 @@ def _read(settings: str, memory_bytes: int, act: Act[Answer]) -> Answer:
 
 @cache
 def _opened(settings: str, memory_bytes: int) -> tuple[Database, Storage]:
-    """What this process works with from its first task on."""
+    """The database and the storage with which this process works from its first task on."""
     os.nice(_POLITE)
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     bound = memory_bytes if most == resource.RLIM_INFINITY else min(memory_bytes, most)

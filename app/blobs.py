@@ -28,7 +28,7 @@ _REMOVED = 20  # and removed at a time: so long nobody can record one
 
 @dataclass(frozen=True)
 class Removed:
-    """What a collection removed.
+    """The objects and bytes that a collection removed.
 
     Attributes:
         objects: How many.

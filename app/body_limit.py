@@ -1,4 +1,4 @@
-"""What a route says of the body that it reads: up to 1 MiB, more where it asks for more, or the bytes of a file."""
+"""Limits of the body that a route reads: up to 1 MiB, more where it asks for more, or the bytes of a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MOST = "posetween.body_limit"
 
 
 def is_lifted(scope: Scope) -> bool:
-    """Whether a request brings the bytes of a file."""
+    """Return whether a request brings the bytes of a file."""
     return _LIFTED in scope
 
 

@@ -1,4 +1,4 @@
-"""What a client may do with a connection: heads of requests are bounded in size and time, and connections in number.
+"""Limits of connections: heads of requests are bounded in size and time, and connections in number.
 
 uvicorn watches connections that rest between two requests. A request whose head or body never ends rests nowhere, and
 takes a file from a process that may open only so many.
@@ -33,8 +33,8 @@ _REFUSAL = (
 _PROBLEM = '{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}","errors":[]}}'
 
 
-def protocol(most: int) -> partial[Connection]:
-    """What speaks HTTP on each connection of a process, of which there are so many at most.
+def protocol(most: int) -> partial[LimitedConnection]:
+    """The HTTP protocol for the connections of a process, of which there are so many at most.
 
     As many as the process may open files for: it is allowed to open as many as the system lets it.
     """
@@ -44,10 +44,10 @@ def protocol(most: int) -> partial[Connection]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
     files = most if soft == resource.RLIM_INFINITY else max(soft - _OTHER_FILES, soft // 2)
-    return partial(Connection, most=min(most, files))
+    return partial(LimitedConnection, most=min(most, files))
 
 
-class Connection(HttpToolsProtocol):
+class LimitedConnection(HttpToolsProtocol):
     """One connection. Where there are too many, one without a request under way makes room for the next.
 
     Args:
@@ -117,11 +117,13 @@ class Connection(HttpToolsProtocol):
 
     @property
     def waits(self) -> bool:
-        """Whether no request is under way."""
+        """Return whether no request is under way."""
         return self.cycle is None or self.cycle.response_complete
 
     def _make_room(self) -> bool:
-        waiting = [one for one in self.connections if isinstance(one, Connection) and one is not self and one.waits]
+        waiting = [
+            one for one in self.connections if isinstance(one, LimitedConnection) and one is not self and one.waits
+        ]
         if not waiting:
             return False
         min(waiting, key=lambda one: one._since).transport.abort()

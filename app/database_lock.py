@@ -1,4 +1,4 @@
-"""Who has a SQLite database open: so that no copy is put in the place of one that a service works on."""
+"""A lock on an open SQLite database, so that no copy is put in the place of one that a service works on."""
 
 from __future__ import annotations
 

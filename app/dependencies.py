@@ -1,4 +1,4 @@
-"""What handlers ask for: a transaction, the caller, and rows already checked against the caller's lab."""
+"""Dependencies of handlers: a transaction, the caller, and rows already checked against the caller's lab."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import answer_headers, origin, request_log
+from app import origin, request_log, security_headers
 from app.apart import Apart
 from app.database import Database
 from app.errors import Forbidden, NotFound
@@ -25,7 +25,7 @@ from app.keys.usage import Usage
 from app.labs import service as labs
 from app.metrics import ApiMetrics
 from app.presence import Presence
-from app.rates import Rates
+from app.rate_limit import RateLimit
 from app.sessions import service as sessions
 from app.settings import Settings
 from app.storage import Storage
@@ -102,23 +102,23 @@ class Glancing:
 
 async def _checking(request: Request) -> Glancing:
     state = request.app.state
-    return Glancing(state.database, state.turns.checking, state.doorkeeper.faces.lab_of(request))
+    return Glancing(state.database, state.turns.checking, state.request_limits.faces.lab_of(request))
 
 
 async def _glancing(request: Request) -> Glancing:
     state = request.app.state
-    return Glancing(state.database, state.turns.glancing, state.doorkeeper.faces.lab_of(request))
+    return Glancing(state.database, state.turns.glancing, state.request_limits.faces.lab_of(request))
 
 
 GlancingDep = Annotated[Glancing, Depends(_glancing)]
 
 
 @dataclass(frozen=True)
-class Doorkeeper:
-    """What is remembered of callers from one request to the next."""
+class RequestLimits:
+    """The state that is kept of callers from one request to the next."""
 
     usage: Usage
-    rates: Rates
+    rates: RateLimit
     presence: Presence
     faces: Faces
 
@@ -128,7 +128,7 @@ class Visitor:
     """A request before anybody knows whose it is, with what it shows of its sender."""
 
     request: Request
-    doorkeeper: Doorkeeper
+    request_limits: RequestLimits
     auth: bool
     key: str | None
     cookie: str | None
@@ -162,12 +162,12 @@ class Visitor:
         elif caller.session_id is not None:
             origin.check_session(self.request)
         request_log.note_caller(self.request, caller.lab_id, caller.key_id)
-        self.doorkeeper.presence.enter(self.request.scope, caller.lab_id)
-        self.doorkeeper.faces.note(self.request, caller.lab_id)
+        self.request_limits.presence.enter(self.request.scope, caller.lab_id)
+        self.request_limits.faces.note(self.request, caller.lab_id)
         self.request.scope[_CALLER] = caller
         if caller.key_id is not None:
-            self.doorkeeper.usage.note(caller.key_id)
-            answer_headers.add(self.request, self.doorkeeper.rates.take(caller.key_id))
+            self.request_limits.usage.note(caller.key_id)
+            security_headers.add(self.request, self.request_limits.rates.take(caller.key_id))
 
 
 async def _visitor(
@@ -177,7 +177,7 @@ async def _visitor(
 ) -> Visitor:
     state = request.app.state
     key = credentials.credentials if credentials else None
-    return Visitor(request, state.doorkeeper, state.settings.auth, key, cookie)
+    return Visitor(request, state.request_limits, state.settings.auth, key, cookie)
 
 
 #: For handlers that look up everything they need in one transaction.

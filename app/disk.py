@@ -1,4 +1,4 @@
-"""How much of a disk uploads, exports and what is computed may take, and what is kept free for everything else.
+"""Limits of disk usage: what uploads, exports and computed files may take, and what is kept free for everything else.
 
 Labels, keys, deleting and cancelling need little, and must work where the disk is full of videos: that is how people
 get out of it.

@@ -186,7 +186,7 @@ _LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED", "40001", "40P01", "55P03", "53300")
 
 
 def database_trouble(error: SQLAlchemyError) -> ServiceError | None:
-    """What a database error means to a caller who did nothing wrong; None when it is a mistake of ours."""
+    """The service error for a database error that is not the caller's fault; None when it is a mistake of ours."""
     if isinstance(error, PoolTimeout):
         return Busy("the database is busy; send this again")
     if isinstance(error, DBAPIError) and error.connection_invalidated:

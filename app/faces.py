@@ -1,4 +1,4 @@
-"""Whose a request seems to be, before anybody has looked: so that labs take turns also at having their keys checked."""
+"""The likely owner of a request, before its key was checked: labs take turns also at having their keys checked."""
 
 from __future__ import annotations
 

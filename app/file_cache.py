@@ -1,4 +1,4 @@
-"""What can be made again, kept in files for those who ask next: what was used last, up to a number of bytes.
+"""A cache of files that can be made again: those used last, up to a number of bytes.
 
 So are kept images of frames, and what networks see in frames.
 
@@ -46,7 +46,7 @@ class FileCache:
         return (self.folder / name).exists()
 
     def get(self, name: str) -> bytes | None:
-        """What was kept under a name, used as of now."""
+        """The bytes that were kept under a name, which counts as a use."""
         with suppress(OSError), open(f"{self.folder}/{name}", "rb", buffering=0) as file:
             if time.time() - os.fstat(file.fileno()).st_mtime > _USED_SECONDS:
                 with suppress(OSError):  # of another user, who may have set it up

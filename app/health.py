@@ -15,9 +15,9 @@ from sqlalchemy import text
 
 from app import disk
 from app.database import Database
-from app.jobs.bell import Bell
-from app.questions import Question
+from app.jobs.notifier import Notifier
 from app.storage import Storage
+from app.timed_probe import TimedProbe
 from app.turns import Turns
 from app.version import SCHEMA, VERSION
 
@@ -36,7 +36,7 @@ _NEEDED = ("database", "storage")
 
 
 class Health(BaseModel):
-    """Whether the service can do its work."""
+    """The ability of the service to do its work."""
 
     status: Literal["ok", "degraded", "unavailable"]
     version: str = VERSION
@@ -53,22 +53,24 @@ class Readiness:
     Args:
         database: The ledger's.
         storage: Where objects are.
-        bell: The broker's, where there is one.
+        notifier: The broker's, where there is one.
         turns: Of the requests of this process.
         folder: Where uploads arrive.
     """
 
-    def __init__(self, database: Database, storage: Storage, bell: Bell | None, turns: Turns, folder: Path) -> None:
+    def __init__(
+        self, database: Database, storage: Storage, notifier: Notifier | None, turns: Turns, folder: Path
+    ) -> None:
         asked: dict[str, Callable[[], None]] = {
             "database": lambda: _check(database),
             "storage": storage.check,
             "disk": lambda: _check_disk(folder),
             "writing": lambda: _check_writing(database, turns),
         }
-        if bell is not None:
-            asked["broker"] = bell.check
+        if notifier is not None:
+            asked["broker"] = notifier.check
         self._questions = {
-            name: Question(ask, patience=_PATIENCE_SECONDS, fresh=_FRESH_SECONDS) for name, ask in asked.items()
+            name: TimedProbe(ask, patience=_PATIENCE_SECONDS, fresh=_FRESH_SECONDS) for name, ask in asked.items()
         }
         self._said: dict[str, str] = {}
 

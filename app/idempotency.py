@@ -61,7 +61,7 @@ class Once:
         return answer
 
     def first(self) -> Idempotency | None:
-        """What was remembered of the first request with this key; None where there was none.
+        """The answer to the first request with this key; None where there was none.
 
         Raises:
             Invalid: The key was used for another request.
@@ -94,7 +94,7 @@ IdempotencyKey = Annotated[
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request asks for, in a line, and its idempotency key."""
+    """A request in a line, and its idempotency key."""
 
     key: str | None
     request: str

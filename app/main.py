@@ -19,14 +19,13 @@ from fastapi_offline import FastAPIOffline
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import cors, health, home, origin, problems, scraping
-from app.answer_headers import AnswerHeaders, page_policies
 from app.apart import Apart
 from app.audit.downloads import REMEMBERED_RANGES
 from app.audit.router import router as audit
 from app.bodies import USUAL_BYTES, Bodies, Room
 from app.checkpoints.router import router as checkpoints
 from app.database import connect
-from app.dependencies import Doorkeeper, caller_of
+from app.dependencies import RequestLimits, caller_of
 from app.errors import problem_responses
 from app.estimates.router import router as estimates
 from app.exports.router import router as exports
@@ -35,8 +34,8 @@ from app.file_cache import FileCache
 from app.health import Readiness
 from app.idempotency import keep_forgetting
 from app.jobs.backlog import BacklogCollector
-from app.jobs.bell import Bell
 from app.jobs.following import Followers
+from app.jobs.notifier import Notifier
 from app.jobs.router import router as jobs
 from app.keys.router import router as keys
 from app.keys.usage import Usage
@@ -50,7 +49,7 @@ from app.pace import Pace, Paced
 from app.page import serving
 from app.presence import Presence, Present
 from app.projects.router import router as projects
-from app.rates import Rates
+from app.rate_limit import RateLimit
 from app.request_log import RequestLog
 from app.reviews.counting import Counting
 from app.reviews.curves_router import router as curves
@@ -58,6 +57,7 @@ from app.reviews.queue_router import router as queues
 from app.reviews.router import router as reviews
 from app.reviews.timeline_router import router as timelines
 from app.runs.router import router as runs
+from app.security_headers import AnswerHeaders, page_policies
 from app.sessions.router import router as sessions
 from app.settings import Settings
 from app.storage import open_storage
@@ -66,15 +66,15 @@ from app.trainings.router import router as trainings
 from app.trash.leftovers import SECONDS, Leftovers
 from app.trash.router import router as trash
 from app.turns import Turns
-from app.uploads.intake import Intake
-from app.uploads.manners import TusManners
+from app.uploads.expiry import keep_swept
 from app.uploads.parts import Parts
+from app.uploads.receive import UploadServices
 from app.uploads.router import router as uploads
-from app.uploads.sweeping import keep_swept
+from app.uploads.tus_headers import TusHeaders
 from app.version import VERSION
+from app.videos.access_cache import new_access_cache
 from app.videos.frames import Frames
 from app.videos.router import router as videos
-from app.videos.sights import new_sights
 
 log = logging.getLogger(__name__)
 
@@ -96,16 +96,16 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
         raise ValueError(f"refusing to serve on {settings.host} without authentication; bind 127.0.0.1 or turn auth on")
     cors.check(settings)
     database = connect(settings.database)
-    bell = Bell(settings.broker_url) if settings.broker_url else None
-    if bell is not None:
-        bell.attach(database)
+    notifier = Notifier(settings.broker_url) if settings.broker_url else None
+    if notifier is not None:
+        notifier.attach(database)
     registry = new_registry(settings)
     registry.register(BacklogCollector(database))
     counting = shared_by_processes(registry)
     metrics = ApiMetrics.on(counting)
     storage = open_storage(settings, partial(ObservedStorage, StorageMetrics.on(counting)))
     turns = Turns.of(database)
-    intake = Intake(settings, database, storage, turns, Parts(settings.uploads_dir))
+    intake = UploadServices(settings, database, storage, turns, Parts(settings.uploads_dir))
     cache = FileCache(settings.frames_dir, settings.frame_cache_bytes)
     makers = max(1, (os.cpu_count() or 1) // settings.processes)
     memory_bytes = 2 * settings.ingest_memory_bytes  # it has several videos open
@@ -132,8 +132,8 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
         usage.write(database)
         frames.close()
         database.dispose()
-        if bell is not None:
-            bell.close()
+        if notifier is not None:
+            notifier.close()
 
     # Serves the documentation page from this machine: labs are behind firewalls.
     app = FastAPIOffline(
@@ -149,12 +149,12 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
     app.state.database = database
     app.state.turns = turns
     app.state.apart = apart
-    app.state.doorkeeper = Doorkeeper(usage, Rates(settings.requests_per_minute), presence, faces)
+    app.state.request_limits = RequestLimits(usage, RateLimit(settings.requests_per_minute), presence, faces)
     app.state.storage = storage
     app.state.intake = intake
     app.state.frames = frames
-    app.state.sights = new_sights()
-    app.state.readiness = Readiness(database, storage, bell, turns, settings.scratch_dir)
+    app.state.access_cache = new_access_cache()
+    app.state.readiness = Readiness(database, storage, notifier, turns, settings.scratch_dir)
     app.state.registry = registry
     app.state.metrics = metrics
     app.state.streams = Counter()
@@ -173,7 +173,7 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
     )
     app.add_middleware(Present, presence=presence)
     app.add_middleware(Paced, pace=Pace(settings.paced_requests_per_second), faces=faces)
-    app.add_middleware(TusManners, path=f"{PREFIX}/uploads")
+    app.add_middleware(TusHeaders, path=f"{PREFIX}/uploads")
     problems.install(app)
     # Routes are looked through in turn: what pages ask for all the time comes first.
     asked_often = (videos, poses, labels, tracks, jobs, runs, reviews, queues, timelines, curves)

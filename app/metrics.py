@@ -1,4 +1,4 @@
-"""What a process counts for Prometheus: every metric hangs on a registry of its own, none on the module."""
+"""The metrics of a process for Prometheus: each hangs on a registry of its own, none on the module."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class _Machine(Collector):
-    """What is true of the machine, whichever process is asked."""
+    """Metrics of the machine, whichever process is asked."""
 
     def __init__(self, settings: Settings) -> None:
         self._folder = settings.data_dir
@@ -45,7 +45,7 @@ class _Machine(Collector):
 
 
 class _Together(Collector):
-    """What all processes of a service counted, also those that ended."""
+    """The counts of all processes of a service, also those that ended."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -87,7 +87,7 @@ def _lives(process: int) -> bool:
 
 @dataclass(frozen=True)
 class StorageMetrics:
-    """What a process sees of the object store."""
+    """The metrics of a process's calls to the object store."""
 
     seconds: Histogram
     errors: Counter
@@ -121,7 +121,7 @@ class StorageMetrics:
 
 @dataclass(frozen=True)
 class ApiMetrics:
-    """What an API process counts."""
+    """The metrics of an API process."""
 
     requests: Histogram
     in_flight: Gauge

@@ -1,4 +1,4 @@
-"""What people call things: text that every database keeps, and that no terminal, log or file name takes for more."""
+"""Names that people give: text that every database keeps, and that no terminal, log or file name takes for more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CONTROL = r"\u0000-\u001F\u007F-\u009F"
 
 
 def has_control(text: str) -> bool:
-    """Whether control characters are in a text, NUL among them, or halves of surrogate pairs."""
+    """Return whether control characters are in a text, NUL among them, or halves of surrogate pairs."""
     return any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text)
 
 

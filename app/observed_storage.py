@@ -29,7 +29,7 @@ class ObservedStorage(Storage):
         super().__init__(*address, **options)
 
     def has(self, sha256: str) -> bool:
-        """Whether an object is there."""
+        """Return whether an object is there."""
         with self._call("look"):
             return super().has(sha256)
 

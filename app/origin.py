@@ -43,7 +43,7 @@ def check_loopback(request: Request) -> None:
 
 
 def from_this_machine(request: Request) -> bool:
-    """Whether a request was sent on this machine, to this machine, and by no proxy that says that it is one."""
+    """Return whether a request was sent on this machine, to this machine, and by no proxy that says that it is one."""
     client = request.client
     return (
         client is not None
@@ -54,7 +54,7 @@ def from_this_machine(request: Request) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is only reached from this machine."""
+    """Return whether a host name or address is only reached from this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""How fast one key or session is answered while other labs ask too.
+"""Pacing of one key or session while other labs send requests too.
 
 Every request takes the one thread that reads them all for some milliseconds, also one that is answered from what is
 kept. A client that sends the next as soon as the last was answered, over a few connections, takes all of its time: the

@@ -1,4 +1,4 @@
-"""How many requests of each lab are under way: so many at most, that one lab's do not take every connection."""
+"""Requests under way by lab: so many at most, that one lab's do not take every connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of every request: a line in the log, its share in the metrics, and an id to ask about it by."""
+"""The log of requests: a line for each, its share in the metrics, and an id to ask about it by."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def id_of(request: Request) -> str | None:
 
 
 def _chosen_id(scope: Scope) -> str:
-    """What the client calls the request, where that is short and plain, else a new id."""
+    """The client's id of the request, where that is short and plain, else a new one."""
     for name, value in scope["headers"]:
         if name == _HEADER and _GOOD_ID.fullmatch(value):
             return str(value, "ascii")

@@ -175,14 +175,14 @@ class Settings(BaseSettings):
 
     @property
     def queues(self) -> tuple[str, ...]:
-        """Whose jobs a worker does, those first that are quick."""
+        """The queues whose jobs a worker does, those first that are quick."""
         chosen = (self.queue,) if self.queue else (GPU, CPU)
         quick = tuple(QUICK[queue] for queue in chosen)
         return quick if self.lane == "quick" else quick + chosen
 
     @property
     def limits(self) -> Limits:
-        """What is too large to be accepted as a video."""
+        """The limits above which a video is not accepted."""
         return Limits(max_pixels=self.max_pixels, max_frames=self.max_frames, max_seconds=self.max_seconds)
 
     @property

@@ -37,7 +37,7 @@ def videos_of(session: Session, project: Project, wanted: Sequence[int] | None) 
 
 
 def take(session: Session, project: Project, videos: Sequence[Video], *, ended: bool = False) -> Snapshot:
-    """What has to be remembered to read the same poses later.
+    """Record all that is needed to read the same poses later.
 
     Args:
         session: The transaction.
@@ -61,5 +61,5 @@ def take(session: Session, project: Project, videos: Sequence[Video], *, ended: 
 
 
 def layer_of(include: Collection[Source]) -> Layer:
-    """What has to be read for some sources. Which points are a machine's is only known once people's lie over them."""
+    """The layer to read for some sources. Which points are a machine's is only known once people's lie over them."""
     return "human" if {*include} == {"human"} else "merged"

@@ -61,7 +61,7 @@ def go_on() -> None:
 
 @dataclass(frozen=True)
 class Stored:
-    """What was stored: the object's digest, which is its name, and its size in bytes."""
+    """A stored object: its digest, which is its name, and its size in bytes."""
 
     sha256: str
     size: int
@@ -186,7 +186,7 @@ class Storage:
             return self.keep(incoming)
 
     def has(self, sha256: str) -> bool:
-        """Whether an object is there."""
+        """Return whether an object is there."""
         try:
             self.put_at(sha256)
         except FileNotFoundError:

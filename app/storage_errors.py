@@ -1,4 +1,4 @@
-"""What goes wrong with a store, told by its name: an object that is missing, a store that does not answer."""
+"""Errors of a store: an object that is missing, a store that does not answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keys and browser sessions are made of: a number to find the row by, and a secret of which a digest is kept."""
+"""Tokens of keys and browser sessions: a number to find the row by, and a secret of which a digest is kept."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def conceal(text: str) -> str:
 
 
 def fits(secret: str, digest: str) -> bool:
-    """Whether a secret is the one the digest was kept of."""
+    """Return whether a secret is the one the digest was kept of."""
     return hmac.compare_digest(digest, _digest(secret))
 
 

@@ -1,4 +1,4 @@
-"""Who may hold a transaction, a thread or a core, and how many at a time: labs that wait take turns.
+"""Fair admission to transactions, threads and cores, so many at a time: labs that wait take turns.
 
 What a client sends is never waited for while any of these is held, see ``app.dependencies``.
 """
@@ -123,7 +123,7 @@ class FairThreads:
 
 @dataclass(frozen=True)
 class Turns:
-    """What requests wait for, on the event loop.
+    """The limits that requests wait for, on the event loop.
 
     A request keeps its connection while it waits for a thread. Were there more such requests than connections, or two
     writers on SQLite, the threads would all be taken by requests that wait for a connection or the write lock.

@@ -13,14 +13,16 @@ _REMEMBERED = 20_000
 
 
 class Verified:
-    """What one process has verified. A file that was touched since, or put there anew, is not what was verified."""
+    """The files that one process has verified. A file that was touched since, or put there anew, is not what was
+    verified.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._found: FIFOCache[Path, tuple[tuple[int, int, int], float]] = FIFOCache(_REMEMBERED)
 
     def holds(self, path: Path, status: os.stat_result, within: float | None) -> bool:
-        """Whether a file was found whole.
+        """Return whether a file was found whole.
 
         Args:
             path: Of the file.

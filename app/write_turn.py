@@ -1,4 +1,4 @@
-"""Whose turn it is to write to a file that several processes write to.
+"""A fair lock on a file that several processes write to.
 
 SQLite lets one write at a time; those who wait look again after a while, up to a tenth of a second later, and may find
 that somebody else was there first, many times over. Here the kernel wakes them.

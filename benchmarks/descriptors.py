@@ -29,7 +29,7 @@ from models.stdpose.correlation import descriptors
 from pose.frame_table import scan
 from pose.segments import Segment
 from pose.track import Track
-from pose.video import Video
+from pose.video import VideoReader
 
 #: Share of the subject's size around linear interpolation that is searched.
 REACH = 0.3
@@ -61,7 +61,7 @@ def search(clip: LabelledVideo, describe: Describe, levels: Sequence[int], every
     truth = clip.tracks()
     given = keyframes(truth, every)
     matched, linear = [], []
-    with Video(clip.video, scan(clip.video)) as video:
+    with VideoReader(clip.video, scan(clip.video)) as video:
         for number, labels in given.items():
             first, last = int(labels.frames[0]), int(labels.frames[-1])
             for gap in gaps(labels, Segment(first, last + 1), video.width, video.height):
@@ -75,7 +75,7 @@ def search(clip: LabelledVideo, describe: Describe, levels: Sequence[int], every
 
 
 def _match(
-    video: Video, gap: Gap, guesses: np.ndarray, describe: Describe, levels: Sequence[int], size: float
+    video: VideoReader, gap: Gap, guesses: np.ndarray, describe: Describe, levels: Sequence[int], size: float
 ) -> np.ndarray:
     crop = crop_of(gap, video.width, video.height, scaled_size=size, longest=_LONGEST_SIDE)
     last = int(gap.after.max())

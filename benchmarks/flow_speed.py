@@ -23,7 +23,7 @@ from models.propagate import plan_tracks, propagate
 from pose.frame_table import scan
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track
-from pose.video import Video
+from pose.video import VideoReader
 from pose.video_writer import VideoWriter
 
 SPEC = SceneSpec(seed=2, kind="person", num_frames=241, width=1280, height=720, action="walk")
@@ -36,7 +36,7 @@ class Decoded:
 
     key = None
 
-    def __init__(self, video: Video) -> None:
+    def __init__(self, video: VideoReader) -> None:
         self.width, self.height, self.num_frames = video.width, video.height, video.num_frames
         self._frames = list(video.frames(gray=True))
 
@@ -69,16 +69,16 @@ def main() -> None:
         truth = render(path)
         keyframes = {1: truth.select((truth.frames % EVERY == 0) & (truth.visibility > 0).any(axis=1))}
         table = scan(path)
-        with Video(path, table) as video:
+        with VideoReader(path, table) as video:
             decoded = Decoded(video)
 
         def decode() -> None:
-            with Video(path, table) as video:
+            with VideoReader(path, table) as video:
                 for _ in video.frames(gray=True):
                     pass
 
         def whole() -> None:
-            with Video(path, table) as video:
+            with VideoReader(path, table) as video:
                 for _ in propagate(video, keyframes, engine="flow"):
                     pass
 

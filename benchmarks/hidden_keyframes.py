@@ -29,11 +29,11 @@ from pose import boxes
 from pose.calibration.residuals import Residuals, compare, concatenate
 from pose.calibration.situation import sizes
 from pose.frame_table import scan
-from pose.frames import Footage, FrameSource, RecentFrames, Shot
+from pose.frames import FrameSource, InMemoryFrames, RecentFrames, Shot
 from pose.segments import Segment, anchors, plan
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track, join
-from pose.video import Video
+from pose.video import VideoReader
 
 #: Keyframes of a clip that are hidden at most in each way: as many as a worker would have time for.
 MOST = 24
@@ -71,7 +71,7 @@ class Clip:
             scene = Scene(self.spec)
             return _Rendered(np.stack(list(scene.frames())), self.name), scene.tracks
         assert self.video is not None
-        source = RecentFrames(Video(self.video.video, scan(self.video.video)))
+        source = RecentFrames(VideoReader(self.video.video, scan(self.video.video)))
         if self.stop is None:
             return source, self.video.tracks()
         parts = {number: track.between(self.start, self.stop) for number, track in self.video.tracks().items()}
@@ -80,7 +80,7 @@ class Clip:
 
 
 @dataclass(frozen=True, eq=False)
-class _Rendered(Footage):
+class _Rendered(InMemoryFrames):
     name: str
 
     @property

@@ -41,7 +41,7 @@ from pose.posetrack_ap import Detections, MeanAp, head_sizes, join, judge, mean_
 from pose.skeleton import POSETRACK_15
 from pose.track import Track
 from pose.track import join as join_tracks
-from pose.video import Video
+from pose.video import VideoReader
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Clip:
     def open(self) -> AbstractContextManager[FrameSource]:
         """The frames."""
         if isinstance(self.source, LabelledVideo):
-            return Video(self.source.video)
+            return VideoReader(self.source.video)
         return self.source.open()
 
 

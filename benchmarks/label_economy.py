@@ -29,7 +29,7 @@ from pose.formats.coco import read_coco
 from pose.frame_table import scan
 from pose.skeleton import Skeleton
 from pose.track import join
-from pose.video import Video
+from pose.video import VideoReader
 
 EVERY, OF = 4, 30
 FOLDS = 4
@@ -65,7 +65,7 @@ def expanded(subject: Subject) -> Subject:
     labelled = sparse(subject)
     table = subject.table if subject.table is not None else scan(subject.path)
     first, last = (int(labelled.track.frames[end]) for end in (0, -1))
-    with Video(subject.path, table) as video:
+    with VideoReader(subject.path, table) as video:
         parts = propagate(video, {1: labelled.track}, engine="stdpose", start=first, stop=last + 1)
         dense = join([track for _, _, track in parts])
     human = np.isin(dense.frames, labelled.track.frames)

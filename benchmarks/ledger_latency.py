@@ -22,7 +22,7 @@ from sqlalchemy import select
 from app.database import connect
 from app.exports import service as exports
 from app.exports.schemas import ExportIn
-from app.jobs.bell import Bell
+from app.jobs.notifier import Notifier
 from app.projects import service as projects
 from app.projects.schemas import SkeletonSchema
 from app.settings import Settings
@@ -52,9 +52,9 @@ def measure(settings: Settings) -> list[float]:
     """Milliseconds from before a job's commit to its claim, for each of ``JOBS`` exports of nothing."""
     prepare(settings)
     database = connect(settings.database)
-    bell = Bell(settings.broker_url) if settings.broker_url else None
-    if bell is not None:
-        bell.attach(database)
+    notifier = Notifier(settings.broker_url) if settings.broker_url else None
+    if notifier is not None:
+        notifier.attach(database)
     with database.session() as session:
         lab_id = session.scalars(select(Lab.id)).first() or 1
         skeleton = SkeletonSchema(name="one", keypoints=["a"])
@@ -76,8 +76,8 @@ def measure(settings: Settings) -> list[float]:
         for _ in range(JOBS):
             time.sleep(random.uniform(0.05, 0.35))
             waits.append(once())
-    if bell is not None:
-        bell.close()
+    if notifier is not None:
+        notifier.close()
     database.dispose()
     return waits
 

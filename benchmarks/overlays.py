@@ -24,7 +24,7 @@ from pose.formats.coco import read_coco
 from pose.frame_table import scan
 from pose.frames import RecentFrames
 from pose.track import Track, join
-from pose.video import Video
+from pose.video import VideoReader
 from pose.video_writer import VideoWriter
 
 _SHEET_FRAMES = 12
@@ -39,7 +39,7 @@ def drawn(clip: LabelledVideo, engine: str, every: int, longest: int) -> Iterato
     truth = read_coco(clip.truth.read_bytes())
     known = keyframes(truth.tracks, every)
     labelled = {number: set(track.frames.tolist()) for number, track in known.items()}
-    with Video(clip.video, scan(clip.video)) as video:
+    with VideoReader(clip.video, scan(clip.video)) as video:
         made: dict[int, list[Track]] = {number: [] for number in known}
         for number, _, poses in propagate(video, known, engine=build(engine, RecentFrames(video), known)):
             made[number].append(poses)

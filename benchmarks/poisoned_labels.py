@@ -20,7 +20,7 @@ from benchmarks.kept_training import short, trained
 from benchmarks.label_economy import expanded, sparse
 from benchmarks.rendered_people import people
 from models.estimators.checkpoints import load
-from models.evaluation import Judged, Learnt, gate
+from models.evaluation import LabelledPrediction, TrainingFit, gate
 from models.evaluation.pseudo_labels import farthest_offset
 from models.training.clips import Clips
 from models.training.subjects import Subject
@@ -42,7 +42,7 @@ def poisoned(subject: Subject, keypoint: int, rng: np.random.Generator) -> Subje
     return replace(subject, track=replace(subject.track, xy=xy))
 
 
-def judged(checkpoint: Path, skeleton: Skeleton, subjects: Sequence[Subject], store: Path) -> list[Judged]:
+def judged(checkpoint: Path, skeleton: Skeleton, subjects: Sequence[Subject], store: Path) -> list[LabelledPrediction]:
     """What a checkpoint sees where there are labels."""
     loaded = load(checkpoint, skeleton)
     found, _ = predict(loaded.estimator, Clips(subjects, skeleton, loaded.estimator.config, store), torch.device("cpu"))
@@ -50,7 +50,9 @@ def judged(checkpoint: Path, skeleton: Skeleton, subjects: Sequence[Subject], st
     for subject, xy in zip(subjects, found, strict=True):
         known = np.isfinite(xy).all(axis=-1)
         points = np.concatenate([np.nan_to_num(xy), 2.0 * known[..., None]], axis=-1)
-        guesses.append(Judged(f"{subject.name}/1", subject.track, Track.labelled(subject.track.frames, points)))
+        guesses.append(
+            LabelledPrediction(f"{subject.name}/1", subject.track, Track.labelled(subject.track.frames, points))
+        )
     return guesses
 
 
@@ -93,7 +95,8 @@ def main() -> None:
             trained(made, short(wish.estimator, wish.steps // 2, 2, seed), skeleton, labels, aside, tested, base)
             best, weights = made / "best.safetensors", [subject.weight for subject in labels]
             seen = [
-                Learnt(*each) for each in zip(judged(best, skeleton, labels, place / "stills"), weights, strict=True)
+                TrainingFit(*each)
+                for each in zip(judged(best, skeleton, labels, place / "stills"), weights, strict=True)
             ]
             candidate = judged(best, skeleton, tested, place / "stills")
             row(seed, name, "first", candidate, first, seen, skeleton)
@@ -106,9 +109,9 @@ def row(
     seed: int,
     keypoint: str,
     against: str,
-    candidate: Sequence[Judged],
-    current: Sequence[Judged],
-    learnt: Sequence[Learnt],
+    candidate: Sequence[LabelledPrediction],
+    current: Sequence[LabelledPrediction],
+    learnt: Sequence[TrainingFit],
     skeleton: Skeleton,
 ) -> None:
     """Print what the gate says of one pair."""
@@ -126,7 +129,7 @@ def row(
     print(f"| {cells} |", flush=True)
 
 
-def error_of(judged: Sequence[Judged], keypoint: int) -> float:
+def error_of(judged: Sequence[LabelledPrediction], keypoint: int) -> float:
     """Mean relative distance of one keypoint."""
     errors = [one.errors() for one in judged]
     return float(np.concatenate([each.errors[each.known[:, keypoint], keypoint] for each in errors]).mean())

@@ -61,27 +61,27 @@ def child(precision: str, seconds: float) -> None:
 
 def _describing(compute: Any) -> Callable[[], object]:
     from models.stdpose import checkpoints
-    from models.stdpose.descriptors import Eye
+    from models.stdpose.descriptors import DescriptorExtractor
     from models.weights import TINY
 
-    eye = Eye(checkpoints.load(TINY), compute, "", mirrored=False)
+    eye = DescriptorExtractor(checkpoints.load(TINY), compute, "", mirrored=False)
     images = np.random.default_rng(0).integers(0, 255, (16, 160, 160, 3), dtype=np.uint8)
     return lambda: [eye._describe(images[row : row + 1]) for row in range(len(images))]
 
 
 def _fitting(compute: Any) -> Callable[[], object]:
-    from models.adaptation.fitting import AdaptRecipe, Subject, collect, fit, untrained
+    from models.adaptation.fitting import AdaptRecipe, FittingSubject, collect, fit, untrained
     from models.stdpose import checkpoints
     from models.weights import TINY
-    from pose.frames import Footage
+    from pose.frames import InMemoryFrames
     from pose.synthetic import Scene, SceneSpec
 
     scene = Scene(SceneSpec(seed=8, kind="person", num_frames=40, width=320, height=240, action="walk"))
-    footage, truth = Footage(np.stack(list(scene.frames()))), scene.tracks[1]
+    footage, truth = InMemoryFrames(np.stack(list(scene.frames()))), scene.tracks[1]
     labels = truth.select(np.arange(0, 40, 13))
     recipe = AdaptRecipe(steps=10_000)
     pseudo = replace(truth, score=np.full_like(truth.score, 0.8))
-    examples = collect(footage, [Subject(labels, pseudo)], recipe)
+    examples = collect(footage, [FittingSubject(labels, pseudo)], recipe)
     steps = fit(untrained(checkpoints.load(TINY), truth.num_keypoints, recipe), examples, recipe, compute)
     return lambda: next(steps)
 

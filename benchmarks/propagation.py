@@ -36,7 +36,7 @@ from pose.frame_table import scan
 from pose.frames import RecentFrames
 from pose.metrics import Summary, normalised_errors, summarise
 from pose.track import Track, blank, join
-from pose.video import Video
+from pose.video import VideoReader
 
 BASELINE = "linear"
 
@@ -82,7 +82,7 @@ def measure(clip: LabelledVideo, engine: str, every: int, checkpoint: Path | Non
     truth = clip.tracks()
     given = keyframes(truth, every)
     table = scan(clip.video)
-    with Video(clip.video, table) as video:
+    with VideoReader(clip.video, table) as video:
         began = time.perf_counter()
         fitted = build(engine, RecentFrames(video), given, checkpoint, clip.keypoints())
         fitting = time.perf_counter() - began

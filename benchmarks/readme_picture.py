@@ -15,7 +15,7 @@ from pose.formats.coco import read_coco
 from pose.segments import Segment
 from pose.synthetic import SceneSpec
 from pose.track import Track, join
-from pose.video import Video
+from pose.video import VideoReader
 
 SCENE = SceneSpec(seed=8, kind="person", num_frames=41, width=960, height=540, action="walk")
 KEYFRAMES = (0, 20, 40)
@@ -29,7 +29,7 @@ def main() -> None:
         video, truth_file = write_sample(SCENE, Path(folder))
         truth = read_coco(truth_file.read_bytes())
         labels = truth.tracks[1].select(np.flatnonzero(np.isin(truth.tracks[1].frames, KEYFRAMES)))
-        with Video(video) as reader:
+        with VideoReader(video) as reader:
             parts: list[tuple[Segment, Track]] = [
                 (segment, poses) for _, segment, poses in propagate(reader, {1: labels})
             ]

@@ -27,7 +27,7 @@ from models.weights import TINY
 from pose.frame_table import FrameTable, scan
 from pose.frames import RecentFrames
 from pose.track import Track, join
-from pose.video import Video
+from pose.video import VideoReader
 
 KEYPOINTS = 15
 FRAMES = 121
@@ -48,7 +48,7 @@ class Clip:
         engine = StdPoseEngine.from_checkpoint(TINY)
         engine.lay_on(shelf)
         wall, processor = time.perf_counter(), time.process_time()
-        with Video(self.path, self.table, key=f"{1:064x}") as video:
+        with VideoReader(self.path, self.table, key=f"{1:064x}") as video:
             frames = RecentFrames(video)
             if fitted:
                 fitting = Adaptation(engine, frames, {1: self.labels}, cuts=cuts, recipe=AdaptRecipe(steps=STEPS))

@@ -20,7 +20,7 @@ from app.tables import Video
 from app.videos.images import encode
 from benchmarks.live_server import LiveServer, Memory, heading, live_server, render, table
 from pose.frame_table import FrameTable
-from pose.video import Video as Reader
+from pose.video import VideoReader
 
 FRAMES, WIDTH, HEIGHT = 300, 1280, 720
 READS = 200
@@ -54,7 +54,9 @@ def alone(server: LiveServer, video_id: int, indices: np.ndarray) -> np.ndarray:
     assert proxy is not None
     assert frames is not None
     storage = Storage(server.settings.storage, server.settings.scratch_dir)
-    with Reader(storage.file(proxy), FrameTable.from_bytes(storage.get(frames)), threads=1, recent_bytes=0) as reader:
+    with VideoReader(
+        storage.file(proxy), FrameTable.from_bytes(storage.get(frames)), threads=1, recent_bytes=0
+    ) as reader:
         return timed(indices, lambda index: encode(reader.read(index), "jpeg"))
 
 

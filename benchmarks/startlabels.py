@@ -28,7 +28,7 @@ from pose.formats.coco import read_coco
 from pose.frame_table import scan
 from pose.metrics import normalised_errors, summarise
 from pose.track import Track, join
-from pose.video import Video as VideoReader
+from pose.video import VideoReader
 
 ENGINES = "linear,flow,stdpose"
 

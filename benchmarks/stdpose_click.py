@@ -23,7 +23,7 @@ from pose.frame_table import FrameTable, scan
 from pose.frames import RecentFrames
 from pose.segments import Segment
 from pose.track import Track
-from pose.video import Video
+from pose.video import VideoReader
 
 FRAMES = 40
 KEYPOINTS = 15
@@ -40,7 +40,7 @@ class Clip:
     def seconds(self, engine: StdPoseEngine, labels: Track, segments: list[Segment], key: str) -> float:
         """From opening the video to the last pose."""
         began = time.perf_counter()
-        with Video(self.path, self.table, key=key) as video:
+        with VideoReader(self.path, self.table, key=key) as video:
             frames = RecentFrames(video)
             for segment in segments:
                 engine.propagate(frames, labels, segment)

@@ -25,22 +25,22 @@ from benchmarks.flow_speed import EVERY, SPEC, rate, render
 from benchmarks.peak_memory import peak_mb
 from models.adaptation.adaptation import Adaptation
 from models.engines import flow
-from models.engines.crop_cache import Seen
+from models.engines.crop_cache import CropCache
 from models.engines.gap import gaps
-from models.engines.lru_cache import Memory
+from models.engines.lru_cache import LruCache
 from models.propagate import plan_tracks, propagate
 from models.stdpose.candidates import collect
-from models.stdpose.descriptors import Eye
+from models.stdpose.descriptors import DescriptorExtractor
 from models.stdpose.engine import StdPoseEngine, crop_of
-from models.stdpose.fill_windows import reaches
+from models.stdpose.fill_windows import fill_windows
 from models.stdpose.network import Hints
 from models.stdpose.windows import stack
 from models.weights import TINY
 from pose.frame_table import scan
-from pose.frames import Footage, RecentFrames
+from pose.frames import InMemoryFrames, RecentFrames
 from pose.segments import Segment
 from pose.track import Track
-from pose.video import Video
+from pose.video import VideoReader
 from pose.video_writer import VideoWriter
 
 KEYPOINTS = 15
@@ -52,43 +52,45 @@ MINUTES = 20
 def parts(engine: StdPoseEngine, path: Path, keyframes: dict[int, Track]) -> dict[str, Callable[[], object]]:
     """What is timed; each goes over all frames of the clip."""
     table = scan(path)
-    with Video(path, table) as video:
-        footage = Footage(np.stack(list(video.frames())))
+    with VideoReader(path, table) as video:
+        footage = InMemoryFrames(np.stack(list(video.frames())))
     labels = keyframes[1]
     crops, windows = [], []
     for _, segment in plan_tracks(keyframes, 0, SPEC.num_frames):
         (gap,) = gaps(labels, segment, footage.width, footage.height)
         crop = crop_of(footage, gap)
-        seen = Seen(footage, flow.crop_of(footage, gap), crop, Memory())
+        seen = CropCache(footage, flow.crop_of(footage, gap), crop, LruCache())
         crops.append((seen, gap.frames))
-        for reach in reaches(gap):
+        for reach in fill_windows(gap):
             frames = np.union1d(reach.window.times, reach.window.before)
             frames = np.union1d(frames, reach.window.after)
-            looks = Eye(engine.network, engine.compute, "", mirrored=engine.mirrored).look(seen, frames)
+            looks = DescriptorExtractor(engine.network, engine.compute, "", mirrored=engine.mirrored).extract(
+                seen, frames
+            )
             start = torch.from_numpy(crop.to_crop(reach.window.interpolate())).float().expand(2, -1, -1, -1)
             batch = stack([reach.window] * 2, frames)
             hints = start[:, None].expand(-1, engine.network.config.hints, -1, -1, -1)
             windows.append((looks, batch, start, Hints(hints, torch.zeros(hints.shape[:-1]))))
 
     def whole() -> None:
-        with Video(path, table) as video:
+        with VideoReader(path, table) as video:
             for _ in propagate(video, keyframes, engine=engine):
                 pass
 
     def decode() -> None:
-        with Video(path, table) as video:
+        with VideoReader(path, table) as video:
             for _ in video.frames():
                 pass
 
     def track() -> None:
         for seen, frames in crops:
             (gap,) = gaps(labels, plan_of(frames), footage.width, footage.height)
-            flow.weigh(Seen(footage, seen.gray, None, Memory()), gap)
+            flow.weigh_candidates(CropCache(footage, seen.gray, None, LruCache()), gap)
 
     def describe() -> None:
         for seen, frames in crops:
-            Eye(engine.network, engine.compute, "", mirrored=engine.mirrored).look(
-                Seen(footage, seen.gray, seen.color, Memory()), frames
+            DescriptorExtractor(engine.network, engine.compute, "", mirrored=engine.mirrored).extract(
+                CropCache(footage, seen.gray, seen.color, LruCache()), frames
             )
 
     def refine() -> None:
@@ -114,7 +116,7 @@ def plan_of(frames: np.ndarray) -> Segment:
 def stage_b(engine: StdPoseEngine, path: Path, keyframes: dict[int, Track]) -> float:
     """Seconds that fitting takes."""
     began = time.perf_counter()
-    with Video(path) as video:
+    with VideoReader(path) as video:
         for _ in Adaptation(engine, RecentFrames(video), keyframes):
             pass
     return time.perf_counter() - began
@@ -147,7 +149,7 @@ def long_cost(num_frames: int, window: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "walk.mp4"
         truth = render(path)
-        with Video(path) as video:
+        with VideoReader(path) as video:
             clip = Looped(np.stack([frame[::4, ::4] for frame in video.frames()]), num_frames)
     labelled = np.arange(0, num_frames, EVERY)
     rows = [clip.at(int(frame)) for frame in labelled]
@@ -166,7 +168,7 @@ def write_twenty_minutes(path: Path) -> Track:
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "walk.mp4"
         truth = render(clip)
-        with Video(clip) as video:
+        with VideoReader(clip) as video:
             images = list(video.frames())
     with VideoWriter(path, SPEC.fps, SPEC.width, SPEC.height, gop=250) as writer:
         for index in range(round(MINUTES * 60 * SPEC.fps)):
@@ -183,7 +185,7 @@ def twenty_minutes(path: Path, truth: Track, frames: int) -> tuple[float, float]
     shifted = (np.concatenate([points + np.array([30 * n, 0]), marks], axis=-1) for n in range(SUBJECTS))
     keyframes = {number: Track.labelled(labelled, each) for number, each in enumerate(shifted, start=1)}
     began = time.perf_counter()
-    with Video(path, table) as video:
+    with VideoReader(path, table) as video:
         for _ in propagate(video, keyframes, engine="stdpose", stop=frames):
             pass
     return frames / (time.perf_counter() - began), peak_mb()

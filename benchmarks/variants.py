@@ -16,7 +16,7 @@ from models.engines.linear import Linear
 from models.people.detector import with_people
 from models.stdpose import checkpoints
 from models.stdpose.candidates import SOURCES
-from models.stdpose.engine import Choice, StdPoseEngine
+from models.stdpose.engine import Ablation, StdPoseEngine
 from models.stdpose.network import StdPose
 from models.weights import TINY
 from pose.frames import FrameSource
@@ -73,16 +73,16 @@ def build(
             return _adapted(with_people(StdPoseEngine.from_checkpoint(path), keypoints), video, keyframes)
         case "mask off" | "synthesis off":
             return StdPoseEngine(_without(checkpoints.load(path), name.removesuffix(" off")))
-    return StdPoseEngine.from_checkpoint(path, choice=_CHOICES[name])
+    return StdPoseEngine.from_checkpoint(path, ablation=_CHOICES[name])
 
 
 _CHOICES = {
-    "hedge off": Choice(hedged=False),
-    "consensus": Choice(judge=consensus, hedged=False),
-    "fusion off": Choice(without=frozenset(SOURCES) - {"from_flow"}, hedged=False),
-    "linear off": Choice(without=frozenset({"linear", "from_linear", "from_linear_mirrored"})),
-    "mirror on": Choice(mirrored=True),
-    "flow off": Choice(without=frozenset({*PARTS[1:], "flow"}), hedged=False),
+    "hedge off": Ablation(hedged=False),
+    "consensus": Ablation(judge=consensus, hedged=False),
+    "fusion off": Ablation(without=frozenset(SOURCES) - {"from_flow"}, hedged=False),
+    "linear off": Ablation(without=frozenset({"linear", "from_linear", "from_linear_mirrored"})),
+    "mirror on": Ablation(mirrored=True),
+    "flow off": Ablation(without=frozenset({*PARTS[1:], "flow"}), hedged=False),
 }
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from pose.frame_table import FrameTable, scan
 from pose.proxy import ENCODER, write_proxy
-from pose.video import Video
+from pose.video import VideoReader
 
 WIDTH, HEIGHT, FRAMES = 1280, 720, 600
 CAMERA = {"g": "250", "bf": "3", "preset": "veryfast", "crf": "18"}
@@ -121,7 +121,7 @@ def timed(read: Callable[[int], np.ndarray], index: int) -> tuple[float, float]:
 def random_reads(path: Path, table: FrameTable) -> np.ndarray:
     """``(READS, 2, 2)`` milliseconds: wall and processor, ours and bare, on the same frames by turns."""
     bare = bare_reads(path, table)
-    with Video(path, table) as video:
+    with VideoReader(path, table) as video:
         order = np.random.default_rng(3).integers(0, table.num_frames, READS).tolist()
         return np.array([(timed(video.read, index), timed(bare, index)) for index in order]).transpose(0, 2, 1)
 
@@ -141,7 +141,7 @@ def main() -> None:
                 break
 
         def sequence(gray: bool) -> Iterator[np.ndarray]:
-            with Video(proxy, copied) as video:
+            with VideoReader(proxy, copied) as video:
                 yield from video.frames(gray=gray)
 
         rows = {

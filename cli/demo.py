@@ -30,7 +30,7 @@ from pose.metrics import Summary, evaluate
 from pose.skeleton import Skeleton
 from pose.synthetic import SceneSpec
 from pose.track import Track
-from pose.video import Video
+from pose.video import VideoReader
 from pose.video_writer import VideoWriter
 from posetween import ApiError, Client, JobError
 
@@ -152,7 +152,7 @@ def draw(video: Path, poses: CocoPoses, keyframes: dict[int, Track], folder: Pat
     """
     labelled = {number: set(track.frames.tolist()) for number, track in keyframes.items()}
     film, sheet = folder / "overlay.mp4", folder / "contact-sheet.png"
-    with Video(video) as reader:
+    with VideoReader(video) as reader:
         chosen = set(np.linspace(0, reader.num_frames - 1, _SHEET_FRAMES).round().astype(int).tolist())
         shown = []
         with VideoWriter(film, reader.fps, reader.width, reader.height) as writer:

@@ -1,4 +1,4 @@
-"""How far the demo is: its steps by name, a line that moves on a terminal, and how long is left in all."""
+"""Progress of the demo: its steps by name, a line that moves on a terminal, and how long is left in all."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def evaluate(
     """Measure an estimator on people's labels that it has not learnt from; each subject in its label's box."""
     from models.evaluation.evaluation import evaluate as measure
     from models.evaluation.report import write_report
-    from models.training.examine import Frames, examine
+    from models.training.examine import SubjectFrames, examine
 
     computing(device, precision, threads)
     loaded = read_estimator(checkpoint)
@@ -58,7 +58,7 @@ def evaluate(
     try:
         judged = examine(loaded, subjects, device=device, precision=precision)
         evaluation = measure(judged, loaded.skeleton)
-        with Frames(subjects) as frames:
+        with SubjectFrames(subjects) as frames:
             write_report(output, evaluation, judged, loaded.skeleton, frames)
     except ValueError as error:
         raise UsageError(str(error)) from error

@@ -19,7 +19,7 @@ from pose.decoder import VideoError
 from pose.formats.coco import AS_IS, CocoError, CocoPoses, PatternError, Reading, VideoInfo, read_coco
 from pose.image_folder import Frames, ImageFolder
 from pose.skeleton import Skeleton
-from pose.video import Video
+from pose.video import VideoReader
 
 _IMAGES_SHOWN = 3  # of those that a line tells the frames of
 
@@ -34,7 +34,7 @@ def opened(path: Path) -> Iterator[Frames]:
     if not path.exists():
         raise UsageError(f"{path}: there is no such file")
     try:
-        video = ImageFolder.of(path) if path.is_dir() else Video(path)
+        video = ImageFolder.of(path) if path.is_dir() else VideoReader(path)
     except (VideoError, OSError) as error:
         raise UsageError(f"{path}: {sentence(error)}") from error
     with video:
@@ -73,7 +73,7 @@ def read_poses(path: Path, video: Frames, skeleton: Skeleton | None = None, *, r
 
 
 def _as_options(text: str) -> str:
-    """What a reader advises, in the words of the command line."""
+    """A reader's advice in the words of the command line."""
     return re.sub(
         r"\b(frame_from|frame_offset|frame_pattern|scale)(?:=(\w+)| (?=is |says ))",
         lambda found: f"--{found[1].replace('_', '-')} {found[2] or ''}",
@@ -97,7 +97,7 @@ def pairs(files: Sequence[Path]) -> list[tuple[Path, Path]]:
 
 
 def about_video(video: Frames, slug: str) -> VideoInfo:
-    """What a COCO file says of a video."""
+    """The fields of a COCO file about a video."""
     return VideoInfo(
         id=1,
         slug=slug,
@@ -148,7 +148,7 @@ def progress_bar(as_json: bool, unit: str = "poses") -> Progress:
 
 
 def sentence(error: Exception) -> str:
-    """What is wrong, for people."""
+    """The fault, in a sentence for people."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return str(error)

@@ -72,7 +72,7 @@ def revoke(
 
 
 def _operator(session: Session, lab_id: int | None) -> Caller:
-    """Whoever can run this at the machine, acting for a lab."""
+    """The operator of the machine, acting for a lab."""
     wanted = select(Lab.id).order_by(Lab.id).limit(1)
     found = session.scalars(wanted if lab_id is None else wanted.where(Lab.id == lab_id)).first()
     if found is None:

@@ -87,7 +87,7 @@ Name = Annotated[str, typer.Argument(callback=_name, help="A name for people, of
 
 
 def numbering(frame_from: str, frame_pattern: str | None, frame_offset: int | None) -> Numbering:
-    """How the images of a COCO file say which frame they are; a pattern or an offset is about file names."""
+    """The rule by which images of a COCO file tell their frame; a pattern or an offset is about file names."""
     named = frame_from == "file_name" or frame_pattern is not None or frame_offset is not None
     return Numbering("file_name" if named else "field", frame_pattern, frame_offset)
 

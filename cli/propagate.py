@@ -36,7 +36,7 @@ from models.registry import PropagationError, adaptable, resolve
 from pose.decoder import VideoError
 from pose.doubt import doubted
 from pose.formats.coco import CocoPoses, Instance, Reading, instances, write_coco
-from pose.frames import RecentFrames, go_on
+from pose.frames import RecentFrames, no_step
 from pose.image_folder import Frames
 from pose.skeleton import Skeleton
 from pose.track import Track, join
@@ -154,7 +154,7 @@ def _adapted(engine: Engine, video: Frames, keyframes: dict[int, Track], cuts: C
         for _ in fitting:
             tell()
         _tell(progress, task, fitting.report(), as_json=as_json)
-    engine.step = go_on
+    engine.step = no_step
     fit = fitting.pedigree
     if as_json:
         typer.echo(json.dumps({"event": "adapted", **fit}))

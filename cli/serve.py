@@ -139,7 +139,7 @@ def prepare(chosen: Settings) -> None:
 
 
 def _files(chosen: Settings) -> list[Path]:
-    """What is opened to nobody else, wherever the data folder is: the embedded database and the local store."""
+    """The files that nobody else may open, wherever the data folder is: the embedded database and the local store."""
     files = []
     address = make_url(chosen.database)
     if address.get_backend_name() == "sqlite" and address.database:

@@ -1,4 +1,4 @@
-"""What every command does that talks to a running service: sign in, show jobs, end with a sentence."""
+"""The part that all commands share which talk to a running service: sign in, show jobs, end with a sentence."""
 
 from __future__ import annotations
 

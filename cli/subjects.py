@@ -74,7 +74,7 @@ def read_subjects(
 
 
 def by_hand(subjects: Sequence[Subject]) -> list[Subject]:
-    """What people labelled of subjects, places and absences; those of whom they labelled nothing are left out."""
+    """The labels of people, places and absences; subjects of which they labelled nothing are left out."""
     kept = []
     for subject in subjects:
         human = ((subject.track.score == 1) & (subject.track.visibility > 0)) | subject.track.absent

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.finite import finite
+from app.json_numbers import finite
 from cli.files import progress_bar
 from cli.options import (
     Device,

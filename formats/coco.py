@@ -20,7 +20,7 @@ from pose.formats.coco_identity import Identities
 from pose.formats.coco_instances import Instance, VideoInfo
 from pose.formats.coco_layout import CocoError, Document, Faults, decode, whole
 from pose.formats.coco_rows import Instances, check_scores, read_instances
-from pose.formats.coco_skeleton import Posed, posed
+from pose.formats.coco_skeleton import PoseCategories, posed
 from pose.formats.coco_skipped import Skipped
 from pose.formats.coco_videos import Sequence, sequences_of, who_is_who
 from pose.formats.coco_write import write_coco
@@ -201,7 +201,7 @@ def _absences(
     who: Identities,
     shown: Instances,
     frames: np.ndarray,
-    categories: Posed,
+    categories: PoseCategories,
     faults: Faults,
 ) -> dict[int, Track]:
     """What a video's images say is absent, by track."""

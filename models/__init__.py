@@ -1,1 +1,1 @@
-"""What moves poses through time: the propagation engines and, with them, the networks."""
+"""Networks and algorithms that propagate poses through video, and that estimate them."""

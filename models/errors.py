@@ -1,4 +1,4 @@
-"""What goes wrong in more than one place."""
+"""Errors that are raised in more than one room."""
 
 
 class CheckpointError(ValueError):

@@ -1,4 +1,4 @@
-"""What engines are worth on a video: hide a person's keyframe, propagate from those around it, compare.
+"""The errors of an engine on a video: hide a person's keyframe, propagate from those around it, compare.
 
 Only the frame in question is asked for, and engines remember what they saw, so that a hidden keyframe costs the way
 through the two gaps that it parts. Which ones are hidden is drawn by a fixed seed: the same labels give the same ones.

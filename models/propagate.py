@@ -50,7 +50,7 @@ def propagate(
     segment's result does not depend on which others are computed, nor on their order.
 
     Args:
-        video: The frames, an open ``pose.video.Video``.
+        video: The frames, an open ``pose.video.VideoReader``.
         keyframes: Labels by track id; a keyframe may carry some keypoints only.
         engine: ``auto``, one of ``models.registry.NAMES``, or an engine.
         start: First frame wanted.

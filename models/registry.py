@@ -61,7 +61,7 @@ def resolve(
 
 
 def adaptable(engine: Engine) -> TypeGuard[StdPoseEngine]:
-    """Whether an engine can be fitted to a video, see ``models.adaptation.adaptation``."""
+    """Return whether an engine can be fitted to a video, see ``models.adaptation.adaptation``."""
     return engine.name == "stdpose"
 
 

@@ -239,7 +239,7 @@ class DamageTracker:
         self._hurt = number if self._hurt is None else min(number, self._hurt)
 
     def _awaits(self, held: _Frame) -> bool:
-        """Whether a packet that was decoded before, and that this frame may refer to, is still to come out."""
+        """Return whether a packet that was decoded before, and that this frame may refer to, is still to come out."""
         if held.frame is None or len(self._held) > _MOST_HELD:
             return False
         for number, pts in self._pending.items():

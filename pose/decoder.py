@@ -195,7 +195,7 @@ class Decoder:
 
     @property
     def claimed_frames(self) -> int:
-        """How many frames the header says there are; 0 where it does not say."""
+        """The number of frames that the header claims; 0 where it claims none."""
         return int(self.stream.frames)
 
     @property

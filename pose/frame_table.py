@@ -116,7 +116,7 @@ class FrameTable:
 
     @property
     def variable_rate(self) -> bool:
-        """Whether frames are spaced unevenly, by more than the rounding of timestamps."""
+        """Return whether frames are spaced unevenly, by more than the rounding of timestamps."""
         return varies(self.times, float(self.time_base))
 
     @property
@@ -265,7 +265,7 @@ class Scan:
 
     @property
     def interval(self) -> int:
-        """How long the last frame lasts by the look of it: the distance to the one before, in units of time."""
+        """The likely duration of the last frame: the distance to the one before, in units of time."""
         if self.num_frames > 1:
             return self._pts[-1] - self._pts[-2]
         return max(1, round(1 / (self._decoder.nominal_rate * self._decoder.time_base)))

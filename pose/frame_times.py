@@ -10,7 +10,7 @@ _ROUNDING, _JITTER, _ASTRAY = 1e-3, 0.1, 0.45
 
 
 def varies(times: np.ndarray, unit: float) -> bool:
-    """Whether frames are spaced unevenly, by more than what rounding their times does.
+    """Return whether frames are spaced unevenly, by more than what rounding their times does.
 
     Args:
         times: ``(F,)`` seconds, ascending.

@@ -14,15 +14,15 @@ import numpy as np
 MAX_CACHED_BYTES = 128 * 2**20
 
 #: Called several times a second during long work; what it raises ends the work.
-Step = Callable[[], None]
+OnStep = Callable[[], None]
 
 
-def go_on() -> None:
+def no_step() -> None:
     """Do nothing: the step where no callback is needed."""
 
 
 class FrameSource(Protocol):
-    """A source of frames: the part of ``pose.video.Video`` that engines use."""
+    """A source of frames: the part of ``pose.video.VideoReader`` that engines use."""
 
     @property
     def key(self) -> str | None:
@@ -50,7 +50,7 @@ class FrameSource(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Footage:
+class InMemoryFrames:
     """A video that is already in memory.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Videos kept as numbered image files, read as ``pose.video.Video`` reads a video file."""
+"""Videos kept as numbered image files, read as ``pose.video.VideoReader`` reads a video file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from pose.damage import ranges_of
 from pose.frame_table import FrameTable, VideoError
-from pose.video import Video
+from pose.video import VideoReader
 
 #: Endings of the files that are taken for images.
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"))
@@ -38,7 +38,7 @@ class ImageFolder:
 
     Args:
         files: Frame ``i`` is ``files[i]``.
-        key: See ``pose.video.Video``.
+        key: See ``pose.video.VideoReader``.
         gaps: Whether images may be missing.
 
     Raises:
@@ -130,7 +130,7 @@ class ImageFolder:
 
 
 #: What gives the frames of a video, of a file or of a folder.
-Frames = Video | ImageFolder
+Frames = VideoReader | ImageFolder
 
 
 def numbered_images(folder: Path) -> list[Path]:
@@ -175,7 +175,7 @@ def renumbered(file: Path, number: int) -> Path:
     return file.with_name(f"{stem}{file.suffix}")
 
 
-def open_frames(path: Path, table: FrameTable | None = None) -> Video | ImageFolder:
+def open_frames(path: Path, table: FrameTable | None = None) -> VideoReader | ImageFolder:
     """Open what holds a video's frames: a video file, a folder of numbered images, or a single image.
 
     Args:
@@ -190,7 +190,7 @@ def open_frames(path: Path, table: FrameTable | None = None) -> Video | ImageFol
         return ImageFolder.of(path)
     if path.suffix.lower() in SUFFIXES:
         return ImageFolder([path])
-    return Video(path, table)
+    return VideoReader(path, table)
 
 
 def _decoded(file: Path) -> np.ndarray:

@@ -66,7 +66,7 @@ def joints_of(keypoints: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 
 
 def is_person(keypoints: Sequence[str]) -> bool:
-    """Whether names are those of a person's joints, see ``joints_of``."""
+    """Return whether names are those of a person's joints, see ``joints_of``."""
     return any(joints_of(keypoints))
 
 

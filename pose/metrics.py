@@ -1,4 +1,4 @@
-"""How good poses are: distances from the truth, relative to the subject's size.
+"""Metrics of poses: distances from the truth, relative to the subject's size.
 
 The relative distances follow one convention, chosen so that no method gains by leaving out points. On each frame the
 distance from the truth in pixels is divided by the diagonal of the tight box of the truth's known keypoints, and is at
@@ -150,7 +150,7 @@ def cumulative(errors: np.ndarray, present: np.ndarray, limits: np.ndarray) -> n
 
 @dataclass(frozen=True)
 class FalsePositives:
-    """What was found where people said that nothing is: with a score of ``FALSE_POSITIVE_SCORE`` or more.
+    """Points found where people said that nothing is: with a score of ``FALSE_POSITIVE_SCORE`` or more.
 
     Attributes:
         poses: Frames on which a subject is absent, each as often as it has such subjects.

@@ -14,7 +14,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 
 
 def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
-    """How a frame is to be turned for display, from its display matrix.
+    """The rotation and mirroring of a frame for display, from its display matrix.
 
     Returns:
         Degrees clockwise (0, 90, 180 or 270), and whether to mirror left and right after that.

@@ -98,7 +98,7 @@ class MeanAp:
 
 @dataclass(frozen=True)
 class JointRow:
-    """How well one joint was found.
+    """The figures of one joint.
 
     Attributes:
         joint: Its name.
@@ -233,7 +233,7 @@ def group_of(keypoint: str) -> str:
 
 
 def inside(xy: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """Whether each point of ``(..., 2)`` lies in the polygon of corners ``(P, 2)``.
+    """Return whether each point of ``(..., 2)`` lies in the polygon of corners ``(P, 2)``.
 
     It does when a ray to its right crosses an odd number of sides.
     """

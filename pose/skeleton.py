@@ -1,4 +1,4 @@
-"""What a pose is made of: named keypoints, the edges between them, and which ones mirror each other."""
+"""Skeletons: named keypoints, the edges between them, and which ones mirror each other."""
 
 from __future__ import annotations
 

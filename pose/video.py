@@ -19,13 +19,13 @@ from pose.frame_table import FrameTable, scan
 from pose.picture import Converter, checksum, turn
 from pose.video_writer import VideoWriter
 
-__all__ = ["Video", "VideoWriter"]
+__all__ = ["VideoReader", "VideoWriter"]
 
 #: Memory for decoded frames, unless told otherwise: 90 frames of 720p.
 RECENT_BYTES = 128 * 2**20
 
 
-class Video:
+class VideoReader:
     """A video open for reading; a context manager.
 
     A seek is never believed: the frame that comes out must carry the timestamp and, where the table has one, the

@@ -55,7 +55,7 @@ def choose(streams: Sequence[av.VideoStream]) -> tuple[av.VideoStream, StreamCho
 
 
 def remedy(path: Path) -> str | None:
-    """What to do with a file that is a compressed stream without a container, as a sentence; None for others."""
+    """Advice about a file that is a compressed stream without a container, as a sentence; None for others."""
     with path.open("rb") as file:
         data = file.read(_LOOK_BYTES)
     kind = _annex_b(data)

@@ -1,4 +1,4 @@
-"""What goes wrong between a client and its service."""
+"""Errors between a client and its service."""
 
 from __future__ import annotations
 

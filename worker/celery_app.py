@@ -20,10 +20,10 @@ from celery import Celery
 from celery.signals import setup_logging, worker_shutting_down
 
 from app.database import TROUBLE
-from app.jobs.bell import TASK
+from app.jobs.notifier import TASK
 from app.settings import Settings
 from worker.slots import beside
-from worker.worker import Hands
+from worker.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -73,17 +73,17 @@ def serve(settings: Settings, stopping: threading.Event) -> None:
     setup_logging.connect(leave)
     try:
         with (
-            Hands(settings, stopping) as hands,
-            beside(settings, hands, stopping),
-            _looking(settings, hands, stopping) as turn,
+            Worker(settings, stopping) as worker,
+            beside(settings, worker, stopping),
+            _looking(settings, worker, stopping) as turn,
         ):
-            celery = celery_app(settings, hands, stopping, turn)
-            log.info("worker %s listens to %s", hands.owner, ", ".join(settings.queues))
+            celery = celery_app(settings, worker, stopping, turn)
+            log.info("worker %s listens to %s", worker.owner, ", ".join(settings.queues))
             celery.Worker(
                 pool="solo",
                 concurrency=1,
                 queues=",".join(settings.queues),
-                hostname=hands.owner.replace(":", "-", 1).replace(":", "@"),
+                hostname=worker.owner.replace(":", "-", 1).replace(":", "@"),
                 loglevel="WARNING",
                 quiet=True,
                 without_gossip=True,
@@ -96,7 +96,7 @@ def serve(settings: Settings, stopping: threading.Event) -> None:
 
 
 @contextmanager
-def _looking(settings: Settings, hands: Hands, stopping: threading.Event) -> Iterator[threading.Lock]:
+def _looking(settings: Settings, worker: Worker, stopping: threading.Event) -> Iterator[threading.Lock]:
     """Look for jobs now and then, for the length of a block; gives a lock, which is held while one is done."""
     turn = threading.Lock()
     ended = threading.Event()
@@ -105,7 +105,7 @@ def _looking(settings: Settings, hands: Hands, stopping: threading.Event) -> Ite
         while not ended.wait(settings.ring_seconds):
             if turn.acquire(blocking=False):
                 try:
-                    while not stopping.is_set() and _one(hands):
+                    while not stopping.is_set() and _one(worker):
                         pass
                 finally:
                     turn.release()
@@ -120,9 +120,9 @@ def _looking(settings: Settings, hands: Hands, stopping: threading.Event) -> Ite
         thread.join()
 
 
-def _one(hands: Hands) -> bool:
+def _one(worker: Worker) -> bool:
     try:
-        return hands.do_one()
+        return worker.do_one()
     except TROUBLE:
         # The job comes back when its lease ends.
         log.warning("the database does not answer", exc_info=True)
@@ -131,7 +131,7 @@ def _one(hands: Hands) -> bool:
     return False
 
 
-def celery_app(settings: Settings, hands: Hands, stopping: threading.Event, turn: threading.Lock) -> Celery:
+def celery_app(settings: Settings, worker: Worker, stopping: threading.Event, turn: threading.Lock) -> Celery:
     """Celery with the one task there is."""
     celery = Celery("posetween", broker=settings.broker_url, set_as_current=False)
     celery.conf.update(_SETTINGS)
@@ -140,7 +140,7 @@ def celery_app(settings: Settings, hands: Hands, stopping: threading.Event, turn
     def work(job_id: int) -> None:
         with turn:
             if not stopping.is_set():
-                _one(hands)
+                _one(worker)
 
     celery.task(work, name=TASK)
     return celery

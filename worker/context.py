@@ -1,4 +1,4 @@
-"""What a job sees while it runs: where things are, and one way to write that holds only as long as the lease."""
+"""The context of a running job: where things are, and one way to write that holds only as long as the lease."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class JobFailed(Exception):
     """The job cannot be done, and trying again would not help; the text is for people."""
 
 
-class Missing(Exception):
+class MissingFile(Exception):
     """A file that the job needs is not in the storage; it may be back later. The text is for people."""
 
 
@@ -101,13 +101,13 @@ class Context:
         self._room, self._asked_room_at = 0, -float("inf")
 
     @contextmanager
-    def beating(self) -> Iterator[None]:
+    def heartbeat(self) -> Iterator[None]:
         """Renew the lease for the length of a block, and count its seconds."""
         beat = partial(copy_context().run, self._beat)  # its lines tell whose heart beats
         thread = threading.Thread(target=beat, name=f"heartbeat-{self.held.job_id}", daemon=True)
         thread.start()
         try:
-            with self.metrics.busy.working(self.held.kind) as self.stint:
+            with self.metrics.device_usage.working(self.held.kind) as self.device_use:
                 yield
         finally:
             self._ended.set()
@@ -189,7 +189,7 @@ class Context:
             Stopping: The worker shuts down.
             Fenced: The lease was lost.
         """
-        self.listen()
+        self.check_cancelled()
         shown, now = (int(progress * 100), int(progress * 10_000), stage), time.monotonic()
         plainly = self._shown is None or (shown[0], stage) != (self._shown[0], self._shown[2])
         if plainly or (shown != self._shown and now - self._shown_at >= _SHOWN_SECONDS):
@@ -218,7 +218,7 @@ class Context:
         with suppress(*TROUBLE), self.writing() as session:
             lines.add(session, [self.held.job_id], lines.WARNING, text, self.held.owner)
 
-    def spared(self, sentence: str) -> None:
+    def warn_out_of_memory(self, sentence: str) -> None:
         """Count that memory ran out and less is done at a time, and warn of it."""
         self.metrics.spared.inc()
         self.warn(sentence)
@@ -242,10 +242,10 @@ class Context:
                 if time.monotonic() > until or isinstance(database_trouble(error), NoSpace):
                     raise
                 log.warning("the database does not answer; once more", exc_info=True)
-            self.listen()
+            self.check_cancelled()
             time.sleep(_AGAIN_SECONDS)
 
-    def listen(self) -> None:
+    def check_cancelled(self) -> None:
         """Hear whether the job shall go on; costs nothing.
 
         Raises:
@@ -296,7 +296,7 @@ class Context:
 
 
 class HelperContext(Context):
-    """What a worker sees that helps with a job which another one holds.
+    """The context of a worker that helps with a job which another one holds.
 
     ``held`` names the job; its token is worth nothing, that of each segment counts.
     """
@@ -309,7 +309,7 @@ class HelperContext(Context):
             Stopping: The worker shuts down.
             Fenced: The job has ended.
         """
-        self.listen()
+        self.check_cancelled()
 
     def _fence(self, session: Session) -> None:
         segments.fence(session, self.held.job_id)

@@ -13,7 +13,7 @@ from obstore.exceptions import BaseError
 from app.database import TROUBLE, Database
 from app.errors import ServiceError
 from app.file_cache import FileCache
-from app.jobs import duties
+from app.jobs import periodic_tasks
 from app.settings import Settings
 from app.storage import Storage
 from app.trash.erasure import Eraser
@@ -77,10 +77,10 @@ class Erasing:
 
     def _look(self) -> None:
         with self._database.session(readonly=True) as session:
-            due = duties.due(session, duties.ERASE, _LOOK_SECONDS)
+            due = periodic_tasks.due(session, periodic_tasks.ERASE, _LOOK_SECONDS)
         if due:
             with self._database.session() as session:
-                due = duties.take(session, duties.ERASE, _LOOK_SECONDS)
+                due = periodic_tasks.take(session, periodic_tasks.ERASE, _LOOK_SECONDS)
         erased = self._eraser.run() if due else 0
         if erased or time.monotonic() - self._cleared_at > SECONDS:
             self._cleared_at = time.monotonic()

@@ -19,7 +19,7 @@ from app.logs import about
 from app.settings import Settings
 from app.storage import Storage
 from app.trash.visible import is_work_for_nobody
-from worker.context import Cancelled, Context, JobFailed, Missing, Stopping, TakesLong, TooLittleMemory
+from worker.context import Cancelled, Context, JobFailed, MissingFile, Stopping, TakesLong, TooLittleMemory
 from worker.metrics import WorkerMetrics
 from worker.registry import load
 
@@ -60,7 +60,7 @@ def run_job(
 
 def _do(context: Context) -> tuple[str, str | None]:
     """Do a job; gives the outcome, and the reason where something went wrong."""
-    with context.beating():  # also while its end is written down
+    with context.heartbeat():  # also while its end is written down
         return _settle(context)
 
 
@@ -82,7 +82,7 @@ def _settle(context: Context) -> tuple[str, str | None]:
     except (JobFailed, OverQuota) as error:
         reason = str(error)
         return _end(context, lambda session, held: ledger.fail(session, held, reason), states.FAILED), reason
-    except (NoSpace, Unreachable, Busy, Missing, MissingObject, DamagedObject, TooLittleMemory) as error:
+    except (NoSpace, Unreachable, Busy, MissingFile, MissingObject, DamagedObject, TooLittleMemory) as error:
         return _give_up(context, str(error))
     except TROUBLE as error:
         log.warning("the database does not answer", exc_info=True)

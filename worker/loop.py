@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from app.database import TROUBLE
 from app.settings import Settings
 from worker.slots import beside
-from worker.worker import Hands
+from worker.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +30,12 @@ def work(settings: Settings, stopping: threading.Event, *, until_idle: bool = Fa
         stopping: Set it to stop: a running job goes back to the queue at its next step.
         until_idle: Return as soon as no job waits.
     """
-    with Hands(settings, stopping) as hands, nullcontext() if until_idle else beside(settings, hands, stopping):
-        log.info("worker %s looks for jobs", hands.owner)
+    with Worker(settings, stopping) as worker, nullcontext() if until_idle else beside(settings, worker, stopping):
+        log.info("worker %s looks for jobs", worker.owner)
         warm_until = -float("inf")
         while not stopping.is_set():
             try:
-                if hands.do_one():
+                if worker.do_one():
                     warm_until = time.monotonic() + _WARM_SECONDS
                     continue
             except TROUBLE:

@@ -1,4 +1,4 @@
-"""What workers do for each other: take jobs back from those that are gone, and ring again where nobody heard."""
+"""Maintenance by workers: take jobs back from workers that are gone, and ring again where nobody heard."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from app.database import TROUBLE, Database
-from app.jobs import duties, held, leases, ledger, segments
-from app.jobs.bell import Bell
+from app.jobs import held, leases, ledger, periodic_tasks, segments
+from app.jobs.notifier import Notifier
 from app.settings import Settings
 from worker.registry import HELPED
 
@@ -19,19 +19,19 @@ log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 1.0
 
 
-class Caretaker:
+class Maintenance:
     """A thread of a worker process that does the duties when no other process does.
 
     Args:
         settings: How often.
         database: The ledger's.
-        bell: To ring with, where there is a broker.
+        notifier: To ring with, where there is a broker.
     """
 
-    def __init__(self, settings: Settings, database: Database, bell: Bell | None) -> None:
+    def __init__(self, settings: Settings, database: Database, notifier: Notifier | None) -> None:
         self._settings = settings
         self._database = database
-        self._bell = bell
+        self._notifier = notifier
         self._ended = threading.Event()
         self._thread = threading.Thread(target=partial(copy_context().run, self._run), name="caretaker", daemon=True)
 
@@ -52,10 +52,10 @@ class Caretaker:
     def _run(self) -> None:
         while not self._ended.wait(min(_PAUSE_SECONDS, self._settings.lease_seconds / 2)):
             try:
-                if self._mine(duties.REAP, self._settings.lease_seconds / 2):
+                if self._mine(periodic_tasks.REAP, self._settings.lease_seconds / 2):
                     self._reap()
-                if self._bell is not None and self._mine(duties.RING, self._settings.ring_seconds):
-                    self._ring(self._bell)
+                if self._notifier is not None and self._mine(periodic_tasks.RING, self._settings.ring_seconds):
+                    self._publish_again(self._notifier)
                 self._show_life()
             except TROUBLE:
                 log.warning("the database does not answer", exc_info=True)
@@ -68,10 +68,10 @@ class Caretaker:
 
     def _mine(self, duty: str, seconds: float) -> bool:
         with self._database.session(readonly=True) as session:
-            if not duties.due(session, duty, seconds):
+            if not periodic_tasks.due(session, duty, seconds):
                 return False
         with self._database.session() as session:
-            return duties.take(session, duty, seconds)
+            return periodic_tasks.take(session, duty, seconds)
 
     def _reap(self) -> None:
         with self._database.session() as session:
@@ -80,7 +80,7 @@ class Caretaker:
                 log.warning("%d jobs were held by workers that do not answer", gone)
             held.settle(session)
 
-    def _ring(self, bell: Bell) -> None:
+    def _publish_again(self, notifier: Notifier) -> None:
         """Ring for what waits in a queue of which no message is left: those messages were lost, or do not suffice."""
         with self._database.session(readonly=True) as session:
             waiting = ledger.overdue(session, self._settings.ring_seconds)
@@ -88,7 +88,7 @@ class Caretaker:
                 if (job := segments.find(session, list(HELPED), [queue])) is not None:
                     jobs.append(job.id)
         for queue, jobs in waiting.items():
-            if jobs and not bell.unheard(queue):
+            if jobs and not notifier.count_pending(queue):
                 log.info("ringing again for %d jobs of the queue %s", len(jobs), queue)
                 for job_id in jobs:
-                    bell.ring(queue, job_id)
+                    notifier.publish(queue, job_id)

@@ -1,4 +1,4 @@
-"""What a worker counts for Prometheus."""
+"""The metrics of a worker, for Prometheus."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WAIT_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300, 1800, 7200)
 
 
 class WorkerMetrics:
-    """What one worker counts, on a registry of its own.
+    """The metrics of one worker, on a registry of its own.
 
     Args:
         settings: Whose worker it is.
@@ -31,9 +31,9 @@ class WorkerMetrics:
     def __init__(self, settings: Settings) -> None:
         self.registry = registry = new_registry(settings)
         self.storage = StorageMetrics.on(registry)
-        self.busy = Busy()
-        registry.register(self.busy)
-        registry.register(_GpuMemory(self.busy))
+        self.device_usage = DeviceUsage()
+        registry.register(self.device_usage)
+        registry.register(_GpuMemory(self.device_usage))
         self.done = Counter(
             "posetween_jobs_done", "Jobs that a worker let go of", ["kind", "outcome"], registry=registry
         )
@@ -53,51 +53,51 @@ class WorkerMetrics:
         )
 
 
-class Stint:
+class DeviceUse:
     """Some work under way; where it goes on to another device, ``on`` says so."""
 
-    def __init__(self, busy: Busy, kind: str) -> None:
+    def __init__(self, device_usage: DeviceUsage, kind: str) -> None:
         self.key = _CPU, kind
         self.since = time.monotonic()
-        self._busy = busy
+        self._usage = device_usage
 
     def on(self, device: str) -> None:
         """From now on the work occupies this device."""
-        self._busy.move(self, device)
+        self._usage.move(self, device)
 
 
-class Busy(Collector):
+class DeviceUsage(Collector):
     """Seconds that jobs occupied devices: also of the job that is under way, up to the moment of the scrape."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seconds: dict[tuple[str, str], float] = {}
-        self._stints: set[Stint] = set()
+        self._uses: set[DeviceUse] = set()
 
     @contextmanager
-    def working(self, kind: str) -> Iterator[Stint]:
+    def working(self, kind: str) -> Iterator[DeviceUse]:
         """Count the length of a block."""
-        stint = Stint(self, kind)
+        use = DeviceUse(self, kind)
         with self._lock:
-            self._stints.add(stint)
+            self._uses.add(use)
         try:
-            yield stint
+            yield use
         finally:
             with self._lock:
-                self._settle(stint)
-                self._stints.remove(stint)
+                self._settle(use)
+                self._uses.remove(use)
 
-    def move(self, stint: Stint, device: str) -> None:
+    def move(self, use: DeviceUse, device: str) -> None:
         """Let a stint go on on another device."""
         with self._lock:
-            self._settle(stint)
-            stint.key = device, stint.key[1]
+            self._settle(use)
+            use.key = device, use.key[1]
 
     def seconds(self) -> dict[tuple[str, str], float]:
         """Seconds by device and kind of job, until now."""
         with self._lock:
-            for stint in self._stints:
-                self._settle(stint)
+            for use in self._uses:
+                self._settle(use)
             return dict(self._seconds)
 
     def describe(self) -> Iterable[Metric]:
@@ -111,10 +111,10 @@ class Busy(Collector):
             family.add_metric(labels, seconds)
         return [family]
 
-    def _settle(self, stint: Stint) -> None:
+    def _settle(self, use: DeviceUse) -> None:
         now = time.monotonic()
-        self._seconds[stint.key] = self._seconds.get(stint.key, 0.0) + now - stint.since
-        stint.since = now
+        self._seconds[use.key] = self._seconds.get(use.key, 0.0) + now - use.since
+        use.since = now
 
     @staticmethod
     def _family() -> CounterMetricFamily:
@@ -125,8 +125,8 @@ class Busy(Collector):
 class _GpuMemory(Collector):
     """The most memory that PyTorch has held on each GPU that jobs occupied."""
 
-    def __init__(self, busy: Busy) -> None:
-        self._busy = busy
+    def __init__(self, device_usage: DeviceUsage) -> None:
+        self._usage = device_usage
 
     def describe(self) -> Iterable[Metric]:
         return [self._family()]
@@ -135,7 +135,7 @@ class _GpuMemory(Collector):
         family = self._family()
         # Loaded by whoever occupied a GPU, and never for a scrape.
         torch: Any = sys.modules.get("torch")
-        for device in sorted({device for device, _ in self._busy.seconds() if device.startswith("cuda")}):
+        for device in sorted({device for device, _ in self._usage.seconds() if device.startswith("cuda")}):
             family.add_metric([device], torch.cuda.max_memory_reserved(device))
         return [family]
 

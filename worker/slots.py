@@ -1,4 +1,4 @@
-"""What a worker process does at a time: a slot is a place for one job, of certain queues.
+"""Slots: places of a worker process for one job each, of certain queues.
 
 A worker has one slot for what computes. One that does quick jobs has two more, each a thread: one for jobs of the
 queue ``cpu`` that take long (a child process decodes for an ingest), and one for quick ones of it. So an export starts
@@ -19,7 +19,7 @@ from app.database import TROUBLE
 from app.settings import CPU, CPU_QUICK, QUICK, Settings
 
 if TYPE_CHECKING:
-    from worker.worker import Hands
+    from worker.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Slot:
 
     @property
     def queues(self) -> list[str]:
-        """Whose jobs are done here, those first whose turn it is."""
+        """The queues whose jobs are done here, those first whose turn it is."""
         return self._long + self._quick if self._in_a_row >= _IN_A_ROW else self._quick + self._long
 
     def served(self, queue: str) -> None:
@@ -66,10 +66,10 @@ def side_slots(settings: Settings) -> list[Slot]:
 
 
 @contextmanager
-def beside(settings: Settings, hands: Hands, stopping: threading.Event) -> Iterator[None]:
+def beside(settings: Settings, worker: Worker, stopping: threading.Event) -> Iterator[None]:
     """Do the jobs of the slots besides for the length of a block, each in a thread; afterwards ``stopping`` is set."""
     threads = [
-        threading.Thread(target=partial(copy_context().run, _serve, settings, hands, slot, stopping), name=f"slot-{n}")
+        threading.Thread(target=partial(copy_context().run, _serve, settings, worker, slot, stopping), name=f"slot-{n}")
         for n, slot in enumerate(side_slots(settings), 2)
     ]
     for thread in threads:
@@ -82,15 +82,15 @@ def beside(settings: Settings, hands: Hands, stopping: threading.Event) -> Itera
             thread.join()
 
 
-def _serve(settings: Settings, hands: Hands, slot: Slot, stopping: threading.Event) -> None:
+def _serve(settings: Settings, worker: Worker, slot: Slot, stopping: threading.Event) -> None:
     while not stopping.is_set():
-        if not _one(hands, slot):
+        if not _one(worker, slot):
             stopping.wait(settings.poll_seconds)
 
 
-def _one(hands: Hands, slot: Slot) -> bool:
+def _one(worker: Worker, slot: Slot) -> bool:
     try:
-        return hands.do_one(slot)
+        return worker.do_one(slot)
     except TROUBLE:
         # A job that was under way comes back when its lease ends.
         log.warning("the database does not answer", exc_info=True)

@@ -14,8 +14,8 @@ from types import TracebackType
 from app.database import connect
 from app.jobs import ledger, segments
 from app.jobs import log as lines
-from app.jobs.bell import Bell
 from app.jobs.ledger import Claim, Fenced
+from app.jobs.notifier import Notifier
 from app.logs import about
 from app.observed_storage import ObservedStorage
 from app.settings import Settings
@@ -23,7 +23,7 @@ from app.storage import open_storage
 from worker.context import Cancelled, HelperContext, Stopping
 from worker.erasing import Erasing
 from worker.execute import run_job
-from worker.maintenance import Caretaker
+from worker.maintenance import Maintenance
 from worker.metrics import WorkerMetrics
 from worker.metrics_port import shown
 from worker.registry import HELPED, KINDS, load_helper
@@ -32,8 +32,8 @@ from worker.slots import Slot, main_slot
 log = logging.getLogger(__name__)
 
 
-class Hands:
-    """What a worker process works with; a context manager.
+class Worker:
+    """A worker process; a context manager.
 
     Args:
         settings: Where things are.
@@ -48,25 +48,25 @@ class Hands:
         self._database = connect(settings.database)
         self._metrics = WorkerMetrics(settings)
         self._storage = open_storage(settings, partial(ObservedStorage, self._metrics.storage))
-        self._bell = Bell(settings.broker_url) if settings.broker_url else None
-        if self._bell is not None:
-            self._bell.attach(self._database)
-        self._caretaker = Caretaker(settings, self._database, self._bell)
+        self._notifier = Notifier(settings.broker_url) if settings.broker_url else None
+        if self._notifier is not None:
+            self._notifier.attach(self._database)
+        self._maintenance = Maintenance(settings, self._database, self._notifier)
         self._erasing = Erasing(settings, self._database, self._storage)
         self._main = main_slot(settings)
-        self._beyond_us: set[int] = set()  # jobs that this worker cannot help with
-        self._told = ExitStack()
+        self._unhelpable: set[int] = set()  # jobs that this worker cannot help with
+        self._reporting = ExitStack()
 
-    def __enter__(self) -> Hands:
+    def __enter__(self) -> Worker:
         """Begin.
 
         Raises:
             AddressTaken: The port for the metrics cannot be had.
         """
-        self._told.enter_context(shown(self._settings, self._metrics.registry))
-        self._told.enter_context(about(worker=self.owner))
+        self._reporting.enter_context(shown(self._settings, self._metrics.registry))
+        self._reporting.enter_context(about(worker=self.owner))
         self._storage.sweep()
-        self._caretaker.start()
+        self._maintenance.start()
         self._erasing.start()
         return self
 
@@ -74,11 +74,11 @@ class Hands:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._erasing.stop()
-        self._caretaker.stop()
-        if self._bell is not None:
-            self._bell.close()
+        self._maintenance.stop()
+        if self._notifier is not None:
+            self._notifier.close()
         self._database.dispose()
-        self._told.close()
+        self._reporting.close()
 
     def do_one(self, slot: Slot | None = None) -> bool:
         """Do the job whose turn it is, or where none waits a part of a job that another worker holds.
@@ -107,12 +107,12 @@ class Hands:
 
     def _help(self) -> bool:
         with self._database.session(readonly=True) as session:
-            job = segments.find(session, list(HELPED), self._settings.queues, self._beyond_us)
+            job = segments.find(session, list(HELPED), self._settings.queues, self._unhelpable)
         if job is None:
             return False
-        if self._bell is not None:
+        if self._notifier is not None:
             # One helper calls the next: nobody knows how many are idle.
-            self._bell.ring(job.queue, job.id)
+            self._notifier.publish(job.queue, job.id)
         held = Claim(job.id, job.kind, self.owner, job.attempt, job.params)
         context = HelperContext(self._settings, self._database, self._storage, held, self._stopping, self._metrics)
         with about(job_id=job.id, job_kind=job.kind, attempt=job.attempt):
@@ -120,15 +120,15 @@ class Hands:
             try:
                 with context.writing() as session:
                     lines.add(session, [job.id], lines.HELPED, owner=self.owner)
-                with context.beating():
+                with context.heartbeat():
                     if not load_helper(job.kind)(context, self._nobody_waits):
-                        self._beyond_us.add(job.id)
+                        self._unhelpable.add(job.id)
             except (Fenced, Cancelled, Stopping):
                 pass
             except Exception:
                 # Whoever holds the job comes upon the same, and says so on the job.
                 log.exception("helping broke")
-                self._beyond_us.add(job.id)
+                self._unhelpable.add(job.id)
             log.info("helping ends")
         return True
 

@@ -13,11 +13,11 @@ from app.tables import ApiKey, AuditEntry, Project, Video
 
 
 class Actor(Protocol):
-    """Who does something: a ``Caller``, or the row of what a caller began and the service ends."""
+    """The author of an act: a ``Caller``, or the row of what a caller began and the service ends."""
 
     @property
     def lab_id(self) -> int:
-        """Whose data it is about."""
+        """The lab whose data it is about."""
 
     @property
     def key_id(self) -> int | None:

@@ -1,4 +1,4 @@
-"""What a checkpoint has learnt from, with all that it was fine-tuned from."""
+"""The data that a checkpoint has learnt from, with all that it was fine-tuned from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.tables import Checkpoint
 from app.trainings.spans import Spans
 
 
-class Seen:
+class TrainingCoverage:
     """Frames of videos that some checkpoints may have learnt from: those of their trainings that were not held out."""
 
     def __init__(self, session: Session, checkpoint: Checkpoint | None) -> None:

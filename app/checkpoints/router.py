@@ -16,7 +16,6 @@ from app.audit import service as audit
 from app.audit.downloads import DownloadDep
 from app.checkpoints import service
 from app.checkpoints.schemas import FILES, CheckpointOut, FileName
-from app.content import DOWNLOADED, Content, elsewhere, fetched
 from app.dependencies import (
     CallerDep,
     CheckpointDep,
@@ -30,6 +29,7 @@ from app.dependencies import (
     require,
 )
 from app.errors import problem_responses
+from app.file_response import DOWNLOADED, StoredFileResponse, elsewhere, fetched
 from app.keys.service import Role
 from app.pagination import Page, PageDep
 from app.tables import Checkpoint, Project
@@ -75,7 +75,7 @@ class _Sending:
             return moved
         file = await fetched(self.turns, self.caller.lab_id, self.storage, sent.sha256, within=DOWNLOADED)
         headers = {"ETag": f'"{sent.sha256}"', "Cache-Control": _FOR_EVER}
-        return Content(file, media_type=sent.media, filename=sent.filename, headers=headers)
+        return StoredFileResponse(file, media_type=sent.media, filename=sent.filename, headers=headers)
 
 
 async def _sending(
@@ -111,7 +111,7 @@ def promote_checkpoint(checkpoint: CheckpointDep, session: SessionDep, caller: C
 
 @router.get(
     "/checkpoints/{checkpoint_id}/content",
-    response_class=Content,
+    response_class=StoredFileResponse,
     responses={
         200: {"content": {_WEIGHTS: {}}},
         206: {"content": {_WEIGHTS: {}}, "description": "A range"},
@@ -131,7 +131,7 @@ async def get_checkpoint_content(checkpoint_id: Id, sending: SendingDep) -> Resp
 
 @router.get(
     "/checkpoints/{checkpoint_id}/files/{name}",
-    response_class=Content,
+    response_class=StoredFileResponse,
     responses={
         200: {"content": {media.partition(";")[0]: {} for media in FILES.values()}},
         206: {"content": {media.partition(";")[0]: {} for media in FILES.values()}, "description": "A range"},

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app import blobs
 from app.checkpoints.schemas import CheckpointOut, Verdict
 from app.errors import Conflict, NotFound
-from app.finite import finite
+from app.json_numbers import finite
 from app.projects import service as projects
 from app.storage import Storage, Stored
 from app.tables import Blob, Checkpoint, CheckpointFile, Project

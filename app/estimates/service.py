@@ -24,7 +24,7 @@ ESTIMATE = "estimate"
 
 @dataclass(frozen=True)
 class Started:
-    """What starting an estimate made.
+    """The rows that starting an estimate made.
 
     Attributes:
         job: The job.

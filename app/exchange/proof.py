@@ -18,7 +18,7 @@ import numpy as np
 
 from app.exchange import task as tasks
 from pose.decoder import VideoError
-from pose.video import Video
+from pose.video import VideoReader
 
 #: Frames that are searched to each side of the one that is named.
 REACH = 100
@@ -108,7 +108,7 @@ def main(task: dict[str, Any]) -> None:
 def _compare(wanted: dict[str, Any]) -> dict[str, Any]:
     pictures = {int(frame): Path(file) for frame, file in wanted["pictures"].items()}
     crop = wanted["crop"]
-    with Video(wanted["video"]) as video:
+    with VideoReader(wanted["video"]) as video:
         whole = (0, 0, video.width, video.height)
         part, cropped = whole, False
         frames: dict[int, int | None] = {}
@@ -141,7 +141,7 @@ def _crop(
     return (left, top, width, height) if left + width <= whole[2] and top + height <= whole[3] else None
 
 
-def _find(video: Video, seen: np.ndarray, frame: int, part: tuple[int, int, int, int]) -> int | None:
+def _find(video: VideoReader, seen: np.ndarray, frame: int, part: tuple[int, int, int, int]) -> int | None:
     """The frame that a picture is; None where none is like it."""
     near = _unlike(video, seen, frame, _NEAR, part)
     if _best(near, frame) == frame and near[frame] <= _SURELY:
@@ -160,7 +160,7 @@ def _best(unlike: Mapping[int, float], frame: int) -> int | None:
 
 
 def _unlike(
-    video: Video, seen: np.ndarray, frame: int, reach: int, part: tuple[int, int, int, int]
+    video: VideoReader, seen: np.ndarray, frame: int, reach: int, part: tuple[int, int, int, int]
 ) -> dict[int, float]:
     start, stop = max(frame - reach, 0), min(frame + reach + 1, video.num_frames)
     if start >= stop:

@@ -1,4 +1,4 @@
-"""What goes into an export's archive: entries that depend on nothing but what is in them, digests, frames of videos."""
+"""Entries of an export's archive that depend on nothing but what is in them, digests, frames of videos."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from app.exports.selection import Selection
 from app.tables import Video
 from pose.frame_table import FrameTable
-from pose.video import Video as VideoReader
+from pose.video import VideoReader
 
 _PIECE = 1 << 22  # bytes
 #: The earliest moment a ZIP can name: a file must not depend on when it was written.

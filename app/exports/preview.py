@@ -1,4 +1,4 @@
-"""What an export would hold: the very export, written to nowhere; of much, some frames of it, as a sample."""
+"""A preview of an export: the very export, written to nowhere; of much, some frames of it, as a sample."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _END, _HEADERS = 22, 30 + 46
 
 
 @dataclass(frozen=True)
-class Image:
+class PreviewImage:
     """A frame that would be among an export's images, and what it would be called there."""
 
     view: View
@@ -39,7 +39,7 @@ class Image:
 
 
 def most_poses(session: Session, videos: Sequence[Video]) -> tuple[int, int]:
-    """How many poses videos can have at most, and how many of them on a frame."""
+    """The number of poses that videos can have at most, and of those on a frame."""
     query = (
         select(TrackRow.video_id, func.count())
         .where(TrackRow.video_id.in_([video.id for video in videos]))
@@ -51,7 +51,7 @@ def most_poses(session: Session, videos: Sequence[Video]) -> tuple[int, int]:
 
 def preview(
     database: Database, storage: Storage, export: Export, poses: int, tracks: int
-) -> tuple[ExportPreview, list[Image]]:
+) -> tuple[ExportPreview, list[PreviewImage]]:
     """Count what an export would hold.
 
     Args:
@@ -97,7 +97,7 @@ def preview(
     return counted, _some_images(source) if source.spec.images else []
 
 
-def with_images(counted: ExportPreview, images: Sequence[Image], sizes: Sequence[int]) -> ExportPreview:
+def with_images(counted: ExportPreview, images: Sequence[PreviewImage], sizes: Sequence[int]) -> ExportPreview:
     """The same with the size of a ZIP that has the images too.
 
     Args:
@@ -111,7 +111,7 @@ def with_images(counted: ExportPreview, images: Sequence[Image], sizes: Sequence
 
 
 def _entry(name: str) -> int:
-    """What a ZIP takes for a file beside its bytes."""
+    """The bytes that a ZIP takes for a file beside its content."""
     return _HEADERS + 2 * len(name)
 
 
@@ -129,10 +129,10 @@ def _pieces(videos: Sequence[Video], length: int) -> Mapping[int, list[tuple[int
     return found
 
 
-def _some_images(source: Selection) -> list[Image]:
+def _some_images(source: Selection) -> list[PreviewImage]:
     there = [(video, frame) for video, frames in source.frames for frame in frames]
     chosen = there[:: max(1, -(-len(there) // _IMAGES))]
-    return [Image(_view(video), frame, image_name(video, frame)) for video, frame in chosen]
+    return [PreviewImage(_view(video), frame, image_name(video, frame)) for video, frame in chosen]
 
 
 def _view(video: Video) -> View:

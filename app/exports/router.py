@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from app import snapshots
 from app.audit import service as audit
 from app.audit.downloads import DownloadDep
-from app.content import DOWNLOADED, Content, fetched
 from app.dependencies import (
     CallerDep,
     ExportDep,
@@ -33,6 +32,7 @@ from app.errors import Conflict, problem_responses
 from app.exports import preview as previews
 from app.exports import service
 from app.exports.schemas import ExportIn, ExportOut, ExportPreview
+from app.file_response import DOWNLOADED, StoredFileResponse, fetched
 from app.idempotency import OnceDep
 from app.jobs.schemas import JobOut
 from app.keys.service import Role
@@ -97,7 +97,7 @@ async def preview_export(
     return previews.with_images(counted, images, sizes)
 
 
-async def _made(frames: Frames, image: previews.Image, lab_id: int) -> bytes:
+async def _made(frames: Frames, image: previews.PreviewImage, lab_id: int) -> bytes:
     found = await run_in_threadpool(frames.get, image.view, image.frame, lab_id)
     return found if isinstance(found, bytes) else await asyncio.wrap_future(found)
 
@@ -117,7 +117,7 @@ def get_export(export: ExportDep, session: SessionDep) -> ExportOut:
 
 @router.get(
     "/exports/{export_id}/content",
-    response_class=Content,
+    response_class=StoredFileResponse,
     responses={200: {"content": {"application/json": {}, "application/zip": {}}}, **problem_responses(409)},
 )
 async def get_export_content(
@@ -127,7 +127,7 @@ async def get_export_content(
     download: DownloadDep,
     turns: TurnsDep,
     storage: StorageDep,
-) -> Content:
+) -> StoredFileResponse:
     """The file."""
 
     def find(session: Session) -> tuple[Project, str, str]:
@@ -140,4 +140,4 @@ async def get_export_content(
     await download.note("export.download", project=project, export_id=export_id)
     file = await fetched(turns, caller.lab_id, storage, sha256, within=DOWNLOADED)
     media = "application/zip" if name.endswith(".zip") else "application/json"
-    return Content(file, media_type=media, filename=name, headers={"ETag": f'"{sha256}"'})
+    return StoredFileResponse(file, media_type=media, filename=name, headers={"ETag": f'"{sha256}"'})

@@ -46,7 +46,7 @@ ANNOTATIONS = "annotations.json"
 
 
 def image_name(video: Video, frame: int) -> str:
-    """What an export calls the image of a frame."""
+    """The name of a frame's image in an export."""
     return f"{video.slug}/frame_{frame:06d}.jpg"
 
 
@@ -109,7 +109,7 @@ class Selection:
         self.used: set[int] = set()
 
     def warnings(self) -> list[str]:
-        """What whoever asked for the export should know of it."""
+        """Warnings about the export for the person who asked for it."""
         found = []
         if {*self.spec.include} == {"accepted"} and not self.accepted:
             found.append("no pose is accepted, so the file holds none: review poses first, or include pseudo")

@@ -19,7 +19,7 @@ MAX_POINTS = 40_000_000
 _AT_ONCE = 4096  # poses that are put together at a time
 
 
-class TooLarge(Exception):
+class TableTooLarge(Exception):
     """There is more than a table holds; the text says what to do."""
 
 
@@ -38,7 +38,9 @@ def table(source: Selection) -> tuple[Dataset, int]:
             count += len(piece["frame"])
             if count * size > MAX_POINTS:
                 sentence = f"more than {MAX_POINTS // size} poses are too many for one file of this format"
-                raise TooLarge(f"{sentence}: export fewer videos at a time, or COCO, which is written pose by pose")
+                raise TableTooLarge(
+                    f"{sentence}: export fewer videos at a time, or COCO, which is written pose by pose"
+                )
             parts.append(piece)
         name = PurePath(part[0].filename).stem.strip() or about.slug
         videos.append(

@@ -1,4 +1,4 @@
-"""How much waits: what the ledger tells a scraper, in a few questions that indexes answer."""
+"""The backlog of the ledger for a scraper, in a few questions that indexes answer."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from app.database import Database, clock
 from app.jobs.states import QUEUED, RUNNING
-from app.questions import Question
 from app.settings import QUEUES
 from app.tables import Job, Upload
+from app.timed_probe import TimedProbe
 
 _PATIENCE_SECONDS = 2.0
 _FRESH_SECONDS = 2.0
@@ -24,7 +24,7 @@ _FRESH_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Backlog:
-    """What waits and what is under way.
+    """The jobs that wait and those under way.
 
     Attributes:
         jobs: How many, by queue and state.
@@ -93,7 +93,7 @@ class BacklogCollector(Collector):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._backlog = Question(self._ask, patience=_PATIENCE_SECONDS, fresh=_FRESH_SECONDS)
+        self._backlog = TimedProbe(self._ask, patience=_PATIENCE_SECONDS, fresh=_FRESH_SECONDS)
 
     def describe(self) -> Iterable[Metric]:
         """The metrics, without asking the database for their values."""

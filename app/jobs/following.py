@@ -42,7 +42,7 @@ class News:
 
 @dataclass
 class _Looked:
-    """What one look found."""
+    """The result of one look."""
 
     versions: dict[int, int]
     news: dict[int, News]
@@ -50,7 +50,7 @@ class _Looked:
 
 
 class Followers:
-    """Who follows which jobs, and what is known of these.
+    """The followers of jobs, and the last known states of these.
 
     Args:
         database: Where jobs are.

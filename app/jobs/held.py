@@ -12,7 +12,7 @@ from msgspec import UNSET
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session, aliased
 
-from app.jobs import bell, ledger, turns
+from app.jobs import fair_queue, ledger, notifier
 from app.jobs.ledger import HELD
 from app.jobs.params import PropagationParams
 from app.jobs.states import FINISHED, QUEUED, SUCCEEDED
@@ -55,9 +55,11 @@ def _free(session: Session, job_id: int) -> None:
     freed = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.queue == HELD, Job.state == QUEUED)
-        .values(queue=queue, turn=turns.of_new_job(session, job.lab_id, queue, job.priority), version=Job.version + 1)
+        .values(
+            queue=queue, turn=fair_queue.of_new_job(session, job.lab_id, queue, job.priority), version=Job.version + 1
+        )
         .returning(Job.id)
         .execution_options(synchronize_session=False)
     ).first()
     if freed is not None:
-        bell.note(session, queue, job_id)
+        notifier.notify_after_commit(session, queue, job_id)

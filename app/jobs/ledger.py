@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Float, Row, ScalarSelect, and_, case, cast
 from sqlalchemy.orm import Session
 
 from app.database import after_commit, clock
-from app.jobs import bell, turns
+from app.jobs import fair_queue, notifier
 from app.jobs import log as lines
 from app.jobs.states import CANCELLED, FAILED, FINISHED, QUEUED, RUNNING, SUCCEEDED
 from app.settings import CPU, QUEUES
@@ -89,7 +89,7 @@ def enqueue(
         queue=queue,
         params=params,
         priority=priority,
-        turn=turns.of_new_job(session, project.lab_id, queue, priority),
+        turn=fair_queue.of_new_job(session, project.lab_id, queue, priority),
         work=work,
         max_attempts=max_attempts,
     )
@@ -97,7 +97,7 @@ def enqueue(
     session.flush()
     lines.add(session, [job.id], lines.QUEUED)
     if queue != HELD:
-        bell.note(session, queue, job.id)
+        notifier.notify_after_commit(session, queue, job.id)
     fields = {"job_id": job.id, "job_kind": kind, "queue": queue}
     after_commit(session, lambda: log.info("job is queued", extra=fields))
     return job
@@ -109,7 +109,7 @@ def claim(
     """Take the most urgent job that waits, by compare and set; None when there is none.
 
     Among equally urgent jobs those of the queue go first that is named first, and of these the one whose ``turn`` it
-    is, see ``turns``.
+    is, see ``fair_queue``.
     """
     for queue in queues if len(queues) == 1 else _by_urgency(session, kinds, queues):
         waiting = _waiting(kinds, queue)
@@ -126,7 +126,7 @@ def claim(
 
 
 def waits(session: Session, kinds: Sequence[str], queues: Sequence[str]) -> bool:
-    """Whether a job waits for a worker of these queues."""
+    """Return whether a job waits for a worker of these queues."""
     first = (select(Job.id).where(_waiting(kinds, queue)).limit(1) for queue in queues)
     return any(session.execute(one).first() is not None for one in first)
 
@@ -256,7 +256,7 @@ def release(session: Session, held: Claim, error: str | None = None, *, pause: f
     session.flush()
     row = session.execute(select(Job.queue, Job.state).where(Job.id == held.job_id)).one()
     if row.state == QUEUED:
-        bell.note(session, row.queue, held.job_id)
+        notifier.notify_after_commit(session, row.queue, held.job_id)
     tell(session, held, _AFTER[row.state] if error is not None else lines.RETURNED, error)
     state: str = row.state
     return state
@@ -275,11 +275,11 @@ def pass_on(session: Session, held: Claim, queue: str) -> None:
     """
     fence(session, held)
     job = session.execute(select(Job.lab_id, Job.priority).where(Job.id == held.job_id)).one()
-    turn = turns.of_new_job(session, job.lab_id, queue, job.priority)
+    turn = fair_queue.of_new_job(session, job.lab_id, queue, job.priority)
     again = {"queue": queue, "turn": turn, "max_attempts": Job.max_attempts + 1}
     fence(session, held, **again, **_BACK)
     tell(session, held, lines.PASSED_ON)
-    bell.note(session, queue, held.job_id)
+    notifier.notify_after_commit(session, queue, held.job_id)
 
 
 def reap(session: Session) -> int:
@@ -297,7 +297,7 @@ def reap(session: Session) -> int:
     for job_id, queue, state in gone:
         lines.add(session, [job_id], _AFTER[state], error)
         if state == QUEUED:
-            bell.note(session, queue, job_id)
+            notifier.notify_after_commit(session, queue, job_id)
     return len(gone)
 
 

@@ -1,4 +1,4 @@
-"""What the ledger's rows say of jobs: what each kind is to do, and what came of it.
+"""Parameters and results of jobs as the ledger's rows hold them.
 
 Rows are JSON, and there are rows that older code wrote. So a field that is added has a default, which is what rows
 without it mean; none is renamed. Where what a field means changes, so does the ``VERSION`` of its type.
@@ -19,7 +19,7 @@ class NewerRow(ValueError):
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row says, as one type.
+    """A row of the ledger as one type.
 
     Attributes:
         VERSION: Of what its fields mean. Rows of version 1 do not name it.
@@ -48,7 +48,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FillingParams(JobRow, frozen=True, kw_only=True):
-    """What fills a run, be it a propagation, an estimate or a file that was imported.
+    """Parameters of filling a run, be it by a propagation, an estimate or a file that was imported.
 
     Attributes:
         tracks: Numbers of the tracks that get poses, ascending.
@@ -64,7 +64,7 @@ class FillingParams(JobRow, frozen=True, kw_only=True):
 
 
 class PropagationParams(FillingParams, frozen=True, kw_only=True):
-    """What a propagation is to do.
+    """Parameters of a propagation.
 
     Attributes:
         engine: As it was asked for, ``auto`` among others.
@@ -88,7 +88,7 @@ class PropagationParams(FillingParams, frozen=True, kw_only=True):
 
 
 class RunParams(FillingParams, frozen=True, kw_only=True):
-    """What any job that fills a run says of it; None where its kind does not say it.
+    """Parameters of any job that fills a run; None where its kind does not have them.
 
     Attributes:
         checkpoint_id: Checkpoint whose poses these are, or were candidates.
@@ -104,7 +104,7 @@ class RunParams(FillingParams, frozen=True, kw_only=True):
 
 
 class EstimateParams(FillingParams, frozen=True, kw_only=True):
-    """What an estimate is to do.
+    """Parameters of an estimate.
 
     Attributes:
         checkpoint_id: What estimates.
@@ -128,7 +128,7 @@ class ImportParams(FillingParams, frozen=True, kw_only=True):
 
 
 class PackingParams(JobRow, frozen=True, kw_only=True):
-    """What a packing is to do.
+    """Parameters of a packing.
 
     Attributes:
         run_id: The run that is packed.
@@ -171,7 +171,7 @@ class Snapshot(JobRow, frozen=True, kw_only=True):
 
 
 class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How an estimator is trained, see ``models.training.train.TrainConfig``.
+    """Hyperparameters of training an estimator, see ``models.training.train.TrainConfig``.
 
     Attributes:
         pretrained: Where the backbone's weights come from; the oldest trainings do not say it.
@@ -189,7 +189,7 @@ class TrainerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Starter(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asked for a job.
+    """The caller that asked for a job.
 
     Attributes:
         key_id: By which key.
@@ -201,7 +201,7 @@ class Starter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrainingParams(JobRow, frozen=True, kw_only=True):
-    """What a training is to do.
+    """Parameters of a training.
 
     Attributes:
         config: How it learns.
@@ -223,7 +223,7 @@ class TrainingParams(JobRow, frozen=True, kw_only=True):
 
 
 class Fit(JobRow, frozen=True, kw_only=True, omit_defaults=True):
-    """How an engine was fitted to a video.
+    """Facts about fitting an engine to a video.
 
     Attributes:
         steps: Of the optimiser, that were taken.
@@ -257,7 +257,7 @@ class Computed(JobRow, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RunResult(JobRow, frozen=True, kw_only=True):
-    """What came of a packing or an import, and what is known of any job that fills a run once it is queued.
+    """The result of a packing or an import, and of any job that fills a run once it is queued.
 
     Attributes:
         run_id: The run.
@@ -289,7 +289,7 @@ class Parent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pedigree(JobRow, frozen=True, kw_only=True):
-    """What a checkpoint is made from, as it stands in its row and in its file.
+    """The sources of a checkpoint, as they stand in its row and in its file.
 
     Attributes:
         project_id: Whose labels it learnt from.
@@ -319,7 +319,7 @@ class Pedigree(JobRow, frozen=True, kw_only=True):
 
 
 class TrainingResult(JobRow, frozen=True, kw_only=True, omit_defaults=True):
-    """What came of a training, or is known so far.
+    """The result of a training, so far or at its end.
 
     Attributes:
         labels: Poses that are learnt from and held out, by kind, see ``app.trainings.label_set``.
@@ -335,7 +335,7 @@ class TrainingResult(JobRow, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FoundCuts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a propagation found out about the cuts of its video.
+    """The cuts that a propagation found in its video.
 
     Attributes:
         version: Of what finds them, see ``models.engines.cuts``; rows that do not say it are of none that is known.
@@ -349,7 +349,7 @@ class FoundCuts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PropagationResult(RunResult, frozen=True, kw_only=True):
-    """What came of a propagation, or of its segments so far.
+    """The result of a propagation, or of its segments so far.
 
     Attributes:
         cuts: None before the first segment is done.
@@ -359,7 +359,7 @@ class PropagationResult(RunResult, frozen=True, kw_only=True):
 
 
 class EstimateResult(RunResult, frozen=True, kw_only=True):
-    """What came of an estimate.
+    """The result of an estimate.
 
     Attributes:
         checkpoint_id: What estimated.
@@ -369,7 +369,7 @@ class EstimateResult(RunResult, frozen=True, kw_only=True):
 
 
 class ExportResult(JobRow, frozen=True, kw_only=True):
-    """What came of an export.
+    """The result of an export.
 
     Attributes:
         export_id: The export.

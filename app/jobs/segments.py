@@ -104,13 +104,13 @@ def give_back(session: Session, job_id: int, owner: str) -> None:
 
 
 def unfinished(session: Session, job_id: int) -> int:
-    """How many segments of a job are not done."""
+    """The number of segments of a job that are not done."""
     query = select(func.count()).where(JobSegment.job_id == job_id, JobSegment.sha256.is_(None))
     return session.execute(query).scalar_one()
 
 
 def unfinished_frames(session: Session, job_id: int) -> int:
-    """How many frames, once for each track, the segments of a job have that are not done."""
+    """The number of frames, once for each track, in the segments of a job that are not done."""
     query = select(func.sum(JobSegment.stop - JobSegment.start))
     # Postgres gives a sum of its integers as a decimal.
     return int(session.scalar(query.where(JobSegment.job_id == job_id, JobSegment.sha256.is_(None))) or 0)

@@ -76,7 +76,7 @@ class OnceWithKey:
 
 
 def _key_in(body: dict[str, Any]) -> dict[str, Any]:
-    """What an answer says of the new key: all of it, or a part."""
+    """The fields of the new key in an answer: all of it, or a part."""
     part: dict[str, Any] = body["key"] if isinstance(body["key"], dict) else body
     return part
 

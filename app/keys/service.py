@@ -19,7 +19,7 @@ _PREFIX = "pt"
 
 
 class Role(Enum):
-    """What a key may do; each includes the ones before it."""
+    """The roles of keys; each includes the ones before it."""
 
     READER = "reader"
     ANNOTATOR = "annotator"
@@ -27,14 +27,14 @@ class Role(Enum):
     ADMIN = "admin"
 
     def includes(self, other: Role) -> bool:
-        """Whether this role may do what ``other`` may."""
+        """Return whether this role may do what ``other`` may."""
         order = list(Role)
         return order.index(self) >= order.index(other)
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request; without a key it is somebody at the machine itself."""
+    """The sender of a request; without a key it is somebody at the machine itself."""
 
     lab_id: int
     key_id: int | None
@@ -58,7 +58,7 @@ def authenticate(session: Session, key: str | None) -> Caller:
 
 
 def holder(session: Session, row: ApiKey, session_id: int | None = None) -> Caller:
-    """Who holds a key that is known.
+    """The holder of a key that is known.
 
     Raises:
         Unauthorized: It has expired or was revoked, or its lab was deleted.
@@ -138,7 +138,7 @@ def first_lab(session: Session) -> int:
 
 
 def local_admin(session: Session) -> Caller:
-    """Who calls while authentication is off: the admin of the first lab."""
+    """The caller while authentication is off: the admin of the first lab."""
     return Caller(lab_id=first_lab(session), key_id=None, role=Role.ADMIN)
 
 

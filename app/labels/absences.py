@@ -48,10 +48,10 @@ def vacancies(
 
 
 def absence(points: np.ndarray) -> Literal[True] | list[int]:
-    """What the API says of absent points ``(K,)`` bool, of which there are some: ``True`` for the whole subject."""
+    """Absent points ``(K,)`` bool, of which there are some, as the API tells them: ``True`` for the whole subject."""
     return True if points.all() else np.flatnonzero(points).tolist()
 
 
 def absences(**versions: np.ndarray) -> dict[str, Any]:
-    """What each version of a label says is absent, for those that say so."""
+    """The absences of each version of a label, for those that have any."""
     return {f"{whose}_absent": absence(points) for whose, points in versions.items() if points.any()}

@@ -216,7 +216,9 @@ def _absent(rows: Sequence[bytes | None], size: int) -> np.ndarray:
 
 
 def reach(session: Session, video_id: int, *, start: int, stop: int, most: int, revision: int | None = None) -> int:
-    """How far a window may go that is to hold at most so many labels: at least one frame, ``stop`` at most."""
+    """The frame up to which a window may go that is to hold at most so many labels: at least one frame, ``stop`` at
+    most.
+    """
     place = Label.frame_index, Label.track_number
     query = select(Label.frame_index).where(Label.video_id == video_id, Label.frame_index.between(start, stop - 1))
     if revision is not None:
@@ -229,7 +231,7 @@ def reach(session: Session, video_id: int, *, start: int, stop: int, most: int, 
 def _statement(
     *, distinct_on: bool, until: bool, past: bool, some: bool, there: bool, limited: bool
 ) -> Select[int, int, bytes, int, bytes | None]:
-    """What reads labels; putting it together takes as long as reading one.
+    """The statement that reads labels; putting it together takes as long as reading one.
 
     Args:
         distinct_on: Whether the database has ``DISTINCT ON``. Postgres would compare each label with each where it does

@@ -1,4 +1,4 @@
-"""What labels a plan was made from, and whether they still stand when it is carried out, see ``app.prepared``."""
+"""The labels that a plan was made from, and whether they still stand when it is carried out, see ``app.prepared``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.tables import Video
 
 
 class Moved(Exception):
-    """What was read does not stand any more."""
+    """Labels that were read and do not stand any more."""
 
 
 def check_revision(session: Session, video: Video, revision: int) -> None:

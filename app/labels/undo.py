@@ -23,7 +23,7 @@ MAX_READ = 400_000
 
 @dataclass(frozen=True, eq=False)
 class _Said:
-    """What a revision said, and whether it has the last word.
+    """The statement of a revision, and whether it has the last word.
 
     Attributes:
         frames: ``(L,)``.

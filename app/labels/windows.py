@@ -200,7 +200,7 @@ def reach(
     runs: Sequence[int] | None = None,
     most: int = MAX_POSES,
 ) -> int:
-    """How far a window may go that is to hold at most about so many poses, for ``read``.
+    """The frame up to which a window may go that is to hold at most about so many poses, for ``read``.
 
     Returns:
         The frame after the window's last: ``stop`` or less, but no less than one frame, however many poses it has.
@@ -241,7 +241,7 @@ def _track(labels: Labels) -> tuple[Track, np.ndarray]:
 
 
 def _known(found: PseudoLabels, empty: Mapping[int, np.ndarray], number: int, start: int) -> PseudoLabels:
-    """What is left of a track's poses without absent points, and without frames on which no point is left."""
+    """A track's poses without absent points, and without frames on which no point is left."""
     left = found.poses
     if number in empty:
         left = left.without(empty[number][left.frames - start])

@@ -13,20 +13,20 @@ _AT_ONCE, _SHARE = 8 * 2**20, 32
 
 
 class Arrivals:
-    """What is on its way in requests of this process that carry a whole video, by lab."""
+    """The whole videos that are on their way in requests of this process, by lab."""
 
     def __init__(self) -> None:
-        self._bodies: dict[int, list[Body]] = {}
+        self._bodies: dict[int, list[ArrivingBody]] = {}
 
-    def of(self, lab_id: int, before: Body | None = None) -> int:
+    def of(self, lab_id: int, before: ArrivingBody | None = None) -> int:
         """Bytes of a lab that are on their way; of those that began before a body, which come first."""
         bodies = self._bodies.get(lab_id, [])
         return sum(body.size for body in (bodies if before is None else bodies[: bodies.index(before) + 1]))
 
     @contextmanager
-    def arriving(self, lab_id: int, announced: int) -> Iterator[Body]:
+    def arriving(self, lab_id: int, announced: int) -> Iterator[ArrivingBody]:
         """Count a body for the length of a block."""
-        body = Body(announced)
+        body = ArrivingBody(announced)
         self._bodies.setdefault(lab_id, []).append(body)
         try:
             yield body
@@ -37,7 +37,7 @@ class Arrivals:
 
 
 @dataclass(eq=False)
-class Body:
+class ArrivingBody:
     """A body on its way; ``size`` is what was announced, and what has come without that."""
 
     size: int

@@ -1,4 +1,4 @@
-"""How much a lab may have, and how much it has."""
+"""Quotas of labs, and what each lab has."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def room(session: Session, settings: Settings, lab_id: int) -> int:
 
 
 def over(limit: int, bytes_: int | None = None) -> str:
-    """What to tell a lab that has no room."""
+    """The sentence for a lab that has no room."""
     much = "more" if bytes_ is None else str(bytes_)
     return (
         f"this lab may keep {limit} bytes, and with this it would keep {much};"

@@ -48,7 +48,7 @@ def create(session: Session, caller: Caller | None, name: str, secret: str | Non
 
 
 def is_operator(session: Session, caller: Caller) -> bool:
-    """Whether a caller looks after the installation: an admin of its first lab."""
+    """Return whether a caller looks after the installation: an admin of its first lab."""
     return caller.role is Role.ADMIN and caller.lab_id == keys.first_lab(session)
 
 

@@ -57,7 +57,7 @@ def named(words: str) -> ColumnElement[bool]:
 
 
 def is_there(session: Session, lab_id: int, project_id: int) -> bool:
-    """Whether a lab has a project, and has not deleted it."""
+    """Return whether a lab has a project, and has not deleted it."""
     project = session.get(Project, project_id)
     return project is not None and project.lab_id == lab_id and project.deleted_at is None
 

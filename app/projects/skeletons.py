@@ -94,7 +94,7 @@ def _left_out(before: Sequence[str], after: Sequence[str]) -> str:
 
 
 def _is_used(session: Session, project: Project) -> bool:
-    """Whether anything was ever labelled in the project, or a machine made poses."""
+    """Return whether anything was ever labelled in the project, or a machine made poses."""
     inside = select(Video.id).where(Video.project_id == project.id)
     return any(
         session.scalar(select(table.video_id).where(table.video_id.in_(inside)).limit(1)) is not None
@@ -103,7 +103,7 @@ def _is_used(session: Session, project: Project) -> bool:
 
 
 def _use_of(session: Session, project: Project, place: int) -> str | None:
-    """What says something of a keypoint, of any time; None where nothing does."""
+    """The use of a keypoint at any time, in a sentence; None where nothing uses it."""
     inside = select(Video.id).where(Video.project_id == project.id)
     labelled = session.scalar(select(Label.video_id).where(Label.video_id.in_(inside), _says(place)).limit(1))
     if labelled is None:
@@ -137,6 +137,6 @@ def _called_absent(session: Session, inside: Select[int], place: int) -> int | N
 
 
 def _says(place: int) -> ColumnElement[bool]:
-    """Whether a label has something at the place of a keypoint: SQL counts bytes from 1."""
+    """Return whether a label has something at the place of a keypoint: SQL counts bytes from 1."""
     point = func.substr(Label.keypoints, place * _POINT + 1, _POINT)
     return and_(func.length(point) == _POINT, point != bytes(_POINT))

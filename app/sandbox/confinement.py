@@ -1,4 +1,4 @@
-"""What a child process may that opens files of strangers: how much of the machine it gets, and what it can reach."""
+"""Confinement of a child that opens files of strangers: how much of the machine it gets, and what it can reach."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SYSTEM = (
 
 @dataclass(frozen=True)
 class Confinement:
-    """What a child may.
+    """The limits of a child.
 
     Attributes:
         memory_bytes: Its address space.
@@ -83,7 +83,7 @@ class Confinement:
 
 
 def protections() -> dict[str, bool]:
-    """What this machine has to keep children that open files of strangers from everything else."""
+    """The protections that this machine has to keep children that open files of strangers from everything else."""
     return {"landlock": landlock.version() > 0, "seccomp": seccomp.known()}
 
 

@@ -100,7 +100,7 @@ class _Program(ctypes.Structure):
 
 
 def known() -> bool:
-    """Whether there is a filter for this architecture, and the kernel takes filters."""
+    """Return whether there is a filter for this architecture, and the kernel takes filters."""
     try:
         with open("/proc/sys/kernel/seccomp/actions_avail") as file:
             return platform.machine() in _ARCHITECTURE and "errno" in file.read().split()

@@ -51,12 +51,12 @@ def offer(session: Session, key_id: int, minutes: float) -> str:
 
 
 def is_offer(text: str | None) -> bool:
-    """Whether this is written as a token that signs in once."""
+    """Return whether this is written as a token that signs in once."""
     return text is not None and tokens.read(_ONCE, text) is not None
 
 
 def bearer(session: Session, text: str) -> Caller:
-    """Whose one-time token this is; it stays as it is.
+    """The caller whose one-time token this is; it stays as it is.
 
     Raises:
         Unauthorized: It is unknown, was used or is over, or its key has expired or was revoked.

@@ -248,7 +248,7 @@ def _append(session: Session, video: Video, revision: int, after: Labels, before
 
 
 def _moving(given: Labels, taking: Labels, prefer: str | None) -> Labels:
-    """What a merge carries over: the labels of ``given``, but where ``taking`` is labelled and has the last word."""
+    """The labels that a merge carries over: those of ``given``, save where ``taking`` has labels and wins."""
     mine = _select(given, _labelled(given))
     labelled = _labelled(taking)
     place = {int(frame): row for row, frame in enumerate(taking.frames) if labelled[row]}

@@ -1,4 +1,4 @@
-"""What became of tracks themselves: a rename, a deletion and a creation by a split are part of a revision of labels."""
+"""Revisions of tracks themselves: a rename, a deletion and a creation by a split are part of a revision of labels."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def needed(revision: int, undos: Mapping[int, int]) -> int:
 
 
 def standing(session: Session, video_id: int, revision: int, undos: Mapping[int, int]) -> list[TrackRevision]:
-    """What a revision made of tracks that no later one has changed, unless that one is undone."""
+    """The changes of tracks by a revision that no later one has changed, unless that one is undone."""
     rows = session.scalars(
         select(TrackRevision)
         .where(TrackRevision.video_id == video_id, TrackRevision.revision >= needed(revision, undos))
@@ -100,7 +100,7 @@ def deleted(session: Session, video_id: int, revision: int | None = None) -> set
 
 
 def whole_poses(session: Session, video_id: int, revision: int, undos: Mapping[int, int]) -> bool:
-    """Whether a revision moved whole poses between tracks, or is the undo of one that did.
+    """Return whether a revision moved whole poses between tracks, or is the undo of one that did.
 
     Where part of such a frame was labelled again, the frame cannot be put back in part: the pose would be made up of
     two subjects.

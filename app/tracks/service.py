@@ -78,7 +78,7 @@ def numbers(session: Session, video: Video) -> set[int]:
 
 
 def count(session: Session, video: Video) -> int:
-    """How many tracks a video has, with those that are deleted."""
+    """The number of tracks that a video has, with those that are deleted."""
     return session.scalar(select(func.count()).select_from(TrackRow).where(TrackRow.video_id == video.id)) or 0
 
 

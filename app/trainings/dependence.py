@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.checkpoints.lineage import Seen
+from app.checkpoints.lineage import TrainingCoverage
 from app.estimates.service import ESTIMATE
 from app.jobs.params import PropagationParams, RunParams
 from app.runs.imported import IMPORT
@@ -31,7 +31,7 @@ _FITTED = "stdpose"  # the engine that can be fitted to a video
 
 @dataclass(frozen=True)
 class Dependence:
-    """What of a run depends on held-out labels.
+    """The part of a run that depends on held-out labels.
 
     Attributes:
         wholly: All of it.
@@ -74,7 +74,7 @@ def dependence(
         checkpoint = session.get(Checkpoint, number)
         if checkpoint is None:  # erased with its project: nobody knows what it has learnt from
             return Dependence(wholly=True)
-        knows = bool(Seen(session, checkpoint).cover(video.id, held_frames).any())
+        knows = bool(TrainingCoverage(session, checkpoint).cover(video.id, held_frames).any())
         if knows or job.kind == ESTIMATE:
             return Dependence(wholly=knows)
     if job.kind == IMPORT:

@@ -34,7 +34,7 @@ _Rows = tuple[Track, np.ndarray]  # poses, and how much each of their points cou
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class LabelledTrack:
     """Poses of one track of one video.
 
     Attributes:
@@ -56,7 +56,7 @@ class Labelled:
 
 @dataclass(frozen=True, eq=False)
 class LabelSet:
-    """What a training learns from and what it is measured on.
+    """The labels that a training learns from and those it is measured on.
 
     Attributes:
         skeleton: Of all of it, without retired keypoints.
@@ -69,8 +69,8 @@ class LabelSet:
     """
 
     skeleton: Skeleton
-    learnt: list[Labelled]
-    held_out: list[Labelled]
+    learnt: list[LabelledTrack]
+    held_out: list[LabelledTrack]
     counts: dict[str, int]
     runs_left_out: list[int]
 
@@ -88,8 +88,8 @@ def read(
         step: Called now and then; what it raises ends this.
     """
     snapshot, held = wanted.snapshot, Spans.from_json(wanted.held_out)
-    learnt: list[Labelled] = []
-    held_out: list[Labelled] = []
+    learnt: list[LabelledTrack] = []
+    held_out: list[LabelledTrack] = []
     counts: Counter[str] = Counter(dict.fromkeys(_COUNTED, 0))
     runs_left_out: list[int] = []
     with database.session(readonly=True) as session:
@@ -112,7 +112,7 @@ def read(
 
 def _held_out(
     session: Session, video: Video, revision: int, skeleton: Skeleton, held: Spans, step: Callable[[], None]
-) -> list[Labelled]:
+) -> list[LabelledTrack]:
     if not held.of(video.id):
         return []
     parts = [
@@ -128,7 +128,7 @@ def _held_out(
             held.cover(video.id, track.frames) & track.said.any(axis=1) & ~inside(video.damaged or (), track.frames)
         )
         if len(kept):
-            found.append(Labelled(video, number, kept, kept.said.astype(np.float32), track))
+            found.append(LabelledTrack(video, number, kept, kept.said.astype(np.float32), track))
     return found
 
 
@@ -146,7 +146,7 @@ class _Reader:
     known: Mapping[int, Dependence]
     counts: Counter[str]
 
-    def read(self, step: Callable[[], None]) -> Iterator[Labelled]:
+    def read(self, step: Callable[[], None]) -> Iterator[LabelledTrack]:
         assert self.video.num_frames is not None
         parts: dict[int, list[_Rows]] = {}
         grounds = Grounds(self.video, self.skeleton.size, self.part.revision, step)
@@ -162,7 +162,7 @@ class _Reader:
             poses, weight = join([part for part, _ in rows]), np.concatenate([part for _, part in rows])
             some: np.ndarray = np.any(weight > 0, axis=1)
             if some.any():
-                yield Labelled(self.video, number, poses.select(some), weight[some])
+                yield LabelledTrack(self.video, number, poses.select(some), weight[some])
 
     def _window(self, grounds: Grounds, start: int, stop: int) -> tuple[int, Sequence[Layered]]:
         # A run that is not used at all must not hide an earlier one that is.

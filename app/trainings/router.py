@@ -15,7 +15,7 @@ from app.prepared import PreparedDep
 from app.tables import Project
 from app.trainings import service
 from app.trainings.schemas import TrainingIn
-from app.trainings.service import Labelled
+from app.trainings.service import LabelledVideos
 
 router = APIRouter(tags=["trainings"])
 
@@ -38,10 +38,10 @@ async def train(
     def find(session: Session) -> Project:
         return find_project(project_id, session, caller)
 
-    def read(session: Session, project: Project) -> Labelled:
+    def read(session: Session, project: Project) -> LabelledVideos:
         return service.read(session, project, body)
 
-    def write(session: Session, project: Project, labelled: Labelled) -> JobOut:
+    def write(session: Session, project: Project, labelled: LabelledVideos) -> JobOut:
         job = service.start(session, settings, caller, project, body, labelled)
         audit.record(session, caller, "training.start", project=project, job_id=job.id, **job.params["config"])
         return JobOut.model_validate(job)

@@ -42,7 +42,7 @@ FEWEST_LEARNT = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class LabelledVideos:
     """The labels of videos, in the project's skeleton without what is retired, as they stand at revisions."""
 
     skeleton_version: int
@@ -50,7 +50,7 @@ class Labelled:
     labels: dict[int, Labels]
 
 
-def read(session: Session, project: Project, wanted: TrainingIn) -> Labelled:
+def read(session: Session, project: Project, wanted: TrainingIn) -> LabelledVideos:
     """Read the labels that a training would be measured on and learn from.
 
     Raises:
@@ -58,7 +58,7 @@ def read(session: Session, project: Project, wanted: TrainingIn) -> Labelled:
     """
     videos = snapshots.videos_of(session, project, wanted.videos)
     whole = projects.skeleton(session, project.id, project.skeleton_version)
-    return Labelled(
+    return LabelledVideos(
         project.skeleton_version,
         {video.id: video.revision for video in videos},
         {one.id: _said(history.read(session, one.id, whole.size).pick(whole.points), one) for one in videos},
@@ -66,7 +66,7 @@ def read(session: Session, project: Project, wanted: TrainingIn) -> Labelled:
 
 
 def start(
-    session: Session, settings: Settings, caller: Caller, project: Project, wanted: TrainingIn, labelled: Labelled
+    session: Session, settings: Settings, caller: Caller, project: Project, wanted: TrainingIn, labelled: LabelledVideos
 ) -> Job:
     """Queue a training on the labels and runs as they are now.
 

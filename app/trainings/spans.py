@@ -34,7 +34,7 @@ class Spans:
 
     @classmethod
     def from_json(cls, rows: Sequence[Sequence[int]]) -> Spans:
-        """What :meth:`to_json` gave."""
+        """The spans that :meth:`to_json` gave."""
         return cls(Span(*row) for row in rows)
 
     def to_json(self) -> list[tuple[int, int, int]]:

@@ -1,4 +1,4 @@
-"""What was made from a video: exports that hold it, estimators that learnt from it, poses that those saw elsewhere."""
+"""Dependants of a video: exports that hold it, estimators that learnt from it, poses that those saw elsewhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AT_ONCE = 5000
 
 @dataclass(frozen=True)
 class _Learnt:
-    """What a checkpoint was made from directly.
+    """The direct sources of a checkpoint.
 
     Attributes:
         project: Whose it is.
@@ -31,7 +31,7 @@ class _Learnt:
 
 
 def of_videos(session: Session, lab_id: int, videos: Collection[int], without: int | None = None) -> Rests:
-    """What was made from some videos of a lab.
+    """The dependants of some videos of a lab.
 
     Args:
         session: The transaction.
@@ -62,7 +62,7 @@ def of_videos(session: Session, lab_id: int, videos: Collection[int], without: i
 
 
 def deleted_under(session: Session, checkpoints: Collection[Checkpoint]) -> dict[int, RestsOnDeleted]:
-    """What checkpoints were made from, directly or through others, that was deleted.
+    """The deleted sources of checkpoints, direct or through others.
 
     Asks the database once for each generation, however many checkpoints there are.
 
@@ -86,7 +86,7 @@ def deleted_under(session: Session, checkpoints: Collection[Checkpoint]) -> dict
 
 
 def deleted_under_jobs(session: Session, jobs: Collection[Job]) -> dict[int, RestsOnDeleted]:
-    """What the estimators of some jobs' runs were made from that was deleted, by job; see ``deleted_under``."""
+    """The deleted sources of the estimators of some jobs' runs, by job; see ``deleted_under``."""
     named = {job.id: job.params["checkpoint_id"] for job in jobs if job.params.get("checkpoint_id") is not None}
     there = {one.id: one for part in _parts({*named.values()}) for one in _with_ids(session, part)}
     under = deleted_under(session, there.values())

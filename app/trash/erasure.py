@@ -29,7 +29,7 @@ from app.storage import Step, Storage, go_on
 from app.tables import Checkpoint, Erasure, Export, ExportVideo, Job, Lab, Project, Video
 from app.trash import mentions, rows, service
 from app.trash.service import Thing
-from app.videos.sights import SECONDS
+from app.videos.access_cache import SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class Eraser:
         return self._lab(number)
 
     def _spared(self, now: datetime) -> timedelta:
-        """How old an object is that no job which goes on can be about to refer to; none has put one before it began."""
+        """The age of an object that no job which goes on can be about to refer to; none has put one before it began."""
         with self._database.session(readonly=True) as session:
             begun = session.scalar(select(func.min(Job.started_at)).where(Job.state == RUNNING))
         if begun is None:

@@ -1,5 +1,5 @@
-"""What a machine keeps of objects that were erased: copies of a remote store's, images of frames and what networks saw
-in them, open files.
+"""Local copies of objects that were erased: of a remote store's, images of frames and what networks saw in them, open
+files.
 
 Each machine clears away its own, now and then: who erases something does not reach the others' disks.
 """

@@ -1,4 +1,4 @@
-"""What rows that stay say of something that is erased: names leave them. Objects that it refers to are noted."""
+"""Mentions of something that is erased in rows that stay: names leave them. Objects that it refers to are noted."""
 
 from __future__ import annotations
 

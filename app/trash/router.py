@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.trash import service
 from app.trash.schemas import Deletion
 from app.trash.service import Thing
-from app.uploads.intake import Intake
+from app.uploads.receive import UploadServices
 from app.videos import service as videos
 from app.videos.schemas import VideoOut
 
@@ -119,8 +119,8 @@ async def _delete(
     purge: bool,
 ) -> Deletion:
     deletion, uploads = await writing(lambda s: service.delete(s, settings, find(s), caller, purge=purge))
-    request.app.state.sights.clear()
-    intake: Intake = request.app.state.intake
+    request.app.state.access_cache.clear()
+    intake: UploadServices = request.app.state.intake
     # What another request is writing to, or lies on another machine, is removed when uploads are swept.
     await to_thread.run_sync(intake.parts.remove_idle, uploads)
     return deletion

@@ -178,7 +178,7 @@ def jobs_of(session: Session, thing: Thing) -> ColumnElement[bool]:
 
 
 def dependants_of(session: Session, thing: Thing) -> Rests:
-    """What rests on something, beside what is in it."""
+    """The dependants of something, beside what is in it."""
     if isinstance(thing, Lab):
         return Rests(exports=[], checkpoints=[], runs=[])
     if isinstance(thing, Video):
@@ -188,7 +188,7 @@ def dependants_of(session: Session, thing: Thing) -> Rests:
 
 
 def kind_of(thing: Thing) -> Kind:
-    """What it is, for people and programs."""
+    """Its kind, for people and programs."""
     return "video" if isinstance(thing, Video) else "project" if isinstance(thing, Project) else "lab"
 
 

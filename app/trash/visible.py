@@ -1,4 +1,4 @@
-"""What can be seen: neither deleted nor in anything that is."""
+"""Visible rows: neither deleted nor in anything that is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXPORT: ColumnElement[bool] = ~exists().where(
 
 
 def is_work_for_nobody(session: Session, job_id: int) -> bool:
-    """Whether what a job is about was deleted; a job that is not there is."""
+    """Return whether what a job is about was deleted; a job that is not there is."""
     exports = ~exists().where(Export.job_id == Job.id, ~EXPORT)
     query = select(Job.id).join(Project, Project.id == Job.project_id).join(Lab, Lab.id == Project.lab_id)
     seen = query.where(Job.id == job_id, JOB, exports, Lab.deleted_at.is_(None))

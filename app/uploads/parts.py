@@ -24,15 +24,15 @@ _LOOK_SECONDS = 0.02
 _DIGESTS = 256
 
 
-class Taken(Exception):
+class PartTaken(Exception):
     """Somebody else is writing to the part."""
 
 
-class Missing(Exception):
+class PartMissing(Exception):
     """There is no such part on this machine."""
 
 
-class Part(Incoming):
+class PartFile(Incoming):
     """An upload's file while one request holds it.
 
     Args:
@@ -113,7 +113,7 @@ class Parts:
             os.close(descriptor)
 
     def offset(self, upload_id: str) -> int:
-        """How many bytes of an upload are safely on disk.
+        """The number of bytes of an upload that are safely on disk.
 
         Raises:
             Missing: There is no such part.
@@ -123,11 +123,11 @@ class Parts:
                 size = os.fstat(file.fileno()).st_size
                 os.fsync(file.fileno())
         except FileNotFoundError as error:
-            raise Missing from error
+            raise PartMissing from error
         return size
 
     @asynccontextmanager
-    async def hold(self, upload_id: str, patience: float) -> AsyncIterator[Part]:
+    async def hold(self, upload_id: str, patience: float) -> AsyncIterator[PartFile]:
         """A part to write to, which nobody else has for the length of the block.
 
         Args:
@@ -143,14 +143,14 @@ class Parts:
             try:
                 file = self._lock(upload_id)
                 break
-            except Taken:
+            except PartTaken:
                 if time.monotonic() > deadline:
                     raise
             await asyncio.sleep(_LOOK_SECONDS)
         with file:
             size, digest = self._digests.pop(upload_id, (-1, None))
             known = hashlib.sha256() if not _size(file) else digest if _size(file) == size else None
-            part = Part(self._path(upload_id), file, known)
+            part = PartFile(self._path(upload_id), file, known)
             try:
                 yield part
             finally:
@@ -171,7 +171,7 @@ class Parts:
     def remove_idle(self, upload_ids: Iterable[str]) -> None:
         """Remove the parts of some uploads that nobody writes to just now."""
         for upload_id in upload_ids:
-            with suppress(Taken, Missing), self._lock(upload_id):
+            with suppress(PartTaken, PartMissing), self._lock(upload_id):
                 self.remove(upload_id)
 
     def there(self) -> set[str]:
@@ -195,15 +195,15 @@ class Parts:
         try:
             file = path.open("r+b", buffering=0)
         except FileNotFoundError as error:
-            raise Missing from error
+            raise PartMissing from error
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Who held it before may have made it an object of the store, or removed it.
             if os.stat(path).st_ino != os.fstat(file.fileno()).st_ino:
-                raise Missing
-        except (BlockingIOError, FileNotFoundError, Missing) as error:
+                raise PartMissing
+        except (BlockingIOError, FileNotFoundError, PartMissing) as error:
             file.close()
-            raise (Taken if isinstance(error, BlockingIOError) else Missing) from error
+            raise (PartTaken if isinstance(error, BlockingIOError) else PartMissing) from error
         return file
 
 

@@ -63,7 +63,7 @@ class ChecksumMismatch(ServiceError):
 
 @dataclass(frozen=True)
 class Checksum:
-    """What the bytes of a request must come to."""
+    """The digest that the bytes of a request must have."""
 
     algorithm: str
     digest: bytes
@@ -71,7 +71,7 @@ class Checksum:
 
 @dataclass(frozen=True)
 class Described:
-    """What a client says about a file it begins to upload."""
+    """The client's description of a file that it begins to upload."""
 
     project_id: int
     filename: str
@@ -101,7 +101,7 @@ def check_type(content_type: str | None) -> None:
 
 
 def carries_bytes(content_type: str | None) -> bool:
-    """Whether the body of a request is a piece of an upload."""
+    """Return whether the body of a request is a piece of an upload."""
     return content_type is not None and content_type.partition(";")[0].strip().lower() == CONTENT_TYPE
 
 

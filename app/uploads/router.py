@@ -17,10 +17,9 @@ from app.idempotency import IdempotencyKey, Once
 from app.keys.service import Caller, Role
 from app.sessions import service as sessions
 from app.tables import Upload
-from app.uploads import intake as steps
-from app.uploads import protocol, service
-from app.uploads.intake import Intake
+from app.uploads import protocol, receive, service
 from app.uploads.protocol import Checksum, Described
+from app.uploads.receive import UploadServices
 from app.uploads.schemas import UploadOut
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
@@ -33,11 +32,11 @@ UploadChecksum = Annotated[str | None, Header(max_length=200, description="An al
 ContentType = Annotated[str | None, Header(max_length=200, include_in_schema=False)]
 
 
-def _intake(request: Request) -> Intake:
+def _intake(request: Request) -> UploadServices:
     return request.app.state.intake  # type: ignore[no-any-return]
 
 
-IntakeDep = Annotated[Intake, Depends(_intake)]
+IntakeDep = Annotated[UploadServices, Depends(_intake)]
 
 
 def _find(upload_id: Annotated[str, Path(max_length=100)], database: DatabaseDep, caller: CallerDep) -> Upload:
@@ -79,7 +78,7 @@ def options(caller: CallerDep, settings: SettingsDep) -> Response:
 async def create_upload(
     request: Request,
     caller: CallerDep,
-    intake: IntakeDep,
+    services: IntakeDep,
     upload_length: Count = None,
     upload_defer_length: Annotated[str | None, Header(max_length=10)] = None,
     upload_metadata: Annotated[
@@ -97,23 +96,23 @@ async def create_upload(
     protocol.check_length(upload_length, upload_defer_length)
     described = protocol.read_metadata(upload_metadata)
     checksum = protocol.read_checksum(upload_checksum)
-    async with intake.turns.writing.of(caller.lab_id):
-        shown = await run_in_threadpool(_create, intake, caller, described, upload_length, idempotency_key)
-    upload = await run_in_threadpool(_find, shown.id, intake.database, caller)
+    async with services.turns.writing.of(caller.lab_id):
+        shown = await run_in_threadpool(_create, services, caller, described, upload_length, idempotency_key)
+    upload = await run_in_threadpool(_find, shown.id, services.database, caller)
     headers = {"Location": f"{request.url.path.rstrip('/')}/{upload.id}"}
     if protocol.carries_bytes(content_type) and upload.state == service.OPEN:
-        headers |= await _first_bytes(request, intake, upload, checksum, caller)
+        headers |= await _first_bytes(request, services, upload, checksum, caller)
     else:
-        headers |= _headers(*await steps.standing(intake, upload))
+        headers |= _headers(*await receive.standing(services, upload))
     return JSONResponse(shown.model_dump(mode="json"), 201, headers)
 
 
 @router.head("/{upload_id}", responses=problem_responses(410, 412, 423, 507))
-async def get_offset(upload: UploadDep, intake: IntakeDep) -> Response:
+async def get_offset(upload: UploadDep, services: IntakeDep) -> Response:
     """How many bytes have arrived, and the video once there is one."""
     said = {"Upload-Metadata": upload.description} if upload.description else {}
     length = {"Upload-Defer-Length": "1"} if upload.length is None else {"Upload-Length": str(upload.length)}
-    return Response(headers={**said, **length, **_headers(*await steps.standing(intake, upload))})
+    return Response(headers={**said, **length, **_headers(*await receive.standing(services, upload))})
 
 
 @router.patch(
@@ -126,7 +125,7 @@ async def append(
     request: Request,
     upload: UploadDep,
     caller: CallerDep,
-    intake: IntakeDep,
+    services: IntakeDep,
     upload_offset: Annotated[int, Header(ge=0, le=_MOST)],
     upload_length: Count = None,
     upload_checksum: UploadChecksum = None,
@@ -140,20 +139,20 @@ async def append(
     protocol.check_type(content_type)
     checksum = protocol.read_checksum(upload_checksum)
     if upload.state == service.FINISHED or upload.sha256 is not None:
-        upload, offset = await steps.standing(intake, upload)
+        upload, offset = await receive.standing(services, upload)
         _check_offset(upload_offset, offset)
         return Response(status_code=204, headers=_headers(upload, offset))
-    async with steps.hold(intake, upload) as part:
+    async with receive.hold(services, upload) as part:
         _check_offset(upload_offset, part.size)
         if upload_length is not None and upload_length != upload.length:
-            async with intake.turns.writing.of(upload.lab_id):
-                await run_in_threadpool(_set_length, intake, upload.id, upload_length, part.size)
+            async with services.turns.writing.of(upload.lab_id):
+                await run_in_threadpool(_set_length, services, upload.id, upload_length, part.size)
             upload.length = upload_length
-        await _renew(intake, upload)
-        await steps.receive(intake, request, part, length=upload.length, checksum=checksum, caller=caller)
+        await _renew(services, upload)
+        await receive.receive(services, request, part, length=upload.length, checksum=checksum, caller=caller)
         if part.size == upload.length:
-            upload = await steps.finish(intake, upload, part)
-        await _renew(intake, upload)
+            upload = await receive.finish(services, upload, part)
+        await _renew(services, upload)
         return Response(status_code=204, headers=_headers(upload, part.size))
 
 
@@ -163,31 +162,31 @@ async def append(
     dependencies=[require(Role.ANNOTATOR)],
     responses=problem_responses(409, 410, 412, 423),
 )
-async def terminate(upload: UploadDep, caller: CallerDep, intake: IntakeDep) -> Response:
+async def terminate(upload: UploadDep, caller: CallerDep, services: IntakeDep) -> Response:
     """End an upload that is not finished, and drop its bytes."""
     if upload.state == service.FINISHED:
         raise Conflict(f"this upload is finished: it is video {upload.video_id}", video_id=upload.video_id)
-    async with steps.hold(intake, upload):
-        await steps.end(intake, upload, service.TERMINATED, "this upload was terminated by its client", caller)
+    async with receive.hold(services, upload):
+        await receive.end(services, upload, service.TERMINATED, "this upload was terminated by its client", caller)
     return Response(status_code=204)
 
 
 async def _first_bytes(
-    request: Request, intake: Intake, upload: Upload, checksum: Checksum | None, caller: Caller
+    request: Request, services: UploadServices, upload: Upload, checksum: Checksum | None, caller: Caller
 ) -> dict[str, str]:
     lift(request)
-    async with steps.hold(intake, upload) as part:
+    async with receive.hold(services, upload) as part:
         if part.size == 0:  # else the request is a repeated one, and its bytes came before
             try:
-                await steps.receive(intake, request, part, length=upload.length, checksum=checksum, caller=caller)
+                await receive.receive(services, request, part, length=upload.length, checksum=checksum, caller=caller)
             except (Silence, Unauthorized):
                 raise
             except ServiceError as error:
                 # The client does not know the upload's address yet.
-                await steps.end(intake, upload, service.REFUSED, error.detail)
+                await receive.end(services, upload, service.REFUSED, error.detail)
                 raise
             if part.size == upload.length:
-                upload = await steps.finish(intake, upload, part)
+                upload = await receive.finish(services, upload, part)
         return _headers(upload, part.size)
 
 
@@ -203,43 +202,45 @@ def _check_offset(given: int, here: int) -> None:
         raise Conflict(f"{here} bytes of this upload are here: go on from there, not from {given}", offset=here)
 
 
-async def _renew(intake: Intake, upload: Upload) -> None:
-    if upload.state == service.OPEN and service.wants_renewal(intake.settings, upload):
-        async with intake.turns.writing.of(upload.lab_id):
-            upload.expires_at = await run_in_threadpool(_written_renewal, intake, upload.id)
+async def _renew(services: UploadServices, upload: Upload) -> None:
+    if upload.state == service.OPEN and service.wants_renewal(services.settings, upload):
+        async with services.turns.writing.of(upload.lab_id):
+            upload.expires_at = await run_in_threadpool(_written_renewal, services, upload.id)
 
 
 # Transactions of their own: one that spans the request would hold the database while the bytes arrive.
-def _written_renewal(intake: Intake, upload_id: str) -> datetime:
-    with intake.database.session() as session:
-        return service.renew(session, intake.settings, upload_id)
+def _written_renewal(services: UploadServices, upload_id: str) -> datetime:
+    with services.database.session() as session:
+        return service.renew(session, services.settings, upload_id)
 
 
-def _set_length(intake: Intake, upload_id: str, length: int, offset: int) -> None:
-    with intake.database.session() as session:
-        service.set_length(session, intake.settings, upload_id, length, offset)
+def _set_length(services: UploadServices, upload_id: str, length: int, offset: int) -> None:
+    with services.database.session() as session:
+        service.set_length(session, services.settings, upload_id, length, offset)
 
 
-def _create(intake: Intake, caller: Caller, described: Described, length: int | None, key: str | None) -> UploadOut:
+def _create(
+    services: UploadServices, caller: Caller, described: Described, length: int | None, key: str | None
+) -> UploadOut:
     made: list[str] = []
 
     def make() -> UploadOut:
         project = find_project(described.project_id, session, caller)
-        upload = service.create(session, intake.settings, caller, described, length)
+        upload = service.create(session, services.settings, caller, described, length)
         audit.record(session, caller, "upload.start", project=project, upload=upload.id, filename=upload.filename)
-        intake.parts.make(upload.id)
+        services.parts.make(upload.id)
         made.append(upload.id)
         return UploadOut.model_validate(upload)
 
     if length is not None:
-        service.check_size(intake.settings, length)
-        steps.check_room(intake, length)
+        service.check_size(services.settings, length)
+        receive.check_room(services, length)
     try:
-        with sessions.writing_as(intake.database, caller) as session:
+        with sessions.writing_as(services.database, caller) as session:
             once = Once(session, caller.lab_id, key, f"POST uploads {length} {described.header}")
             answer = once(make, status=201)
     except Exception:
         for upload_id in made:
-            intake.parts.remove(upload_id)
+            services.parts.remove(upload_id)
         raise
     return UploadOut.model_validate_json(bytes(answer.body)) if isinstance(answer, JSONResponse) else answer

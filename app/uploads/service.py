@@ -82,7 +82,7 @@ def renew(session: Session, settings: Settings, upload_id: str) -> datetime:
 
 
 def wants_renewal(settings: Settings, upload: Upload) -> bool:
-    """Whether a noticeable part of its time is gone."""
+    """Return whether a noticeable part of its time is gone."""
     return upload.expires_at - datetime.now(UTC) < (1 - _STALE) * _lifetime(settings)
 
 
@@ -156,7 +156,7 @@ def end(session: Session, upload_id: str, state: str, reason: str, caller: Calle
 
 
 def expired(upload: Upload) -> str:
-    """What to tell who comes too late."""
+    """The sentence for a client that comes too late."""
     return f"this upload expired at {upload.expires_at:%Y-%m-%d %H:%M} UTC; begin again"
 
 

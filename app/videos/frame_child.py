@@ -17,7 +17,7 @@ import msgspec
 from app.videos.images import Format, encode
 from pose.decoder import VideoError
 from pose.frame_table import FrameTable
-from pose.video import Video
+from pose.video import VideoReader
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ class Made(msgspec.Struct, tag=True):
 
 
 class Failed(msgspec.Struct, tag=True):
-    """What the process says where it made none.
+    """The message of the process where it made no image.
 
     Attributes:
         kind: What went wrong, a key of `ERRORS` or "Exception".
@@ -102,17 +102,17 @@ class _Readers:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._open: OrderedDict[Path, Video] = OrderedDict()
+        self._open: OrderedDict[Path, VideoReader] = OrderedDict()
         self._last: Path | None = None
 
-    def open(self, proxy: Path, table: Path) -> Video:
+    def open(self, proxy: Path, table: Path) -> VideoReader:
         if proxy != self._last:
             self.forget()
         video = self._open.pop(proxy, None)
         if video is None:
             # One thread decodes it: the frames of several videos are wanted at a time.
             frames = FrameTable.from_bytes(table.read_bytes())
-            video = Video(proxy, frames, threads=1, recent_bytes=_RECENT_BYTES, keep_passed=True)
+            video = VideoReader(proxy, frames, threads=1, recent_bytes=_RECENT_BYTES, keep_passed=True)
         self._open[proxy] = video
         self._last = proxy
         while len(self._open) > self._limit:

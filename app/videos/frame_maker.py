@@ -47,7 +47,7 @@ class View:
     width: int | None
 
     def name(self, index: int) -> str:
-        """What the image of a frame is kept under."""
+        """The name under which the image of a frame is kept."""
         return f"{self.proxy_sha256}-{self.width or 'full'}-{self.image_format}/{index}"
 
 

@@ -21,7 +21,6 @@ from app import blobs
 from app.audit import service as audit
 from app.audit.downloads import DownloadDep
 from app.body_limit import lift
-from app.content import DOWNLOADED, Content, elsewhere, fetched
 from app.database import Database
 from app.dependencies import (
     MAX_ID,
@@ -43,6 +42,7 @@ from app.dependencies import (
     require,
 )
 from app.errors import TooLarge, invalid, problem_responses
+from app.file_response import DOWNLOADED, StoredFileResponse, elsewhere, fetched
 from app.idempotency import IdempotencyKey, Once
 from app.keys.service import Caller, Role
 from app.labs import quotas
@@ -55,12 +55,12 @@ from app.settings import Settings
 from app.storage import Storage, Stored
 from app.tables import Video
 from app.videos import service, upload
+from app.videos.access_cache import VideoAccess, VideoAccessCache
 from app.videos.frame_maker import View
 from app.videos.frames import Frames
 from app.videos.images import Format, stepped
 from app.videos.probe import probe
 from app.videos.schemas import TimesOut, VideoOut
-from app.videos.sights import Sight, Sights
 from pose.damage import inside
 from pose.frame_table import FrameTable
 
@@ -235,16 +235,16 @@ async def get_frame(
 ) -> Response:
     """The exact frame as an image."""
     frames: Frames = request.app.state.frames
-    sights: Sights = request.app.state.sights
+    access_cache: VideoAccessCache = request.app.state.access_cache
 
-    def look(session: Session) -> Sight:
+    def look(session: Session) -> VideoAccess:
         caller = visitor.caller(session)
-        return Sight.of(service.readable(find_video(video_id, session, caller)), caller)
+        return VideoAccess.of(service.readable(find_video(video_id, session, caller)), caller)
 
     place = (visitor.key, visitor.cookie, video_id)
-    sight = sights.get(place)
+    sight = access_cache.get(place)
     if sight is None:
-        sights[place] = sight = await glancing(look)
+        access_cache[place] = sight = await glancing(look)
     else:
         visitor.let_in(sight.caller)
     service.check_frame(sight.num_frames, index)
@@ -300,7 +300,7 @@ def get_times(
 
 @router.get(
     "/videos/{video_id}/content",
-    response_class=Content,
+    response_class=StoredFileResponse,
     responses={
         200: {"content": {"video/mp4": {}, "application/octet-stream": {}}},
         206: {"content": {"video/mp4": {}, "application/octet-stream": {}}, "description": "A range"},
@@ -332,5 +332,5 @@ async def get_content(
         return moved
     file = await fetched(turns, caller.lab_id, storage, sha256, within=DOWNLOADED if original else None)
     if original:
-        return Content(file, media_type="application/octet-stream", filename=video.filename)
-    return Content(file, media_type="video/mp4", headers={"Cache-Control": _FOR_EVER})
+        return StoredFileResponse(file, media_type="application/octet-stream", filename=video.filename)
+    return StoredFileResponse(file, media_type="video/mp4", headers={"Cache-Control": _FOR_EVER})

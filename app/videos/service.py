@@ -62,7 +62,7 @@ def add(
 
 
 def is_given_up(session: Session, video: Video) -> bool:
-    """Whether nobody reads a video that is to be ingested, or is asked not to."""
+    """Return whether nobody reads a video that is to be ingested, or is asked not to."""
     if video.status != "ingesting":
         return False
     job = _ingest_jobs(session, [video])[video.id]
@@ -98,7 +98,7 @@ def _show(video: Video, job: Job, share: ShareOut | None) -> VideoOut:
 
 
 def is_there(session: Session, video_id: int) -> bool:
-    """Whether there is such a video, and neither it nor its project was deleted."""
+    """Return whether there is such a video, and neither it nor its project was deleted."""
     return session.scalar(select(Video.id).join(Project).where(Video.id == video_id, visible.VIDEO)) is not None
 
 

@@ -1,4 +1,4 @@
-"""How much of videos is labelled, reviewed and propagated: what was counted last, and whether that still holds.
+"""Shares of videos that are labelled, reviewed and propagated: the last counts, and whether they still hold.
 
 Counting looks over a whole video, so it is done beside the requests (``app.reviews.counting``). What can change the
 numbers leaves a trace in a few rows, of which a text is made: the *state*. A list compares it with that of the last
@@ -17,7 +17,9 @@ from app.videos.schemas import ShareOut
 
 
 def states(session: Session, videos: Collection[int]) -> dict[int, str]:
-    """What the shares of some videos depend on: labels and tracks, skeleton, reviews, and the runs that are seen."""
+    """The states on which the shares of some videos depend: labels and tracks, skeleton, reviews, and the runs that are
+    seen.
+    """
     reviews = select(func.max(Review.number)).where(Review.video_id == Video.id).scalar_subquery()
     tracks = select(func.count()).where(TrackRow.video_id == Video.id, ~TrackRow.deleted).scalar_subquery()
     said = (
@@ -37,7 +39,7 @@ def states(session: Session, videos: Collection[int]) -> dict[int, str]:
 
 
 def known(session: Session, videos: Collection[int]) -> dict[int, ShareOut]:
-    """What was counted of some videos, by their numbers; those of which nothing was are left out."""
+    """The counts of some videos, by their numbers; those of which nothing was counted are left out."""
     rows = session.scalars(select(VideoShare).where(VideoShare.video_id.in_(videos))).all()
     now = states(session, [row.video_id for row in rows]) if rows else {}
     return {

@@ -33,7 +33,7 @@ from pose.formats.coco_check import check_coco
 from pose.frame_table import FrameTable
 from pose.frames import RecentFrames
 from pose.segments import plan, relevant
-from pose.video import Video as VideoReader
+from pose.video import VideoReader
 
 _LONGEST_SENTENCE = 300
 _NOT_FOR_PEOPLE = ("\n", "Traceback", "[SQL", "sqlalche.me", "Debug source")

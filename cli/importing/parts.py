@@ -20,7 +20,7 @@ _ROW_BYTES, _POINT_BYTES = 400, 48
 
 
 @dataclass(frozen=True)
-class Part:
+class LabelBatch:
     """What one request writes.
 
     Attributes:
@@ -36,7 +36,7 @@ class Part:
     table: Dataset = field(compare=False, repr=False)
 
 
-def parts(dataset: Dataset, number: int, *, width: int, height: int, num_frames: int) -> Iterator[Part]:
+def parts(dataset: Dataset, number: int, *, width: int, height: int, num_frames: int) -> Iterator[LabelBatch]:
     """The requests for a video; the same table gives the same bytes.
 
     Args:
@@ -61,7 +61,7 @@ def parts(dataset: Dataset, number: int, *, width: int, height: int, num_frames:
             piece = Dataset.of(dataset.skeleton, (video,), **chosen)
             stream = io.BytesIO()
             write_stream(piece, stream)
-            yield Part(human, len(piece), stream.getvalue(), piece)
+            yield LabelBatch(human, len(piece), stream.getvalue(), piece)
 
 
 def _columns(dataset: Dataset) -> dict[str, np.ndarray]:

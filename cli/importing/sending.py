@@ -15,7 +15,7 @@ from typing import Any
 
 from cli.importing import stills
 from cli.importing.numbering import Placed
-from cli.importing.parts import Part, parts
+from cli.importing.parts import LabelBatch, parts
 from cli.importing.standing import run_of
 from formats.dataset import Dataset
 from formats.names import folder_name
@@ -194,7 +194,7 @@ def write(client: Client, dataset: Dataset, number: int, video: VideoOut, show: 
     return sent
 
 
-def _write_part(client: Client, video: VideoOut, part: Part, revision: int | None, name: str) -> Imported | None:
+def _write_part(client: Client, video: VideoOut, part: LabelBatch, revision: int | None, name: str) -> Imported | None:
     """Write some; None where just this is there already."""
     # What was written once is written over other labels anew: an answer that is remembered would leave those.
     again = f" over {video['revision']}" if part.human and revision is None else ""
@@ -222,7 +222,7 @@ def _write_part(client: Client, video: VideoOut, part: Part, revision: int | Non
 
 
 def _same(conflict: Mapping[str, Any]) -> bool:
-    """Whether what would be written is what is there."""
+    """Return whether what would be written is what is there."""
     yours, theirs = conflict["yours"], conflict["theirs"]
     same = all(
         mine[2] == 0 or (mine[2] == other[2] and abs(mine[0] - other[0]) < 0.01 and abs(mine[1] - other[1]) < 0.01)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cli.importing.parts import Part
+from cli.importing.parts import LabelBatch
 from posetween import Client
 from posetween.answers import RunOut, VideoOut
 
@@ -13,7 +13,7 @@ _ENGINE = "import"
 _PIXELS, _SHARE = 0.02, 0.001
 
 
-def run_of(client: Client, video: VideoOut, part: Part) -> RunOut | None:
+def run_of(client: Client, video: VideoOut, part: LabelBatch) -> RunOut | None:
     """The run that holds just these poses of a machine; None where there is none.
 
     Args:

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from models.adaptation.detector import Detector
-from models.adaptation.fitting import AdaptRecipe, Step, Subject, collect, detect, fit, untrained
-from models.adaptation.pace import Clock, Pace, own_time
+from models.adaptation.fitting import AdaptRecipe, FitStep, FittingSubject, collect, detect, fit, untrained
+from models.adaptation.pace import Clock, FittingPace, own_time
 from models.compute.devices import Compute
 from models.engines.cuts import Cuts
 from models.engines.detection import Detected
@@ -36,7 +36,7 @@ Stage = Literal["looking at frames", "fitting to the video"]
 
 @dataclass(frozen=True)
 class Report:
-    """How far fitting is.
+    """Progress of fitting.
 
     Attributes:
         stage: What it is doing.
@@ -87,7 +87,7 @@ class Adaptation:
         self._progress = _Progress(self._recipe)
         self._taken = 0
 
-    def __iter__(self) -> Iterator[Step]:
+    def __iter__(self) -> Iterator[FitStep]:
         """Fit; a report after each step of the optimiser."""
         recipe, engine, progress = self._recipe, self._stage_a, self._progress
         clock = self._begin_clock()
@@ -98,15 +98,15 @@ class Adaptation:
             now, until = clock(), recipe.seconds * (number + 1) / recipe.rounds
             progress.look()
             looking = _Until(now + _LOOKING * max(0.0, until - now), clock)
-            subjects = [Subject(labels, self._pseudo(engine, labels, looking)) for labels in self._labelled]
+            subjects = [FittingSubject(labels, self._pseudo(engine, labels, looking)) for labels in self._labelled]
             part = replace(recipe, seed=recipe.seed + number, steps=end - begin)
             examples = collect(self._video, subjects, part)
-            pace = Pace(part.steps, until, clock)
+            pace = FittingPace(part.steps, until, clock)
             progress.learn(number)
             for step in fit(detector, examples, part, engine.compute, pace, hear=self._stage_a.step):
                 self._taken += 1
                 progress.stepped(step)
-                yield Step(self._taken, self._taken + (step.total - step.number) + recipe.steps - end, step.loss)
+                yield FitStep(self._taken, self._taken + (step.total - step.number) + recipe.steps - end, step.loss)
             engine = self._stage_a.with_detector(_Look(detector, engine.compute), self._stage_a.version)
         self._detector = detector
         progress.end()
@@ -120,12 +120,12 @@ class Adaptation:
         return self._stage_a.with_detector(_Look(self._detector, self._stage_a.compute), version)
 
     def report(self) -> Report:
-        """How far it is now; may be asked at any time, also in the middle of a step."""
+        """The progress now; may be asked at any time, also in the middle of a step."""
         return self._progress.report()
 
     @property
     def pedigree(self) -> dict[str, Any]:
-        """What a run's pedigree says: the steps taken, of how many, how long they took, and in which precision."""
+        """Entries for a run's pedigree: the steps taken and planned, how long they took, and in which precision."""
         asked = self._recipe.steps
         return {
             "steps": self._taken,
@@ -205,7 +205,7 @@ class _Progress:
         self._looked, self._round = now - self._entered, number
         self._stage, self._entered = "fitting to the video", now
 
-    def stepped(self, step: Step) -> None:
+    def stepped(self, step: FitStep) -> None:
         now = time.monotonic()
         each = (now - self._entered) / step.number
         rounds = self._recipe.rounds - 1 - self._round

@@ -84,7 +84,7 @@ def heatmap_loss(logits: Tensor, xy: Tensor, weight: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Detections:
+class HeatmapPeaks:
     """The peaks of one subject's heat maps on some frames.
 
     Attributes:
@@ -98,7 +98,7 @@ class Detections:
     mass: np.ndarray
 
 
-def read(frames: np.ndarray, patches: tuple[Patch, ...], logits: Tensor, known: np.ndarray) -> Detections:
+def read(frames: np.ndarray, patches: tuple[Patch, ...], logits: Tensor, known: np.ndarray) -> HeatmapPeaks:
     """Find the peaks of heat maps.
 
     Args:
@@ -125,4 +125,4 @@ def read(frames: np.ndarray, patches: tuple[Patch, ...], logits: Tensor, known: 
     pixels = (cells + 0.5) * STRIDE - 0.5
     xy = np.stack([patch.to_frame(place) for patch, place in zip(patches, pixels, strict=True)])
     xy = np.where(known[..., None], xy, 0)
-    return Detections(frames, xy, np.where(known, mass.cpu().numpy(), 0))
+    return HeatmapPeaks(frames, xy, np.where(known, mass.cpu().numpy(), 0))

@@ -19,16 +19,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from models.adaptation.detector import Detections, Detector, heatmap_loss, read
-from models.adaptation.pace import Pace
+from models.adaptation.detector import Detector, HeatmapPeaks, heatmap_loss, read
+from models.adaptation.pace import FittingPace
 from models.adaptation.patches import Patch, jitter, patch_around
 from models.compute.devices import Compute
 from models.engines.gap import LEAST_SIZE, LONE_POINT_SIZE
 from models.engines.linear import Linear
 from models.stdpose.network import StdPose
 from pose import boxes
-from pose.frames import FrameSource, go_on
-from pose.frames import Step as OnStep
+from pose.frames import FrameSource, no_step
+from pose.frames import OnStep as OnStep
 from pose.segments import Segment
 from pose.track import Track
 
@@ -46,7 +46,7 @@ _LARGEST_GRADIENT = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptRecipe:
-    """How a detector is fitted.
+    """Hyperparameters of fitting a detector.
 
     Args:
         seed: Everything random follows from it.
@@ -101,8 +101,8 @@ class AdaptRecipe:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
-    """What is known of one subject.
+class FittingSubject:
+    """The labels and the poses known of one subject.
 
     Attributes:
         labels: By a person, with at least one known point.
@@ -147,7 +147,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Step:
+class FitStep:
     """One step of the optimiser.
 
     Attributes:
@@ -168,7 +168,7 @@ def untrained(network: StdPose, num_keypoints: int, recipe: AdaptRecipe) -> Dete
         return Detector(network, num_keypoints)
 
 
-def collect(video: FrameSource, subjects: Sequence[Subject], recipe: AdaptRecipe) -> Examples:
+def collect(video: FrameSource, subjects: Sequence[FittingSubject], recipe: AdaptRecipe) -> Examples:
     """Choose frames to learn from and cut the subjects out of them.
 
     Labelled frames come first and take up to three quarters of the room, evenly spaced where there are more; the rest
@@ -204,10 +204,10 @@ def fit(
     examples: Examples,
     recipe: AdaptRecipe,
     compute: Compute,
-    pace: Pace | None = None,
+    pace: FittingPace | None = None,
     *,
-    hear: OnStep = go_on,
-) -> Generator[Step, None, None]:
+    hear: OnStep = no_step,
+) -> Generator[FitStep, None, None]:
     """Train a detector in place.
 
     On a CPU the same seed gives the same weights, as long as there is time for all steps. Where there is not, the
@@ -239,7 +239,7 @@ def fit(
         weight_decay=recipe.weight_decay,
     )
     hear()
-    pace = pace or Pace(recipe.steps, float("inf"), lambda: 0.0)
+    pace = pace or FittingPace(recipe.steps, float("inf"), lambda: 0.0)
     going = recipe.steps > 0
     while going:
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -255,17 +255,17 @@ def fit(
         optimizer.step()
         told = float(loss.detach())
         going = pace.step()
-        yield Step(pace.done, pace.planned, told)
+        yield FitStep(pace.done, pace.planned, told)
 
 
-def detect(detector: Detector, video: FrameSource, poses: Track, compute: Compute) -> Iterator[Detections]:
-    """What a detector sees around a subject.
+def detect(detector: Detector, video: FrameSource, poses: Track, compute: Compute) -> Iterator[HeatmapPeaks]:
+    """Apply a detector around a subject.
 
     Args:
         detector: A fitted one.
         video: The frames; read in runs of consecutive ones.
-        poses: Roughly where the subject is on the frames wanted, see ``Subject.poses``. Points that are not known there
-            are not looked for: their heat maps are even, their mass is 0.
+        poses: Roughly where the subject is on the frames wanted, see ``FittingSubject.poses``. Points that are not
+            known there are not looked for: their heat maps are even, their mass is 0.
         compute: Where the detector is, and in which precision it computes.
 
     Yields:
@@ -282,7 +282,7 @@ def detect(detector: Detector, video: FrameSource, poses: Track, compute: Comput
         yield read(poses.frames[rows], seen, logits, poses.visibility[rows] > 0)
 
 
-def _weights(poses: Track, subject: Subject, recipe: AdaptRecipe) -> np.ndarray:
+def _weights(poses: Track, subject: FittingSubject, recipe: AdaptRecipe) -> np.ndarray:
     """(F, K); what is only interpolated counts nothing."""
     known = subject.labels.over(subject.pseudo)
     score = np.zeros(poses.score.shape)

@@ -1,4 +1,4 @@
-"""How far fitting gets in the time that it has."""
+"""Scheduling of fitting: as many steps as the time allows."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def own_time() -> Clock:
     return lambda: max(time.thread_time() - computed, (time.monotonic() - passed) / PATIENCE)
 
 
-class Pace:
-    """How many of the steps asked for there is time for.
+class FittingPace:
+    """The number of steps that there is time for, of those asked for.
 
     That is all of them as long as the steps taken lately would get there in time, whatever the exact times; so where a
     machine is fast enough, nothing that follows from this depends on the clock.
@@ -53,7 +53,7 @@ class Pace:
 
     @property
     def share(self) -> float:
-        """How much of the way is done, for the learning rate; it never falls, and ends at 1."""
+        """The share of the steps that are done, for the learning rate; it never falls, and ends at 1."""
         return self._share
 
     def step(self) -> bool:

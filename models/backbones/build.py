@@ -68,7 +68,7 @@ def read_backbone(source: str | Path, config: AnyBackboneConfig) -> nn.Module:
 
 @contextmanager
 def _transformers() -> Iterator[None]:
-    """What imports it stands within functions: it takes seconds, and is installed only where it is used."""
+    """Import what needs transformers within functions: that takes seconds, and is installed only where it is used."""
     try:
         yield
     except ModuleNotFoundError as error:

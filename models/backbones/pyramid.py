@@ -1,4 +1,4 @@
-"""What stands around a network of coarse maps, so that there are descriptors at strides 4, 8 and 16."""
+"""A feature pyramid around a network of coarse maps, so that there are descriptors at strides 4, 8 and 16."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Compute:
 
     @property
     def dtype(self) -> torch.dtype:
-        """What descriptions of frames are kept in."""
+        """The type in which descriptors of frames are kept."""
         import torch
 
         return torch.bfloat16 if self.precision == "bf16" else torch.float32
@@ -91,7 +91,7 @@ class Compute:
         return " ".join(map(str, [*parts, *(f"{library} {version(library)}" for library in _COMPUTING)]))
 
     def pedigree(self) -> dict[str, object]:
-        """What a result's pedigree says of where it was computed."""
+        """Entries for a result's pedigree: where it was computed."""
         import torch
 
         return {"device": self.device_name, "precision": self.precision, "threads": torch.get_num_threads()}
@@ -203,7 +203,7 @@ def _precisions(device: torch.device, wanted: str) -> tuple[Precision, Precision
 
 @cache
 def _faster_here() -> tuple[Precision, Precision]:
-    """What this processor is faster in: computing, and learning."""
+    """The precision in which this processor is faster: computing, and learning."""
     import torch
 
     from models.compute.precision_trial import WORTH, compare

@@ -6,7 +6,7 @@ import sys
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether an error says that there was too little memory."""
+    """Return whether an error says that there was too little memory."""
     if isinstance(error, MemoryError):
         return True
     torch = sys.modules.get("torch")

@@ -26,7 +26,7 @@ Context = Callable[[], AbstractContextManager[object]]
 
 @dataclass(frozen=True)
 class Trial:
-    """What bfloat16 needs of the time that fp32 needs.
+    """The time that bfloat16 takes, as a share of the time that fp32 takes.
 
     Attributes:
         infer: Without gradients.

@@ -1,4 +1,4 @@
-"""What this machine's processor is, and how much of it this process may use; nothing here loads PyTorch."""
+"""The processor of this machine, and the share of it that this process may use; nothing here loads PyTorch."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ class Processor:
         return tuple(flag for flag in TELLING if flag in self.flags)
 
     def has_bf16(self, environ: Mapping[str, str] = os.environ) -> bool:
-        """Whether it has instructions for bfloat16 that PyTorch may use."""
+        """Return whether it has instructions for bfloat16 that PyTorch may use."""
         return self.computes_in_bf16(environ) or _ARM_BF16 in self.flags
 
     def computes_in_bf16(self, environ: Mapping[str, str] = os.environ) -> bool:
-        """Whether PyTorch computes all in bfloat16 with such instructions: AVX512-BF16 or AMX.
+        """Return whether PyTorch computes all in bfloat16 with such instructions: AVX512-BF16 or AMX.
 
         PyTorch trains on ARM processors with parts that emulate bfloat16, whatever the processor has. Whether it is the
         faster one is another question, see ``models.compute.precision_trial``.
@@ -75,7 +75,7 @@ class Processor:
 
 @dataclass(frozen=True)
 class Share:
-    """How much of a machine a process may use.
+    """The share of a machine that a process may use.
 
     Attributes:
         cores: Those it may run on, by its affinity.
@@ -90,12 +90,12 @@ class Share:
 
     @property
     def threads(self) -> int:
-        """How many threads can compute at a time: more would be held up by the quota, all of them at once."""
+        """The number of threads that can compute at a time: the quota would hold up more, all of them at once."""
         return max(1, min(self.cores, int(self.quota) if self.quota is not None else self.cores))
 
 
 def share_of_machine(root: Path = Path("/")) -> Share:
-    """How much of this machine this process may use.
+    """The share of this machine that this process may use.
 
     Args:
         root: Folder of ``proc`` and ``sys``.

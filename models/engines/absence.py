@@ -1,4 +1,4 @@
-"""What it means for poses that a person said of a subject or a keypoint: it is absent here. Of every engine alike.
+"""Absent subjects and keypoints: the same rules for every engine.
 
 An absence is an anchor in time as a place is. Between two of them there is no pose. Between a place and an absence a
 point is followed from the place, and is gone somewhere on the way: nobody said where, so the share of the way that is

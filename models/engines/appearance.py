@@ -1,4 +1,4 @@
-"""Whether a followed point still looks as it did where it was labelled: who has left is not where flow ends up.
+"""Comparison of a followed point with its labels: flow also ends somewhere when the point has left the picture.
 
 Optical flow that goes forward and backward agrees with itself on whatever it follows, on the background too, and with a
 camera that moves it moves along. So what lies around a point is compared with what lay around its labels: histograms of
@@ -13,7 +13,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from models.engines.crop_cache import Seen
+from models.engines.crop_cache import CropCache
 from models.engines.gap import Gap
 
 #: Sides of the patches in pixels of the crop, in which a subject has a diagonal of 160.
@@ -33,11 +33,11 @@ _POINT, _POINT_SLOPE = 0.42, 12.0
 _SUBJECT, _SUBJECT_SLOPE = 0.47, 18.0
 
 
-def seen_again(seen: Seen, gap: Gap, xy: np.ndarray, reach: float) -> np.ndarray:
+def seen_again(crops: CropCache, gap: Gap, xy: np.ndarray, reach: float) -> np.ndarray:
     """``(F, K)`` probability that what is seen at a place is the point that was labelled; 1 where nobody looked.
 
     Args:
-        seen: With a gray crop of the gap.
+        crops: With a gray crop of the gap.
         gap: The frames and their labels.
         xy: ``(F, K, 2)`` places in frame pixels.
         reach: Frames from the nearer label beyond which nobody looks.
@@ -49,8 +49,8 @@ def seen_again(seen: Seen, gap: Gap, xy: np.ndarray, reach: float) -> np.ndarray
         return there
     near = {*gap.before[gap.has_before & looked.any(axis=0)].tolist()}
     near |= {*gap.after[gap.has_after & looked.any(axis=0)].tolist()}
-    images = seen.grays(sorted({*gap.frames[rows].tolist(), *near}))
-    alike = resemblance(seen, gap, images, rows, xy)
+    images = crops.grays(sorted({*gap.frames[rows].tolist(), *near}))
+    alike = resemblance(crops, gap, images, rows, xy)
     point = 1 / (1 + np.exp(-_POINT_SLOPE * (alike - _POINT)))
     counted = looked[rows]
     mean = np.where(counted, alike, 0).sum(axis=1) / np.maximum(counted.sum(axis=1), 1)
@@ -59,22 +59,24 @@ def seen_again(seen: Seen, gap: Gap, xy: np.ndarray, reach: float) -> np.ndarray
     return there
 
 
-def resemblance(seen: Seen, gap: Gap, images: dict[int, np.ndarray], rows: np.ndarray, xy: np.ndarray) -> np.ndarray:
+def resemblance(
+    crops: CropCache, gap: Gap, images: dict[int, np.ndarray], rows: np.ndarray, xy: np.ndarray
+) -> np.ndarray:
     """``(R, K)`` how much some of a gap's frames resemble the labels at places ``(F, K, 2)``, up to 1."""
     alike = np.zeros((len(rows), xy.shape[1]))
     for side in SIDES:
         pictures = {frame: _blurred(image, side) for frame, image in images.items()}
-        seen.step()
-        labelled = _of_labels(seen, gap, pictures, side)
+        crops.step()
+        labelled = _of_labels(crops, gap, pictures, side)
         # Frame by frame, so that the result on one has the same bits whichever frames are asked for with it.
         for place, row in enumerate(rows):
-            seen.step()
-            found = _describe(_cut(pictures[int(gap.frames[row])], seen.gray.to_crop(xy[row]), side * _GRID))
+            crops.step()
+            found = _describe(_cut(pictures[int(gap.frames[row])], crops.gray.to_crop(xy[row]), side * _GRID))
             alike[place] += np.einsum("vkd,kd->vk", labelled, found).max(axis=0)
     return alike / len(SIDES)
 
 
-def _of_labels(seen: Seen, gap: Gap, pictures: dict[int, np.ndarray], side: float) -> np.ndarray:
+def _of_labels(crops: CropCache, gap: Gap, pictures: dict[int, np.ndarray], side: float) -> np.ndarray:
     """``(V, K, D)`` descriptions of the labels' patches, turned and scaled; 0 where there is no label."""
     size = _CELLS * _CELLS * _BINS + 1
     labelled = np.zeros((2, len(_VARIANTS), len(gap.before), size), dtype=np.float32)
@@ -83,7 +85,7 @@ def _of_labels(seen: Seen, gap: Gap, pictures: dict[int, np.ndarray], side: floa
         for frame in np.unique(frames[has]):
             if int(frame) in pictures:
                 k = np.flatnonzero(has & (frames == frame))
-                patches = _cut(pictures[int(frame)], seen.gray.to_crop(places[k]), side * _VARIANTS[:, None])
+                patches = _cut(pictures[int(frame)], crops.gray.to_crop(places[k]), side * _VARIANTS[:, None])
                 labelled[end][:, k] = _describe(patches)
     return labelled.reshape(2 * len(_VARIANTS), len(gap.before), size)
 

@@ -1,4 +1,4 @@
-"""What an engine has seen of a video: crops, of which each is cut once."""
+"""Crops of a video's frames, each cut once."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Hashable, Sequence
 import cv2
 import numpy as np
 
-from models.engines.lru_cache import Memory, Place
+from models.engines.lru_cache import CacheKey, LruCache
 from pose.crops import Crop
-from pose.frames import FrameSource, Step, go_on
+from pose.frames import FrameSource, OnStep, no_step
 
 
-class Seen:
+class CropCache:
     """Crops of a video's frames; a frame is decoded once for all of them.
 
     Args:
@@ -23,18 +23,20 @@ class Seen:
         step: For long work on the crops to call.
     """
 
-    def __init__(self, video: FrameSource, gray: Crop, color: Crop | None, memory: Memory, step: Step = go_on) -> None:
+    def __init__(
+        self, video: FrameSource, gray: Crop, color: Crop | None, memory: LruCache, step: OnStep = no_step
+    ) -> None:
         self._video = video
         self.gray, self.color = gray, color
         self.memory = memory
         self.step = step
 
     def place(self, kind: str, *told: Hashable) -> Hashable:
-        """What something that was made of the video is found by in the memory, see ``memory.Place``.
+        """The key of a value that was computed from the video, see ``lru_cache.CacheKey``.
 
         A memory of a video without a key is for that video alone, and nothing of it outlasts it.
         """
-        return (kind, told) if self._video.key is None else Place(self._video.key, kind, told)
+        return (kind, told) if self._video.key is None else CacheKey(self._video.key, kind, told)
 
     def grays(self, frames: Sequence[int]) -> dict[int, np.ndarray]:
         """The gray crops of some frames."""

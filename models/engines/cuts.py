@@ -155,7 +155,7 @@ def _tiles(thumbnails: np.ndarray) -> np.ndarray:
 
 
 def _agreement(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """How well ``(F, 48, 64)`` thumbnails agree in place, ``(F,)``; 1 where one shows nothing."""
+    """The agreement of ``(F, 48, 64)`` thumbnails in place, ``(F,)``; 1 where one shows nothing."""
     one, other = (tiles - tiles.mean(axis=-1, keepdims=True) for tiles in (_tiles(before), _tiles(after)))
     spread = one.std(axis=-1), other.std(axis=-1)
     both = np.minimum(*spread)
@@ -188,7 +188,7 @@ def _begins_shot(thumbnails: np.ndarray, c: int) -> bool:
 
 
 def _resemblance(one: np.ndarray, other: np.ndarray) -> float:
-    """How much of one thumbnail is found on the other, 0 to 1; 0 where one of them shows nothing."""
+    """The share of one thumbnail that is found on the other, 0 to 1; 0 where one of them shows nothing."""
     if min(_tiles(one).std(axis=-1).max(), _tiles(other).std(axis=-1).max()) < _PLAIN:
         return 0
     in_place, _ = _found(one, other, _SEARCH)

@@ -15,7 +15,7 @@ from pose.track import Track
 
 @dataclass(frozen=True, eq=False)
 class Detected:
-    """What a detector found on the frames of a gap.
+    """Keypoints that a detector found on the frames of a gap.
 
     Attributes:
         xy: ``(F, K, 2)`` frame pixels.
@@ -31,8 +31,8 @@ class Detected:
 Detect = Callable[[FrameSource, Track, Track], Detected | None]
 
 
-def together(detectors: Sequence[Detect], video: FrameSource, keyframes: Track, poses: Track) -> Detected | None:
-    """What several detectors find: the place from where most of them agree over neighbouring frames, see ``steady``.
+def combine(detectors: Sequence[Detect], video: FrameSource, keyframes: Track, poses: Track) -> Detected | None:
+    """Combine the results of several detectors: where most of them agree over neighbouring frames, see ``steady``.
 
     Args:
         detectors: At least one.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from pose.frames import FrameSource, Step
+from pose.frames import FrameSource, OnStep
 from pose.segments import Segment
 from pose.track import Track
 
@@ -44,4 +44,4 @@ class Stepwise(Protocol):
         step: Called in between, from several threads; who propagates may set it.
     """
 
-    step: Step
+    step: OnStep

@@ -11,14 +11,14 @@ import numpy as np
 from models.engines import linear
 from models.engines.appearance import seen_again
 from models.engines.confidence import HIDDEN_FACTOR, score_of, widened
-from models.engines.crop_cache import Seen
+from models.engines.crop_cache import CropCache
 from models.engines.gap import Gap, gaps
 from models.engines.gap import crop_of as gap_crop
-from models.engines.lru_cache import Memory
+from models.engines.lru_cache import LruCache
 from models.engines.lucas_kanade import Chains, follow
 from models.engines.stored_arrays import size
 from pose.crops import Crop
-from pose.frames import FrameSource, Step, go_on
+from pose.frames import FrameSource, OnStep, no_step
 from pose.segments import Segment
 from pose.track import Track, join
 
@@ -84,25 +84,25 @@ class Flow:
     version = "2"
 
     def __init__(self) -> None:
-        self.step: Step = go_on
+        self.step: OnStep = no_step
         # A keypoint without a label between two segments is followed through both at once.
-        self._memory = Memory(_ROOM)
+        self._memory = LruCache(_ROOM)
 
     def propagate(self, video: FrameSource, keyframes: Track, segment: Segment) -> Track:
         """See ``Engine.propagate``."""
         return join([self._fill(video, gap, keyframes) for gap in gaps(keyframes, segment, video.width, video.height)])
 
     def _fill(self, video: FrameSource, gap: Gap, keyframes: Track) -> Track:
-        memory = Memory() if video.key is None else self._memory
-        seen = Seen(video, crop_of(video, gap), None, memory, self.step)
-        weighed = weigh(seen, gap)
+        memory = LruCache() if video.key is None else self._memory
+        crops = CropCache(video, crop_of(video, gap), None, memory, self.step)
+        weighed = weigh_candidates(crops, gap)
         xy = weighed.xy
-        radius = widened(radius90(gap, weighed), gap.size, seen_again(seen, gap, xy, HORIZON))
+        radius = widened(radius90(gap, weighed), gap.size, seen_again(crops, gap, xy, HORIZON))
         return gap.poses(xy, score_of(radius, gap.size), radius, keyframes)
 
 
 @dataclass(frozen=True, eq=False)
-class Weighed:
+class WeightedCandidates:
     """Places that a point might have by linear interpolation and by flow.
 
     Attributes:
@@ -133,25 +133,25 @@ class Weighed:
         return xy
 
 
-def weigh(seen: Seen, gap: Gap) -> Weighed:
-    """What :class:`Flow` takes its mean of.
+def weigh_candidates(crops: CropCache, gap: Gap) -> WeightedCandidates:
+    """The candidates whose weighted mean is the result of :class:`Flow`.
 
     Args:
-        seen: With ``crop_of`` the gap as its gray crop.
+        crops: With ``crop_of`` the gap as its gray crop.
         gap: The frames and their labels.
     """
     interpolated = _interpolated(gap)
     places = np.repeat(interpolated.places, len(PARTS), axis=0)
     log_weight = np.full(places.shape[:-1], -np.inf)
     log_weight[0] = interpolated.log_weight
-    for slot, way in _followed(seen, gap):
+    for slot, way in _followed(crops, gap):
         reached = np.isfinite(way.log_weight)
         places[slot] = np.where(reached[..., None], way.places, places[slot])
         log_weight[slot] = way.log_weight
-    return Weighed(places, log_weight)
+    return WeightedCandidates(places, log_weight)
 
 
-def radius90(gap: Gap, weighed: Weighed) -> np.ndarray:
+def radius90(gap: Gap, weighed: WeightedCandidates) -> np.ndarray:
     """Pixels around the weighted means that hold the true places 90 % of the time, ``(F, K)``."""
     weight = weighed.weight
     spread = np.sqrt((weight * ((weighed.places - weighed.xy) ** 2).sum(axis=-1)).sum(axis=0)) / gap.size
@@ -173,12 +173,12 @@ def _closing(gap: Gap) -> np.ndarray:
     return closing
 
 
-def _interpolated(gap: Gap) -> Weighed:
+def _interpolated(gap: Gap) -> WeightedCandidates:
     xy, elapsed = gap.interpolate(), gap.elapsed
     move = np.where(gap.closed, np.linalg.norm(gap.end - gap.begin, axis=-1) / gap.size, _HELD_MOVE * gap.steps)
     middle = np.where(gap.closed, elapsed * (1 - elapsed), 0.25)
     log_weight = _LINEAR_MOVE * np.log(move + _EPSILON) + _LINEAR_MIDDLE * np.log(middle + _EPSILON)
-    return Weighed(xy[None], log_weight[None])
+    return WeightedCandidates(xy[None], log_weight[None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,22 +214,24 @@ def _direction(gap: Gap, *, backward: bool) -> _Direction:
     return _Direction(gap.before, last, wanted, gap.begin, gap.end, gap.steps_before, backward)
 
 
-def _followed(seen: Seen, gap: Gap) -> list[tuple[slice, Weighed]]:
+def _followed(crops: CropCache, gap: Gap) -> list[tuple[slice, WeightedCandidates]]:
     ways = [way for way in (_direction(gap, backward=False), _direction(gap, backward=True)) if way.wanted.any()]
-    paths = [_remembered(seen, way) for way in ways]
+    paths = [_remembered(crops, way) for way in ways]
     unknown = [way.wanted & [path is None for path in known] for way, known in zip(ways, paths, strict=True)]
     needed = [way.order(missing) for way, missing in zip(ways, unknown, strict=True)]
-    images = seen.grays(sorted({frame for order in needed for frame in order}))
+    images = crops.grays(sorted({frame for order in needed for frame in order}))
     # OpenCV lets go of the interpreter, so the two directions run side by side.
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda task: _follow(seen, images, *task), zip(ways, unknown, needed, strict=True)))
+        found = list(pool.map(lambda task: _follow(crops, images, *task), zip(ways, unknown, needed, strict=True)))
     weighed = []
     for way, known, new in zip(ways, paths, found, strict=True):
         for k, path in new.items():
             known[k] = path
             value = (path.xy, path.drift)
-            seen.memory.put(_place(seen, way, k), value, size(value))
-        weighed.append((slice(3, 5) if way.backward else slice(1, 3), _weigh(gap, way, *_chain(gap, way, seen, known))))
+            crops.memory.put(_place(crops, way, k), value, size(value))
+        weighed.append(
+            (slice(3, 5) if way.backward else slice(1, 3), _weigh(gap, way, *_chain(gap, way, crops, known)))
+        )
     return weighed
 
 
@@ -238,25 +240,25 @@ def crop_of(video: FrameSource, gap: Gap) -> Crop:
     return gap_crop(gap, video.width, video.height, scaled_size=SUBJECT_SIZE, longest=_LONGEST_SIDE)
 
 
-def _place(seen: Seen, way: _Direction, k: int) -> Hashable:
+def _place(crops: CropCache, way: _Direction, k: int) -> Hashable:
     ends = int(way.origin[k]), int(way.last[k])
-    return seen.place("chains", seen.gray, way.backward, *ends, way.begin[k].tobytes())
+    return crops.place("chains", crops.gray, way.backward, *ends, way.begin[k].tobytes())
 
 
-def _remembered(seen: Seen, way: _Direction) -> list[Chains | None]:
-    found = [seen.memory.get(_place(seen, way, k)) if wanted else None for k, wanted in enumerate(way.wanted)]
+def _remembered(crops: CropCache, way: _Direction) -> list[Chains | None]:
+    found = [crops.memory.get(_place(crops, way, k)) if wanted else None for k, wanted in enumerate(way.wanted)]
     return [None if value is None else Chains(*value) for value in found]
 
 
 def _follow(
-    seen: Seen, images: dict[int, np.ndarray], way: _Direction, wanted: np.ndarray, order: Sequence[int]
+    crops: CropCache, images: dict[int, np.ndarray], way: _Direction, wanted: np.ndarray, order: Sequence[int]
 ) -> dict[int, Chains]:
     """The chain of each wanted keypoint from its label to the last frame."""
     if not len(order):
         return {}
     k = np.flatnonzero(wanted)
     first, last = np.abs(way.origin[k] - order[0]), np.abs(way.last[k] - order[0])
-    chains = follow([images[frame] for frame in order], seen.gray.to_crop(way.begin[k]), first, last, seen.step)
+    chains = follow([images[frame] for frame in order], crops.gray.to_crop(way.begin[k]), first, last, crops.step)
     return {
         int(number): Chains(chains.xy[begin : end + 1, column].copy(), chains.drift[begin : end + 1, column].copy())
         for column, (number, begin, end) in enumerate(zip(k, first, last, strict=True))
@@ -264,7 +266,7 @@ def _follow(
 
 
 def _chain(
-    gap: Gap, way: _Direction, seen: Seen, paths: list[Chains | None]
+    gap: Gap, way: _Direction, crops: CropCache, paths: list[Chains | None]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places (F, K, 2), drift (F, K) relative to the subject's size, and arrivals (K, 2) at the last frame."""
     xy = np.zeros((len(gap.frames), len(way.wanted), 2))
@@ -275,13 +277,13 @@ def _chain(
             continue
         steps = way.origin[k] - gap.frames if way.backward else gap.frames - way.origin[k]
         rows = np.clip(steps, 0, len(path.xy) - 1)
-        xy[:, k] = seen.gray.to_frame(path.xy[rows])
-        drift[:, k] = path.drift[rows] / seen.gray.scale.mean() / gap.size
-        arrival[k] = seen.gray.to_frame(path.xy[-1])
+        xy[:, k] = crops.gray.to_frame(path.xy[rows])
+        drift[:, k] = path.drift[rows] / crops.gray.scale.mean() / gap.size
+        arrival[k] = crops.gray.to_frame(path.xy[-1])
     return xy, drift, arrival
 
 
-def _weigh(gap: Gap, way: _Direction, xy: np.ndarray, drift: np.ndarray, arrival: np.ndarray) -> Weighed:
+def _weigh(gap: Gap, way: _Direction, xy: np.ndarray, drift: np.ndarray, arrival: np.ndarray) -> WeightedCandidates:
     closing = _closing(gap)
     residual = way.end - arrival
     gone = np.where(closing, 1 - gap.elapsed if way.backward else gap.elapsed, np.minimum(way.steps / HORIZON, 1))
@@ -294,7 +296,7 @@ def _weigh(gap: Gap, way: _Direction, xy: np.ndarray, drift: np.ndarray, arrival
     raw = _RAW_RESIDUAL * log_off + _RAW_DRIFT * log_drift + _RAW_REMAINING * np.log(1 - gone + _EPSILON)
     bent = _BENT_RESIDUAL * log_off + _BENT_DRIFT * log_drift + _BENT_ELAPSED * np.log(gone + _EPSILON)
     reached = way.wanted & (way.steps <= np.abs(way.last - way.origin))
-    return Weighed(
+    return WeightedCandidates(
         np.stack([xy, xy + gone[..., None] * residual]),
         np.stack([np.where(reached, raw, -np.inf), np.where(reached & closing, bent, -np.inf)]),
     )

@@ -1,4 +1,4 @@
-"""What the labels say about the frames between them: the ground on which every engine stands."""
+"""Gaps: the frames between labels, with the labels around them."""
 
 from __future__ import annotations
 

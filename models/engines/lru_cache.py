@@ -1,4 +1,4 @@
-"""What engines remember between calls, so that a correction costs only what it changes."""
+"""A cache of what engines computed, so that a correction costs only what it changes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ROOM = 256 * 2**20
 
 
 @dataclass(frozen=True)
-class Place:
-    """What values are found by that may lie on a shelf: tuples of arrays and tensors.
+class CacheKey:
+    """The key of a value that may also be kept on a shelf: a tuple of arrays and tensors.
 
     Attributes:
         video: Key of the frames, see ``FrameSource.key``, which names on the shelf begin with.
@@ -30,11 +30,11 @@ class Place:
     told: tuple[Hashable, ...]
 
 
-class Shelf(Protocol):
+class ByteStore(Protocol):
     """Bytes by name that outlast a process, for as long as whoever keeps them likes."""
 
     def get(self, name: str) -> bytes | None:
-        """What was put under a name, or None; it may have suffered."""
+        """The bytes that were put under a name, or None; they may be damaged."""
         ...
 
     def put(self, name: str, data: bytes) -> None:
@@ -42,11 +42,11 @@ class Shelf(Protocol):
         ...
 
 
-class Memory:
+class LruCache:
     """The values used last, as many as there is room for. Several threads may use it: jobs of a worker share engines.
 
     Values are found by all they were computed from, so that remembering never changes a result. Where there is a shelf,
-    those lie there too that are found by a :class:`Place`.
+    those lie there too that are found by a :class:`CacheKey`.
 
     Args:
         room: Bytes.
@@ -54,12 +54,12 @@ class Memory:
 
     def __init__(self, room: int = ROOM) -> None:
         self._room = room
-        self._shelf: Shelf | None = None
+        self._shelf: ByteStore | None = None
         self._made_by = ""
         self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def lay_on(self, shelf: Shelf | None, made_by: str) -> None:
+    def lay_on(self, shelf: ByteStore | None, made_by: str) -> None:
         """Keep on a shelf from now on what is worth it.
 
         Args:
@@ -81,7 +81,7 @@ class Memory:
             if key in self._values:
                 self._values.move_to_end(key)
                 return self._values[key][0]
-        if self._shelf is None or not isinstance(key, Place):
+        if self._shelf is None or not isinstance(key, CacheKey):
             return None
         name = self._name(key)
         data = self._shelf.get(name)
@@ -92,14 +92,15 @@ class Memory:
 
     def put(self, key: Hashable, value: Any, size: int) -> None:
         """Remember a value of so many bytes, and forget the one not used for longest where there is no room."""
-        if self._shelf is not None and isinstance(key, Place):
+        if self._shelf is not None and isinstance(key, CacheKey):
             name = self._name(key)
             self._shelf.put(name, stored_arrays.encode(name, value))
         self._remember(key, value, size)
 
-    def _name(self, place: Place) -> str:
-        told = hashlib.sha256(repr((self._made_by, place)).encode()).hexdigest()
-        return f"{place.video}/{told}"
+    def _name(self, place: CacheKey) -> str:
+        # Shelves hold names that were made of these very words.
+        words = f"({self._made_by!r}, Place(video={place.video!r}, kind={place.kind!r}, told={place.told!r}))"
+        return f"{place.video}/{hashlib.sha256(words.encode()).hexdigest()}"
 
     def _remember(self, key: Hashable, value: Any, size: int) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pose.frames import Step, go_on
+from pose.frames import OnStep, no_step
 
 #: Each point moves with the consensus of itself and this many satellites around it.
 SATELLITES = 6
@@ -38,7 +38,7 @@ class Chains:
 
 
 def follow(
-    images: Sequence[np.ndarray], points: np.ndarray, first: np.ndarray, last: np.ndarray, step: Step = go_on
+    images: Sequence[np.ndarray], points: np.ndarray, first: np.ndarray, last: np.ndarray, step: OnStep = no_step
 ) -> Chains:
     """Follow points through images, each over its own part of them.
 

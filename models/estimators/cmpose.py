@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.estimators.attention import EncoderLayer, FeedForward, quiet
-from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
+from models.estimators.estimator import Estimator, EstimatorConfig, Features, KnownLabels, PoseOutput
 
 _NEIGHBOURS = 4  # of a token, whose distance tells the density around it
 
@@ -90,7 +90,7 @@ class CmPose(Estimator):
         """The first stage lasts until ``coarse_until``; see ``Estimator.advance``."""
         self.coarse.fill_(progress < self.config.coarse_until)
 
-    def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
+    def relate(self, features: Features, rows: Tensor, labelled: KnownLabels | None = None) -> PoseOutput:
         """See ``Estimator.relate``; labels are not looked at."""
         fine = features.fine[rows[:, self.config.centre]]
         entering = (features.tokens[rows] + self.time).flatten(1, 2)  # (B, T * N, C)

@@ -52,7 +52,7 @@ class ModulatedDeformConv(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """What deformable attention brought.
+    """The result of deformable attention.
 
     Attributes:
         tokens: ``(B, N, C)``.

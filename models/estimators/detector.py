@@ -18,11 +18,11 @@ from models.engines.confidence import SHAPE
 from models.engines.detection import Detected
 from models.errors import CheckpointError
 from models.estimators.checkpoints import Loaded
-from models.estimators.predict import see
+from models.estimators.predict import estimate_frames
 from models.estimators.reliability import radius90
 from models.estimators.views import boxes_on
 from models.stdpose.engine import StdPoseEngine
-from pose.frames import FrameSource, Step, go_on
+from pose.frames import FrameSource, OnStep, no_step
 from pose.segments import Segment
 from pose.track import Track
 
@@ -49,10 +49,10 @@ class EstimatorDetector:
     loaded: Loaded
     points: Sequence[int]
     compute: Compute
-    step: Step = go_on
+    step: OnStep = no_step
 
     def __call__(self, video: FrameSource, keyframes: Track, poses: Track) -> Detected:
-        """What the estimator sees, its error at the labels taken off."""
+        """The estimator's keypoints, less its error at the labels."""
         count, known = len(poses), np.asarray(self.points) >= 0
         xy, expected = poses.xy.astype(np.float64), np.full((count, len(self.points)), np.inf)
         if not known.any() or not bool((poses.visibility > 0).any()):
@@ -60,7 +60,7 @@ class EstimatorDetector:
         estimator, theirs = self.loaded.estimator.to(self.compute.device), np.asarray(self.points)[known]
         window, around = Segment(int(poses.frames[0]), int(poses.frames[-1]) + 1), boxes_on(poses, poses.frames)
         with self.compute.autocast():
-            found = see(video, estimator, window, around, _BATCH, self.step)
+            found = estimate_frames(video, estimator, window, around, _BATCH, self.step)
         size = np.maximum(np.linalg.norm(around[:, 2:], axis=-1), 1.0)
         table = self.loaded.recipe.get("reliability", ())
         xy[:, known] = found.xy[:, theirs]
@@ -76,7 +76,7 @@ class EstimatorDetector:
 
 
 def with_estimator(
-    engine: StdPoseEngine, loaded: Loaded, keypoints: Sequence[str], step: Step = go_on
+    engine: StdPoseEngine, loaded: Loaded, keypoints: Sequence[str], step: OnStep = no_step
 ) -> StdPoseEngine:
     """The engine with an estimator's poses among its candidates.
 

@@ -1,4 +1,4 @@
-"""What all estimators have in common: clips in, heat maps of the centre frame out, features of a frame computed once.
+"""The contract of estimators: clips in, heat maps of the centre frame out, features of a frame computed once.
 
 A clip is a centre frame and its supporting frames, ``T`` in all, in order of time. An estimator first *encodes* each
 frame by itself, which is most of its work and is shared by all clips that the frame is part of, and then *relates* the
@@ -92,7 +92,7 @@ class EstimatorConfig:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What encoding found on ``M`` frames.
+    """Features of ``M`` frames.
 
     Attributes:
         tokens: ``(M, N, C)``, row by row of the frame.
@@ -116,7 +116,7 @@ class Features:
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class KnownLabels:
     """Labels that are known on frames of a clip, for estimators that can use them.
 
     Attributes:
@@ -130,7 +130,7 @@ class Labelled:
 
 @dataclass(frozen=True, eq=False)
 class PoseOutput:
-    """What an estimator says of clips. All but the first are there for losses, where an estimator has them.
+    """The output of an estimator for clips. All but the first are there for losses, where an estimator has them.
 
     Attributes:
         heatmaps: ``(B, K, h, w)`` of the centre frame; about 1 at a keypoint, 0 elsewhere.
@@ -176,7 +176,7 @@ class Estimator(nn.Module):
         """The part of the backbone that was trained before, as a rule; the rest is new."""
         return cast(nn.Module, self.backbone.pretrained)
 
-    def forward(self, frames: Tensor, labelled: Labelled | None = None) -> PoseOutput:
+    def forward(self, frames: Tensor, labelled: KnownLabels | None = None) -> PoseOutput:
         """Find the keypoints of centre frames.
 
         Args:
@@ -206,7 +206,7 @@ class Estimator(nn.Module):
         return heatmaps
 
     @abstractmethod
-    def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
+    def relate(self, features: Features, rows: Tensor, labelled: KnownLabels | None = None) -> PoseOutput:
         """Find the keypoints of centre frames.
 
         Args:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models.estimators.attention import CrossLayer, EncoderLayer, quiet
 from models.estimators.deformable import DeformableCrossAttention
-from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
+from models.estimators.estimator import Estimator, EstimatorConfig, Features, KnownLabels, PoseOutput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class FocusedRegions(Estimator):
         self.join = nn.Sequential(nn.LayerNorm(5 * channels), nn.Linear(5 * channels, channels), nn.GELU())
         self.leaving = quiet(nn.Linear(channels, channels))
 
-    def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
+    def relate(self, features: Features, rows: Tensor, labelled: KnownLabels | None = None) -> PoseOutput:
         """See ``Estimator.relate``; labels are not looked at."""
         centre, apart = self.config.centre, features.tokens[rows]
         tokens, human, keypoint, mask = self.bilayer(apart)
@@ -84,7 +84,7 @@ class FocusedRegions(Estimator):
         )
 
     def _gather(self, tokens: Tensor, others: Tensor, mask: Tensor, branch: nn.Module) -> tuple[Tensor, Tensor]:
-        """What the frames of one side, ``(B, S, N, C)``, say to tokens ``(B, N, C)``: the mean over them."""
+        """The mean of the messages from the frames of one side, ``(B, S, N, C)``, to tokens ``(B, N, C)``."""
         frames = others.shape[1]
         asking = tokens.repeat_interleave(frames, dim=0)
         if not self.config.deformable:

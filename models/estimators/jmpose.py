@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from models.backbones.layers import Residual, enlarge
 from models.estimators.deformable import ModulatedDeformConv
-from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
+from models.estimators.estimator import Estimator, EstimatorConfig, Features, KnownLabels, PoseOutput
 
 _OFFSET_DILATION = 3
 _POOLED = 2  # cells, on each side, that count as one place where streams are compared
@@ -69,7 +69,7 @@ class JmPose(Estimator):
             nn.init.zeros_(parameter)
         self.leaving = nn.Sequential(Residual(2 * stream, stream, 1), last)
 
-    def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
+    def relate(self, features: Features, rows: Tensor, labelled: KnownLabels | None = None) -> PoseOutput:
         """See ``Estimator.relate``; labels are not looked at."""
         centre = self.config.centre
         assert features.heatmaps is not None
@@ -173,7 +173,8 @@ class ChannelAttention(nn.Module):
 
 
 def orthogonality(joint: Tensor, motion: Tensor, heat: Tensor) -> Tensor:
-    """What joints and motion share beyond what heat maps know, from maps ``(B, stream, h, w)``: a scalar of 0 or more.
+    """Information that joints and motion share beyond the heat maps, from maps ``(B, stream, h, w)``: a scalar of 0 or
+    more.
 
     The mean squared correlation between channels of both streams, over places and clips, after what a linear regression
     on the heat maps' stream explains of each is taken away. It stands in for the paper's mutual informations, which

@@ -1,4 +1,4 @@
-"""What estimators are trained to do."""
+"""Losses of estimators."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TOKEN_SIGMA = 0.7  # of a keypoint's Gaussian among tokens, in tokens
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What is known of clips: points that are placed, that are absent, and of which nothing is known.
+    """Ground truth of clips: points that are placed, that are absent, and of which nothing is known.
 
     Attributes:
         xy: ``(B, T, K, 2)`` input pixels.

@@ -17,9 +17,9 @@ from models.estimators.estimator import Estimator, Features
 from models.estimators.reliability import presence, radius90
 from models.estimators.search import search
 from models.estimators.targets import places
-from models.estimators.views import View, boxes_on, view_of
+from models.estimators.views import InputView, boxes_on, view_of
 from pose import boxes
-from pose.frames import FrameSource, Step, go_on
+from pose.frames import FrameSource, OnStep, no_step
 from pose.segments import Segment, plan, vacant
 from pose.track import Track, blank, join
 
@@ -35,8 +35,8 @@ class EstimateError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """What an estimator sees on some frames.
+class EstimatedPoses:
+    """Keypoints that an estimator found on some frames.
 
     Attributes:
         xy: ``(F, K, 2)`` frame pixels.
@@ -58,7 +58,7 @@ def estimate(
     batch: int = 16,
     device: str = "auto",
     precision: str = "auto",
-    step: Step = go_on,
+    step: OnStep = no_step,
 ) -> Iterator[tuple[int, Segment, Track]]:
     """Find poses on every frame, window by window; nothing of earlier windows is kept.
 
@@ -104,7 +104,7 @@ def estimate(
                         around = boxes_on(tracks[track_id], stretch.frames)
                     else:
                         around = _looked_for(video, estimator, stretch, step)
-                    found = see(video, estimator, stretch, around, batch, step)
+                    found = estimate_frames(video, estimator, stretch, around, batch, step)
                 track = _track(stretch, found, around, reliability)
                 parts.append(faded(track, presence(there, found.height)))
             poses = join(parts).over(blank(window.frames, loaded.skeleton.size))
@@ -120,7 +120,7 @@ def _stretches(labels: Track | None, window: Segment) -> list[Segment]:
     return [Segment(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
 
 
-def _looked_for(video: FrameSource, estimator: Estimator, window: Segment, step: Step) -> np.ndarray:
+def _looked_for(video: FrameSource, estimator: Estimator, window: Segment, step: OnStep) -> np.ndarray:
     marks, found = np.unique(np.append(np.arange(window.start, window.stop, _EVERY), window.stop - 1)), []
     last = None
     for mark in marks.tolist():
@@ -133,8 +133,10 @@ def _looked_for(video: FrameSource, estimator: Estimator, window: Segment, step:
 
 
 @torch.inference_mode()
-def see(video: FrameSource, estimator: Estimator, window: Segment, around: np.ndarray, batch: int, step: Step) -> Found:
-    """What an estimator sees on the frames of a window.
+def estimate_frames(
+    video: FrameSource, estimator: Estimator, window: Segment, around: np.ndarray, batch: int, step: OnStep
+) -> EstimatedPoses:
+    """Estimate the keypoints on the frames of a window.
 
     Args:
         video: The frames.
@@ -154,7 +156,7 @@ def see(video: FrameSource, estimator: Estimator, window: Segment, around: np.nd
         found, peak = _related(estimator, cut, frames - low, batch)
         xy.append(view.to_frame(found))
         height.append(peak)
-    return Found(np.concatenate(xy), np.concatenate(height))
+    return EstimatedPoses(np.concatenate(xy), np.concatenate(height))
 
 
 def _related(
@@ -177,7 +179,7 @@ def _related(
     return np.concatenate(found), np.concatenate(peaks)
 
 
-def _views(around: np.ndarray, estimator: Estimator) -> Iterator[tuple[np.ndarray, View]]:
+def _views(around: np.ndarray, estimator: Estimator) -> Iterator[tuple[np.ndarray, InputView]]:
     """Spans of frames that one view holds the subject on, so that what it shows need be encoded only once."""
     begin = 0
     for index in range(1, len(around) + 1):
@@ -191,7 +193,7 @@ def _views(around: np.ndarray, estimator: Estimator) -> Iterator[tuple[np.ndarra
         begin = index
 
 
-def _track(window: Segment, found: Found, around: np.ndarray, table: Sequence[Sequence[float]]) -> Track:
+def _track(window: Segment, found: EstimatedPoses, around: np.ndarray, table: Sequence[Sequence[float]]) -> Track:
     size = np.linalg.norm(around[:, 2:], axis=-1)[:, None]
     radius = radius90(table, found.height) * size
     return Track(

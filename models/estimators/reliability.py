@@ -1,4 +1,4 @@
-"""What the heights of an estimator's heat maps tell, measured where the truth is known.
+"""Calibration of the heights of an estimator's heat maps, measured where the truth is known.
 
 How far off its points are, where they are there at all; and whether they are, where people said of points that they are
 absent.

@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from models.estimators.attention import EncoderLayer
-from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
+from models.estimators.estimator import Estimator, EstimatorConfig, Features, KnownLabels, PoseOutput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class SingleFrame(Estimator):
             EncoderLayer(config.channels, config.heads, config.drop) for _ in range(config.layers)
         )
 
-    def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
+    def relate(self, features: Features, rows: Tensor, labelled: KnownLabels | None = None) -> PoseOutput:
         """See ``Estimator.relate``; frames other than the centre frame, and labels, are not looked at."""
         centre = rows[:, self.config.centre]
         tokens = features.tokens[centre]

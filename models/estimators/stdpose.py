@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from models.backbones.layers import GROUPS
 from models.estimators.attention import CrossLayer, EncoderLayer, quiet
-from models.estimators.estimator import Estimator, EstimatorConfig, Features, Labelled, PoseOutput
+from models.estimators.estimator import Estimator, EstimatorConfig, Features, KnownLabels, PoseOutput
 from models.stdpose.heatmaps import DynamicAwareMask
 
 _OPEN = 3.0  # the gate's logit at first: nearly all of the representation, hardly any motion
@@ -62,7 +62,7 @@ class StdPoseEstimator(Estimator):
             self.gate = quiet(nn.Linear(2 * channels, channels))
             nn.init.constant_(self.gate.bias, _OPEN)
 
-    def relate(self, features: Features, rows: Tensor, labelled: Labelled | None = None) -> PoseOutput:
+    def relate(self, features: Features, rows: Tensor, labelled: KnownLabels | None = None) -> PoseOutput:
         """See ``Estimator.relate``; heat maps of labels replace initial ones."""
         centre, apart = self.config.centre, features.tokens[rows]
         assert features.heatmaps is not None
@@ -120,7 +120,7 @@ class KeypointSynthesis(nn.Module):
 
 
 class MotionDynamics(nn.Module):
-    """How tokens change from frame to frame, where the dynamic-aware mask sees movement.
+    """Changes of tokens from frame to frame, where the dynamic-aware mask sees movement.
 
     The mask is the paper's: ``1 / (1 + exp(-k (|x| - theta)))`` of the residuals of heat maps. Ours: the largest over
     keypoints and neighbours counts, and the mask of a token is the mean over its cells.

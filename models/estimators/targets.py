@@ -1,4 +1,4 @@
-"""What heat maps and tokens should be where keypoints are known, and where heat maps say that they are."""
+"""Target heat maps and tokens for known keypoints, and decoding of heat maps into keypoints."""
 
 from __future__ import annotations
 

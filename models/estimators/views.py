@@ -1,4 +1,4 @@
-"""How an estimator sees a subject: an affine map from the frame to its input."""
+"""Views: affine maps from the frame to an estimator's input."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEAST_ROOM = 8.0  # pixels
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class InputView:
     """A map from frame pixels to input pixels; pixel centres are at integers in both.
 
     Attributes:
@@ -46,21 +46,21 @@ class View:
         mapped: np.ndarray = (xy - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T
         return mapped
 
-    def after(self, scale: np.ndarray, origin: np.ndarray) -> View:
+    def after(self, scale: np.ndarray, origin: np.ndarray) -> InputView:
         """The view of an image whose pixel ``p`` shows the frame at ``p * scale + origin``."""
         matrix = np.concatenate([self.matrix[:, :2] * scale, self.to_input(origin)[:, None]], axis=1)
-        return View(matrix, self.height, self.width)
+        return InputView(matrix, self.height, self.width)
 
     def cut(self, image: np.ndarray) -> np.ndarray:
-        """What is seen of an image ``(h, w, 3)`` uint8: ``(H, W, 3)``; black beyond its border."""
+        """Cut the view out of an image ``(h, w, 3)`` uint8: ``(H, W, 3)``; black beyond its border."""
         size = (self.width, self.height)
         seen: np.ndarray = cv2.warpAffine(image, self.matrix, size, flags=cv2.INTER_LINEAR)
         return seen
 
 
 @dataclass(frozen=True)
-class Change:
-    """How a view differs from the plain one.
+class ViewChange:
+    """The difference of a view from the plain one.
 
     Attributes:
         angle: Degrees that the picture is turned by.
@@ -87,7 +87,7 @@ def boxes_on(track: Track, frames: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(frames, track.frames[known], box[:, side]) for side in range(4)], axis=-1)
 
 
-def view_of(box: np.ndarray, height: int, width: int, change: Change = Change()) -> View:
+def view_of(box: np.ndarray, height: int, width: int, change: ViewChange = ViewChange()) -> InputView:
     """The view of a box, enlarged and filled up to the input's shape.
 
     Args:
@@ -103,4 +103,4 @@ def view_of(box: np.ndarray, height: int, width: int, change: Change = Change())
     if change.mirrored:
         linear = np.diag([-1.0, 1.0]) @ linear
     target = np.array([(width - 1) / 2, (height - 1) / 2]) + np.array(change.shift) * (width, height)
-    return View(np.concatenate([linear, (target - linear @ middle)[:, None]], axis=1), height, width)
+    return InputView(np.concatenate([linear, (target - linear @ middle)[:, None]], axis=1), height, width)

@@ -1,4 +1,4 @@
-"""What can be answered without looking at the picture."""
+"""A baseline that does not look at the picture: average poses."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.evaluation.judged import Judged
+from models.evaluation.judged import LabelledPrediction
 from pose import boxes
 from pose.track import Track
 
 
-def average_poses(judged: Sequence[Judged]) -> list[Judged]:
+def average_poses(judged: Sequence[LabelledPrediction]) -> list[LabelledPrediction]:
     """The mean pose of all labels, in the box of each label: the answer of an estimator that sees nothing but boxes.
 
     Each keypoint is at its mean place relative to the tight box of the known points.

@@ -1,4 +1,4 @@
-"""How much of a difference between two estimators chance may have made: a paired bootstrap over blocks of time.
+"""A paired bootstrap over blocks of time: how much of a difference between two estimators may be chance.
 
 Labels a moment apart are much alike, so what is drawn again and again is not frames but blocks of time within videos,
 with all their subjects, and both estimators' errors in them together (Künsch, *The jackknife and the bootstrap for
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from models.evaluation.judged import Judged
+from models.evaluation.judged import LabelledPrediction
 
 #: Length of a block: half a second of usual video. Errors farther apart have little to do with each other.
 BLOCK_FRAMES = 15
@@ -72,7 +72,7 @@ class Gains:
     keypoint_high: np.ndarray
 
 
-def in_blocks(judged: Sequence[Judged], rivals: Sequence[Judged]) -> Blocks:
+def in_blocks(judged: Sequence[LabelledPrediction], rivals: Sequence[LabelledPrediction]) -> Blocks:
     """Sum errors up by block.
 
     Args:
@@ -137,7 +137,9 @@ def gains(blocks: Blocks, seed: int, confidence: float) -> Gains:
 
 
 def draws(count: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each of ``count`` blocks is drawn in each of ``DRAWS`` draws: ``(some, count)`` at a time."""
+    """The number of times that each of ``count`` blocks is drawn in each of ``DRAWS`` draws: ``(some, count)`` at a
+    time.
+    """
     rng = np.random.default_rng((seed, 0x6A7E))
     chances = np.full(count, 1 / count)
     batch = max(1, _CELLS // count)

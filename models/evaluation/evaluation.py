@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from models.evaluation.bootstrap import BLOCK_FRAMES
-from models.evaluation.judged import Judged, check
+from models.evaluation.judged import LabelledPrediction, check
 from pose.coco_ap import CocoAp, coco_ap
 from pose.metrics import (
     FALSE_POSITIVE_SCORE,
@@ -38,7 +38,7 @@ class BadFrame:
     """A frame on which a subject was found badly.
 
     Attributes:
-        name: The subject, as in ``Judged``.
+        name: The subject, as in ``LabelledPrediction``.
         frame: Its index.
         error: Mean relative distance of the points known there.
         keypoint: The one that is farthest off.
@@ -114,7 +114,7 @@ class Evaluation:
         }
 
 
-def evaluate(judged: Sequence[Judged], skeleton: Skeleton) -> Evaluation:
+def evaluate(judged: Sequence[LabelledPrediction], skeleton: Skeleton) -> Evaluation:
     """Measure an estimator's poses.
 
     Args:
@@ -138,7 +138,7 @@ def evaluate(judged: Sequence[Judged], skeleton: Skeleton) -> Evaluation:
         name: summarise(errors[known[:, k], k], present[known[:, k], k]) if known[:, k].any() else None
         for k, name in enumerate(skeleton.keypoints)
     }
-    by_video: dict[str, list[Judged]] = defaultdict(list)
+    by_video: dict[str, list[LabelledPrediction]] = defaultdict(list)
     for one in judged:
         by_video[one.video].append(one)
     detections = join([_detections(video) for video in by_video.values()])
@@ -178,7 +178,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _sides(video: Sequence[Judged]) -> tuple[dict[int, Track], dict[int, Track]]:
+def _sides(video: Sequence[LabelledPrediction]) -> tuple[dict[int, Track], dict[int, Track]]:
     """Truth and guess of a video's subjects; where a subject has no place its guess is neither right nor wrong.
 
     Where it is absent the guess is wrong, and counted apart.
@@ -193,12 +193,12 @@ def _sides(video: Sequence[Judged]) -> tuple[dict[int, Track], dict[int, Track]]
     )
 
 
-def _placed(one: Judged) -> np.ndarray:
+def _placed(one: LabelledPrediction) -> np.ndarray:
     placed: np.ndarray = np.any(one.truth.visibility > 0, axis=1)
     return placed
 
 
-def _detections(video: Sequence[Judged]) -> Detections:
+def _detections(video: Sequence[LabelledPrediction]) -> Detections:
     truth, guess = _sides(video)
     size = {number: stand_in(track) for number, track in truth.items()}
     for number, one in enumerate(video):
@@ -208,7 +208,9 @@ def _detections(video: Sequence[Judged]) -> Detections:
     return judge(truth, guess, size)
 
 
-def _worst(judged: Sequence[Judged], parts: Sequence[PointErrors], skeleton: Skeleton) -> tuple[BadFrame, ...]:
+def _worst(
+    judged: Sequence[LabelledPrediction], parts: Sequence[PointErrors], skeleton: Skeleton
+) -> tuple[BadFrame, ...]:
     found = []
     for one, part in zip(judged, parts, strict=True):
         errors = np.where(part.known, part.errors, 0.0)

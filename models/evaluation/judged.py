@@ -12,7 +12,7 @@ from pose.track import Track
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class LabelledPrediction:
     """One subject on frames that were held out.
 
     Attributes:
@@ -46,7 +46,7 @@ class Judged:
         return normalised_errors(self.truth, self.guess)
 
 
-def check(judged: Sequence[Judged]) -> None:
+def check(judged: Sequence[LabelledPrediction]) -> None:
     """See that subjects can be looked at together.
 
     Raises:

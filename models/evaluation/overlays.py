@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from models.evaluation.evaluation import Evaluation
-from models.evaluation.judged import Judged
+from models.evaluation.judged import LabelledPrediction
 from pose import boxes
 from pose.crops import Crop
 from pose.drawing import contact_sheet, draw_pose, subject_scheme
@@ -23,7 +23,9 @@ _ROOM = 1.4  # times the box of the labels
 _PAPER = (250, 250, 248)
 
 
-def worst_frames(evaluation: Evaluation, judged: Sequence[Judged], skeleton: Skeleton, frames: Frames) -> np.ndarray:
+def worst_frames(
+    evaluation: Evaluation, judged: Sequence[LabelledPrediction], skeleton: Skeleton, frames: Frames
+) -> np.ndarray:
     """A sheet of the worst frames: labels filled and blue, the estimator's poses hollow and orange.
 
     Args:
@@ -44,7 +46,7 @@ def worst_frames(evaluation: Evaluation, judged: Sequence[Judged], skeleton: Ske
     return contact_sheet(pictures, captions, columns=_COLUMNS)
 
 
-def _tile(frame: np.ndarray, one: Judged, index: int, skeleton: Skeleton) -> np.ndarray:
+def _tile(frame: np.ndarray, one: LabelledPrediction, index: int, skeleton: Skeleton) -> np.ndarray:
     """The part of a frame around the labels, at one size, with both poses; paper where it reaches out of the frame."""
     xy, visibility = _pose(one.truth, index)
     box = boxes.around(xy, visibility, minimum=4.0)

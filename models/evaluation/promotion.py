@@ -15,8 +15,8 @@ import numpy as np
 
 from models.evaluation.baseline import average_poses
 from models.evaluation.bootstrap import BLOCK_FRAMES, Blocks, Gains, fewest_blocks, gains, in_blocks
-from models.evaluation.judged import Judged, check
-from models.evaluation.pseudo_labels import OFFSET_TOLERANCE, Learnt, farthest_offset
+from models.evaluation.judged import LabelledPrediction, check
+from models.evaluation.pseudo_labels import OFFSET_TOLERANCE, TrainingFit, farthest_offset
 
 #: Fewest poses of subjects that are held out.
 FEWEST_POSES = 10
@@ -26,8 +26,8 @@ KEYPOINT_TOLERANCE = 0.005
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether a checkpoint is promoted, and why.
+class GateVerdict:
+    """The decision of the promotion gate, and its reason.
 
     Attributes:
         promoted: Whether it is.
@@ -59,14 +59,14 @@ class Verdict:
 
 
 def gate(
-    candidate: Sequence[Judged],
-    current: Sequence[Judged] | None,
+    candidate: Sequence[LabelledPrediction],
+    current: Sequence[LabelledPrediction] | None,
     *,
     seed: int = 0,
     confidence: float = 0.95,
     keypoints: Sequence[str] = (),
-    learnt: Sequence[Learnt] = (),
-) -> Verdict:
+    learnt: Sequence[TrainingFit] = (),
+) -> GateVerdict:
     """Decide whether a candidate is promoted.
 
     It is where the whole confidence interval of the gain lies above 0 (see ``models.evaluation.bootstrap``) and no
@@ -95,7 +95,7 @@ def gate(
     rivals = average_poses(candidate) if current is None else _paired(candidate, current)
     blocks = in_blocks(candidate, rivals)
     ours, theirs = blocks.means()
-    verdict = Verdict(False, "", theirs - ours, math.nan, math.nan, blocks.frames, len(blocks))
+    verdict = GateVerdict(False, "", theirs - ours, math.nan, math.nan, blocks.frames, len(blocks))
     fewest = fewest_blocks(confidence)
     if blocks.frames < FEWEST_POSES or len(blocks) < fewest:
         return replace(
@@ -124,7 +124,7 @@ def gate(
     return replace(verdict, promoted=True, reason=f"Promoted: {figures}")
 
 
-def _paired(candidate: Sequence[Judged], current: Sequence[Judged]) -> list[Judged]:
+def _paired(candidate: Sequence[LabelledPrediction], current: Sequence[LabelledPrediction]) -> list[LabelledPrediction]:
     """The current checkpoint's subjects in the candidate's order."""
     check(current)
     by_name = {one.name: one for one in current}
@@ -162,7 +162,7 @@ def _figures(blocks: Blocks, found: Gains, confidence: float, *, has_current: bo
     )
 
 
-def _shortfall(verdict: Verdict) -> str:
+def _shortfall(verdict: GateVerdict) -> str:
     if verdict.high < 0:
         return "It is worse."
     if verdict.gain > 0:

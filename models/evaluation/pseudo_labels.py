@@ -1,4 +1,4 @@
-"""Whether the pseudo-labels that an estimator learnt from lie to one side of where people would put the points.
+"""Bias of pseudo-labels: whether those that an estimator learnt from lie to one side of where people put the points.
 
 An estimator that learnt from both is held against both. Where it errs by itself, it errs alike on both, since they are
 of the same subjects; by what its mean offset from pseudo-labels differs from that from people's labels, pseudo-labels
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.evaluation.bootstrap import block_rows, draws, fewest_blocks, interval, summed
-from models.evaluation.judged import Judged
+from models.evaluation.judged import LabelledPrediction
 from pose import boxes
 from pose.track import blank
 
@@ -28,15 +28,15 @@ _FARTHEST = 0.2  # an offset counts as no longer: there the estimator saw someth
 
 
 @dataclass(frozen=True, eq=False)
-class Learnt:
-    """What was learnt of one subject, and what the estimator sees there.
+class TrainingFit:
+    """The labels that an estimator learnt from, of one subject, and its own poses there.
 
     Attributes:
         judged: Its labels, of people and of a machine, as the truth.
         weight: ``(F, K)`` how much each counted: 1 for a person's, less for a pseudo-label, 0 for none.
     """
 
-    judged: Judged
+    judged: LabelledPrediction
     weight: np.ndarray
 
 
@@ -57,7 +57,7 @@ class Offset:
     high: float
 
 
-def farthest_offset(learnt: Sequence[Learnt], *, seed: int = 0, confidence: float = 0.95) -> Offset | None:
+def farthest_offset(learnt: Sequence[TrainingFit], *, seed: int = 0, confidence: float = 0.95) -> Offset | None:
     """The keypoint whose pseudo-labels lie farthest to one side; None where none can be told.
 
     Pseudo-labels count by their weights. The interval is of the part along the mean offset, see
@@ -95,7 +95,7 @@ def farthest_offset(learnt: Sequence[Learnt], *, seed: int = 0, confidence: floa
     return Offset(int(np.flatnonzero(told)[worst]), float(size[worst]), float(low[worst]), float(high[worst]))
 
 
-def _offsets(learnt: Learnt) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _offsets(learnt: TrainingFit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Frames ``(F,)``, offsets of labels from what is seen ``(F, K, 2)``, in box diagonals, and their weights."""
     truth = learnt.judged.truth
     if learnt.weight.shape != truth.visibility.shape:

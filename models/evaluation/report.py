@@ -9,9 +9,9 @@ from typing import Any
 
 from models.evaluation.charts import loss_picture, report_picture
 from models.evaluation.evaluation import Evaluation, defined
-from models.evaluation.judged import Judged
+from models.evaluation.judged import LabelledPrediction
 from models.evaluation.overlays import Frames, worst_frames
-from models.evaluation.promotion import Verdict
+from models.evaluation.promotion import GateVerdict
 from pose.metrics import FALSE_POSITIVE_SCORE, PCK_THRESHOLDS, FalsePositives, Summary
 from pose.skeleton import Skeleton
 
@@ -19,11 +19,11 @@ from pose.skeleton import Skeleton
 def write_report(
     folder: Path,
     evaluation: Evaluation,
-    judged: Sequence[Judged],
+    judged: Sequence[LabelledPrediction],
     skeleton: Skeleton,
     frames: Frames | None,
     epochs: Sequence[Mapping[str, Any]] = (),
-    verdict: Verdict | None = None,
+    verdict: GateVerdict | None = None,
 ) -> None:
     """Write ``report.json``, ``report.md``, ``report.png`` and ``loss.png``.
 
@@ -67,7 +67,7 @@ def write_report(
             unfinished.unlink(missing_ok=True)
 
 
-def markdown(evaluation: Evaluation, verdict: Verdict | None = None, *, loss: bool = False) -> str:
+def markdown(evaluation: Evaluation, verdict: GateVerdict | None = None, *, loss: bool = False) -> str:
     """The report as a Markdown page.
 
     Args:
@@ -78,7 +78,7 @@ def markdown(evaluation: Evaluation, verdict: Verdict | None = None, *, loss: bo
     return "\n".join(_lines(evaluation, verdict, loss)) + "\n"
 
 
-def _lines(evaluation: Evaluation, verdict: Verdict | None, loss: bool) -> Iterator[str]:
+def _lines(evaluation: Evaluation, verdict: GateVerdict | None, loss: bool) -> Iterator[str]:
     yield f"# Evaluation on {evaluation.frames} poses that were held out\n"
     if verdict is not None:
         yield f"{verdict.reason}\n"

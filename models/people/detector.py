@@ -1,4 +1,4 @@
-"""What a network that knows people sees, as a candidate of propagation; only where somebody asks for it.
+"""A network that knows people as a detector beside propagation; only where somebody asks for it.
 
 The network was trained on many people and on none of this video, so its error at the labels is taken off, as an
 estimator's is (``models.estimators.detector``). On small or bent people it fails as a whole: how much its errors at the
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from models.engines.detection import Detected
-from models.engines.lru_cache import Memory, Place
+from models.engines.lru_cache import CacheKey, LruCache
 from models.engines.stored_arrays import size
 from models.errors import CheckpointError
 from models.estimators.detector import PER_SHARE, SUREST, WORST, anchored
@@ -24,7 +24,7 @@ from models.people.sight import Aim, Look, keypoints_of, see
 from models.stdpose.engine import StdPoseEngine
 from models.weights import PEOPLE, digest
 from pose import boxes
-from pose.frames import FrameSource, Step, go_on
+from pose.frames import FrameSource, OnStep, no_step
 from pose.joints import is_person, joints_of
 from pose.track import Track
 
@@ -50,11 +50,11 @@ class PeopleDetector:
     network: PeopleNetwork
     joints: Sequence[tuple[str, ...]]
     told: str
-    memory: Memory
-    step: Step = go_on
+    memory: LruCache
+    step: OnStep = no_step
 
     def __call__(self, video: FrameSource, keyframes: Track, poses: Track) -> Detected | None:
-        """What the network sees, its error at the labels taken off; None where it believes nothing."""
+        """The network's keypoints, less its error at the labels; None where it is sure of nothing."""
         known = (poses.visibility > 0) & np.array([bool(named) for named in self.joints])
         aim, begin, count = Aim(self.joints), int(poses.frames[0]), len(poses)
         aims = {begin + row: aim.at(poses.xy[row], known[row]) for row in range(count)}
@@ -95,12 +95,12 @@ class PeopleDetector:
     def _remembered(self, video: FrameSource, frame: int, look: Look) -> tuple[np.ndarray, np.ndarray] | None:
         return None if video.key is None else self.memory.get(self._place(video.key, frame, look))
 
-    def _place(self, key: str, frame: int, look: Look) -> Place:
-        return Place(key, "people", (look, frame, self.told, _VERSION))
+    def _place(self, key: str, frame: int, look: Look) -> CacheKey:
+        return CacheKey(key, "people", (look, frame, self.told, _VERSION))
 
 
 def sureness(doubt: np.ndarray, person: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """How sure what was seen is.
+    """The confidence in each keypoint.
 
     Args:
         doubt: ``(F, K)`` how far off each keypoint may be, see ``anchored``.
@@ -121,7 +121,7 @@ def sureness(doubt: np.ndarray, person: np.ndarray, known: np.ndarray) -> np.nda
 
 
 def with_people(
-    engine: StdPoseEngine, keypoints: Sequence[str], step: Step = go_on, weights: Path = PEOPLE
+    engine: StdPoseEngine, keypoints: Sequence[str], step: OnStep = no_step, weights: Path = PEOPLE
 ) -> StdPoseEngine:
     """The engine with what a network that knows people sees among its candidates.
 

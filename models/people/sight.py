@@ -48,7 +48,7 @@ class Look:
         return np.concatenate([turn, shift[:, None]], axis=1)
 
     def cut(self, frame: np.ndarray) -> np.ndarray:
-        """What is seen of a frame ``(H, W, 3)``: ``(SIDE, SIDE, 3)``; black beyond its border."""
+        """Cut the square out of a frame ``(H, W, 3)``: ``(SIDE, SIDE, 3)``; black beyond its border."""
         how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         seen: np.ndarray = cv2.warpAffine(frame, self.matrix, (SIDE, SIDE), flags=how)
         return seen

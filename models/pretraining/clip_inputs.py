@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from models.pretraining.clips import Clip
-from models.stdpose.candidates import Looks
+from models.stdpose.candidates import FrameDescriptors
 from models.stdpose.network import Hints, StdPose
 
 _CPU = torch.device("cpu")
@@ -23,11 +23,11 @@ def first_guesses(clip: Clip, device: torch.device = _CPU) -> Tensor:
     return torch.from_numpy(np.stack([clip.window.interpolate(), clip.flow])).float().to(device)
 
 
-def look(network: StdPose, clip: Clip, *, mirrored: bool = True) -> Looks:
+def look(network: StdPose, clip: Clip, *, mirrored: bool = True) -> FrameDescriptors:
     """Describe the clip's frames, where the network is."""
     images = as_input(clip.images, next(network.parameters()).device)
     turned = network.describe(images.flip(-1)) if mirrored and not network.config.matches else None
-    return Looks(network.describe(images), turned, images.shape[-1])
+    return FrameDescriptors(network.describe(images), turned, images.shape[-1])
 
 
 def hints_of(clip: Clip, count: int, device: torch.device = _CPU, *, shown: bool = True) -> Hints:

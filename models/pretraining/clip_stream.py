@@ -19,7 +19,7 @@ _SHUFFLE = 0x5817
 
 @dataclass(frozen=True)
 class Position:
-    """How far a stream has come.
+    """The position of a stream.
 
     Args:
         group: The group of scenes.

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from models.backbones.config import pad
-from models.engines.crop_cache import Seen
-from models.engines.flow import crop_of, weigh
+from models.engines.crop_cache import CropCache
+from models.engines.flow import crop_of, weigh_candidates
 from models.engines.gap import crop_of as gap_crop
 from models.engines.gap import gaps
-from models.engines.lru_cache import Memory
+from models.engines.lru_cache import LruCache
 from models.pretraining.augment import augment
 from models.pretraining.filmed import Stretch, filmed
 from models.stdpose.windows import Window
-from pose.frames import Footage
+from pose.frames import InMemoryFrames
 from pose.segments import Segment
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track
@@ -62,7 +62,7 @@ class Clip:
         window: Labels, and which ``T`` of the frames are to be filled.
         flow: ``(T, K, 2)`` what the engine flow makes of the labels: a first guess.
         hints: ``(G, T, K, 2)`` what flow makes it of, see ``models.engines.flow.PARTS``.
-        trust: ``(G, T, K)`` see ``Weighed.trust``.
+        trust: ``(G, T, K)`` see ``WeightedCandidates.trust``.
         xy: ``(T, K, 2)`` float32 truth.
         visibility: ``(T, K)`` uint8, COCO's: 0 outside the picture.
         size: The subject's size, see ``Gap.size``.
@@ -196,9 +196,9 @@ def _clip(rng: np.random.Generator, scene: Stretch, longest: int, plain: bool) -
     given = xy.copy()
     given[rows] += rng.normal(0, careless, given[rows].shape)
     moved = Track.labelled(rows, np.concatenate([given[rows], marks[..., None]], axis=-1))
-    footage = Footage(cut)
+    footage = InMemoryFrames(cut)
     weighed = [
-        weigh(Seen(footage, crop_of(footage, part), None, Memory()), part)
+        weigh_candidates(CropCache(footage, crop_of(footage, part), None, LruCache()), part)
         for part in gaps(moved, Segment(0, length), footage.width, footage.height)
     ]
     flow = np.concatenate([part.xy for part in weighed])

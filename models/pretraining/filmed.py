@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from pose.frame_table import scan
-from pose.video import Video
+from pose.video import VideoReader
 
 #: Frames of a stretch of video.
 FRAMES = 61
@@ -81,7 +81,7 @@ def filmed(rng: np.random.Generator, videos: Sequence[Path]) -> Stretch | None:
 def _decode(rng: np.random.Generator, path: Path) -> list[np.ndarray]:
     table = scan(path)
     first = int(rng.integers(0, max(1, table.num_frames - FRAMES + 1)))
-    with Video(path, table) as video:
+    with VideoReader(path, table) as video:
         scale = min(1.0, _LONGEST / max(video.width, video.height))
         size = (round(video.width * scale), round(video.height * scale))
         frames = video.frames(first, min(first + FRAMES, table.num_frames))

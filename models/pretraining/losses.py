@@ -1,4 +1,4 @@
-"""What STDPose is trained to make small."""
+"""Losses of STDPose."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from models.pretraining.clips import Clip
 
 
 def pretend_detector(rng: np.random.Generator, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
-    """What a detector fitted to the clip might find, for the verifier to learn what to make of it.
+    """Keypoints as a detector fitted to the clip might find them, for the verifier to learn from.
 
     Fitting one takes too long for training. The errors of real ones drift slowly, are partly those of the flow that
     they learnt from, vanish at labels, and now and then are those of another keypoint; how sure they are says a little

@@ -31,7 +31,7 @@ Stage = Literal["features", "refiner", "joint", "verifier"]
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is trained.
+    """Hyperparameters of training the network.
 
     Args:
         seed: Everything random follows from it.
@@ -87,8 +87,8 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a training has come.
+class TrainingProgress:
+    """Progress of a training.
 
     Args:
         seed: Everything random follows from it and from ``step``.
@@ -103,13 +103,13 @@ class Progress:
     position: Position = field(default_factory=Position)
 
     @classmethod
-    def of(cls, entries: Mapping[str, Any]) -> Progress:
-        """What ``asdict`` made entries of."""
+    def of(cls, entries: Mapping[str, Any]) -> TrainingProgress:
+        """The progress whose entries ``asdict`` made."""
         return cls(**{**entries, "position": Position(**entries["position"])})
 
 
 @dataclass(frozen=True)
-class Report:
+class StepReport:
     """One step.
 
     Attributes:
@@ -175,9 +175,9 @@ class Training:
             weight_decay=recipe.weight_decay,
         )
         self._state = state
-        self.at = Progress(recipe.seed)
+        self.at = TrainingProgress(recipe.seed)
         if state is not None and state.exists():
-            self.at = Progress.of(saved_state.restore(state, self.network, self.average, self._optimizer))
+            self.at = TrainingProgress.of(saved_state.restore(state, self.network, self.average, self._optimizer))
 
     def save(self) -> None:
         """Write the state, if there is a place for it."""
@@ -193,14 +193,14 @@ class Training:
 
     @property
     def stage(self) -> Stage:
-        """What is being trained."""
+        """The stage that is being trained."""
         if self.progress < self.recipe.features_until:
             return "features"
         if self.progress < self.recipe.refiner_until:
             return "refiner"
         return "joint" if self.progress < self.recipe.joint_until else "verifier"
 
-    def run(self) -> Iterator[Report]:
+    def run(self) -> Iterator[StepReport]:
         """Train until the end, step by step; the state is saved now and then and at the end."""
         recipe = self.recipe
         source = stream(
@@ -226,7 +226,7 @@ class Training:
                 if seconds - saved > self.recipe.save_seconds:
                     self.save()
                     saved = seconds
-                yield Report(self.at.step, stage, self.progress, seconds, *figures.tolist())
+                yield StepReport(self.at.step, stage, self.progress, seconds, *figures.tolist())
             self.save()
         finally:
             source.close()  # type: ignore[attr-defined]

@@ -34,8 +34,8 @@ CLAIM_UNIT = 0.25
 
 
 @dataclass(frozen=True, eq=False)
-class Looks:
-    """What the frames of a window look like, and in a mirror.
+class FrameDescriptors:
+    """Descriptors of the frames of a window, and of their mirror images.
 
     Attributes:
         maps: See ``StdPose.describe``.
@@ -48,7 +48,7 @@ class Looks:
     width: int
 
 
-def collect(network: StdPose, looks: Looks, window: WindowBatch, starts: Tensor, hints: Hints) -> Candidates:
+def collect(network: StdPose, looks: FrameDescriptors, window: WindowBatch, starts: Tensor, hints: Hints) -> Candidates:
     """Refine first guesses, also in the mirror, and put all places side by side.
 
     Args:
@@ -89,7 +89,7 @@ def collect(network: StdPose, looks: Looks, window: WindowBatch, starts: Tensor,
 
 
 def _collect_matched(
-    network: StdPose, looks: Looks, window: WindowBatch, starts: Tensor, hints: Hints, matches: Matches
+    network: StdPose, looks: FrameDescriptors, window: WindowBatch, starts: Tensor, hints: Hints, matches: Matches
 ) -> Candidates:
     starts = torch.cat([starts, matches.path])
     count = len(starts)

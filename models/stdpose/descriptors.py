@@ -10,11 +10,11 @@ import torch
 
 from models.backbones.config import STRIDES, pad
 from models.engines.stored_arrays import size
-from models.stdpose.candidates import Looks
+from models.stdpose.candidates import FrameDescriptors
 
 if TYPE_CHECKING:
     from models.compute.devices import Compute
-    from models.engines.crop_cache import Seen
+    from models.engines.crop_cache import CropCache
     from models.stdpose.network import StdPose
 
 #: Frames described together, where memory is not short.
@@ -22,7 +22,7 @@ FRAMES_AT_ONCE = 16
 
 
 def described_together(compute: Compute, most: int) -> int:
-    """How many frames are described together, where memory has room for so many.
+    """The number of frames that are described together, where memory has room for so many.
 
     On a processor four are as fast as more. Where they cannot be shared out evenly among the threads, the last bits
     depend on which frame stands where.
@@ -33,7 +33,7 @@ def described_together(compute: Compute, most: int) -> int:
     return min(most, 4 if threads & (threads - 1) == 0 else 1)
 
 
-class Eye:
+class DescriptorExtractor:
     """Describes frames, and their mirror images.
 
     Args:
@@ -56,25 +56,25 @@ class Eye:
         self._mirrored = mirrored
         self._at_once = described_together(compute, frames_at_once)
 
-    def look(self, seen: Seen, frames: np.ndarray) -> Looks:
+    def extract(self, crops: CropCache, frames: np.ndarray) -> FrameDescriptors:
         """Descriptions of the colour crops of some frames, from memory where they were described before."""
         wanted = frames.tolist()
-        known = {frame: seen.memory.get(self._place(seen, frame)) for frame in wanted}
+        known = {frame: crops.memory.get(self._place(crops, frame)) for frame in wanted}
         missing = [frame for frame in wanted if known[frame] is None]
-        images = seen.colors(missing)
+        images = crops.colors(missing)
         for begin in range(0, len(missing), self._at_once):
-            seen.step()
+            crops.step()
             batch = missing[begin : begin + self._at_once]
             for frame, levels in zip(batch, self._describe(np.stack([images[frame] for frame in batch])), strict=True):
                 known[frame] = levels
-                seen.memory.put(self._place(seen, frame), levels, size(levels))
+                crops.memory.put(self._place(crops, frame), levels, size(levels))
         device = self._compute.device
         maps = tuple(
             torch.stack([level.to(device) for level in levels])
             for levels in zip(*(known[frame] for frame in wanted), strict=True)
         )
         count = len(maps) // 2 if self._mirrored else len(maps)
-        return Looks(maps[:count], maps[count:] if self._mirrored else None, maps[0].shape[2] * STRIDES[0])
+        return FrameDescriptors(maps[:count], maps[count:] if self._mirrored else None, maps[0].shape[2] * STRIDES[0])
 
     def _describe(self, images: np.ndarray) -> list[list[torch.Tensor]]:
         compute, count = self._compute, len(images)
@@ -85,5 +85,5 @@ class Eye:
             levels = [level.to(compute.dtype) for view in views for level in self._network.describe(view)]
         return [[level[row].clone() for level in levels] for row in range(count)]
 
-    def _place(self, seen: Seen, frame: int) -> Hashable:
-        return seen.place("levels", seen.color, frame, self._name, self._mirrored, self._at_once)
+    def _place(self, crops: CropCache, frame: int) -> Hashable:
+        return crops.place("levels", crops.color, frame, self._name, self._mirrored, self._at_once)

@@ -17,23 +17,23 @@ from models.compute.devices import Compute, choose
 from models.engines import flow
 from models.engines.appearance import seen_again
 from models.engines.confidence import HIDDEN_FACTOR, SHAPE, score_of, widened
-from models.engines.crop_cache import Seen
-from models.engines.detection import Detect, Detected, together
-from models.engines.flow import HORIZON, Weighed, weigh
+from models.engines.crop_cache import CropCache
+from models.engines.detection import Detect, Detected, combine
+from models.engines.flow import HORIZON, WeightedCandidates, weigh_candidates
 from models.engines.gap import Gap, gaps
 from models.engines.gap import crop_of as gap_crop
-from models.engines.lru_cache import Memory, Shelf
+from models.engines.lru_cache import ByteStore, LruCache
 from models.engines.stored_arrays import size
 from models.stdpose import checkpoints
 from models.stdpose.candidates import collect, sources, with_detector
-from models.stdpose.descriptors import FRAMES_AT_ONCE, Eye, described_together
-from models.stdpose.fill_windows import Reach, reaches
+from models.stdpose.descriptors import FRAMES_AT_ONCE, DescriptorExtractor, described_together
+from models.stdpose.fill_windows import FillWindow, fill_windows
 from models.stdpose.network import Estimate, Hints, StdPose
 from models.stdpose.verifier import Candidates
 from models.stdpose.windows import Window, WindowBatch, stack
 from models.weights import digest
 from pose.crops import Crop
-from pose.frames import FrameSource, Step, go_on
+from pose.frames import FrameSource, OnStep, no_step
 from pose.segments import Segment
 from pose.track import Track, join
 
@@ -57,8 +57,8 @@ _PRECISION_IN_VERSION = {"bf16": "", "fp32": "fp32"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
-    """How candidates become a result; other than the defaults only for measuring what each part is worth.
+class Ablation:
+    """Variants of combining the candidates; the defaults are the product, the others measure what each part is worth.
 
     Args:
         judge: Called in place of the verifier with the candidates, flow's error bar ``(T, K)`` in crop pixels, and the
@@ -75,10 +75,10 @@ class Choice:
 
 
 @dataclass(frozen=True, eq=False)
-class _Question:
+class _CandidateBatch:
     """Some keypoints of a gap, and their candidates, for the verifier."""
 
-    reach: Reach
+    fill: FillWindow
     rows: np.ndarray  # of the gap
     inside: np.ndarray  # the same rows of the window
     keypoints: np.ndarray
@@ -102,7 +102,7 @@ class StdPoseEngine:
         network: The network.
         weights: What identifies its weights, part of the engine's version.
         compute: Where it computes, and in which precision; as ``models.compute.devices.choose`` has it where left out.
-        choice: How candidates become a result.
+        ablation: How candidates become a result.
         detectors: What they find is a candidate too.
     """
 
@@ -113,48 +113,48 @@ class StdPoseEngine:
         network: StdPose,
         weights: str = "",
         compute: Compute | None = None,
-        choice: Choice | None = None,
+        ablation: Ablation | None = None,
         detectors: Sequence[Detect] = (),
     ) -> None:
         self.compute = compute or choose()
         self._device = self.compute.device
         self.network = network.to(self._device).eval()
         self.checkpoint_sha256 = weights or None
-        self._choice = choice or Choice()
+        self._ablation = ablation or Ablation()
         self.detectors = tuple(detectors)
-        self._memory = Memory()
-        self.step: Step = go_on
+        self._memory = LruCache()
+        self.step: OnStep = no_step
         self._sources = sources(network.config.matches)
-        self.mirrored = self._choice.mirrored and not network.config.matches
+        self.mirrored = self._ablation.mirrored and not network.config.matches
         self._frames_at_once = FRAMES_AT_ONCE
         parts = (_VERSION, weights[:12], _PRECISION_IN_VERSION[self.compute.precision])
-        self.version = self._seer = "-".join(part for part in parts if part)
+        self.version = self._features_version = "-".join(part for part in parts if part)
 
     @classmethod
     def from_checkpoint(
-        cls, checkpoint: Path, *, compute: Compute | None = None, choice: Choice | None = None
+        cls, checkpoint: Path, *, compute: Compute | None = None, ablation: Ablation | None = None
     ) -> StdPoseEngine:
         """The engine with the network of a checkpoint.
 
         Raises:
             CheckpointError: See ``models.stdpose.checkpoints.load``.
         """
-        return cls(checkpoints.load(checkpoint), digest(checkpoint), compute, choice)
+        return cls(checkpoints.load(checkpoint), digest(checkpoint), compute, ablation)
 
     def with_detector(self, detect: Detect, version: str) -> StdPoseEngine:
         """The same engine with one more detector; ``version`` tells it from others."""
         detectors = (*self.detectors, detect)
-        adapted = StdPoseEngine(self.network, self.checkpoint_sha256 or "", self.compute, self._choice, detectors)
+        adapted = StdPoseEngine(self.network, self.checkpoint_sha256 or "", self.compute, self._ablation, detectors)
         adapted.version, adapted.step = version, self.step
         adapted._memory = self._memory  # what frames look like does not depend on the detector
         return adapted
 
     @property
-    def memory(self) -> Memory:
-        """What is remembered of videos that have a key, for detectors to use too."""
+    def memory(self) -> LruCache:
+        """The cache of videos that have a key, for detectors to use too."""
         return self._memory
 
-    def lay_on(self, shelf: Shelf | None) -> None:
+    def lay_on(self, shelf: ByteStore | None) -> None:
         """Keep what is seen in videos that have a key on a shelf too, from now on, for other processes and later.
 
         What lies there was computed with the same weights, device and libraries, so results stay the same bit for bit.
@@ -165,7 +165,7 @@ class StdPoseEngine:
         made_by = f"{flow.Flow.version} {cv2.__version__} {self.compute.fingerprint()}"
         self._memory.lay_on(shelf if self.checkpoint_sha256 else None, made_by)
 
-    def spare(self) -> bool:
+    def reduce_memory(self) -> bool:
         """Use less memory from now on: forget what is remembered, and describe half as many frames at a time.
 
         Returns:
@@ -193,25 +193,33 @@ class StdPoseEngine:
             nowhere = np.zeros(gap.steps.shape)
             return gap.poses(gap.interpolate(), nowhere, nowhere, keyframes).between(piece.start, piece.stop)
         crop = crop_of(video, gap)
-        memory = Memory() if video.key is None else self._memory
-        seen = Seen(video, flow.crop_of(video, gap), crop, memory, self.step)
-        weighed = weigh(seen, gap)
-        questions = [question for reach in reaches(gap) for question in self._ask(seen, crop, gap, reach, weighed)]
-        poses = self._answer(seen, gap, weighed, questions, keyframes, None)
+        memory = LruCache() if video.key is None else self._memory
+        crops = CropCache(video, flow.crop_of(video, gap), crop, memory, self.step)
+        weighed = weigh_candidates(crops, gap)
+        entries = [entry for fill in fill_windows(gap) for entry in self._collect(crops, crop, gap, fill, weighed)]
+        poses = self._resolve(crops, gap, weighed, entries, keyframes, None)
         if self.detectors:
-            detected = together(self.detectors, video, keyframes, poses)
+            detected = combine(self.detectors, video, keyframes, poses)
             if detected is not None:
-                poses = self._answer(seen, gap, weighed, questions, keyframes, detected)
+                poses = self._resolve(crops, gap, weighed, entries, keyframes, detected)
         return poses.between(piece.start, piece.stop)
 
-    def _ask(self, seen: Seen, crop: Crop, gap: Gap, reach: Reach, weighed: Weighed) -> Iterator[_Question]:
+    def _collect(
+        self, crops: CropCache, crop: Crop, gap: Gap, fill: FillWindow, weighed: WeightedCandidates
+    ) -> Iterator[_CandidateBatch]:
         """The candidates of a gap's points that are within reach of their labels."""
-        window, k = reach.window, reach.keypoints
+        window, k = fill.window, fill.keypoints
         anchors = np.concatenate([window.before[window.has_before], window.after[window.has_after]])
         frames = np.union1d(window.times, anchors)
-        eye = Eye(self.network, self.compute, self._seer, mirrored=self.mirrored, frames_at_once=self._frames_at_once)
-        looks = eye.look(seen, frames)
-        rows = window.times - reach.origin
+        extractor = DescriptorExtractor(
+            self.network,
+            self.compute,
+            self._features_version,
+            mirrored=self.mirrored,
+            frames_at_once=self._frames_at_once,
+        )
+        descriptors = extractor.extract(crops, frames)
+        rows = window.times - fill.origin
         inside = np.flatnonzero(rows < len(gap.frames))
         rows = rows[inside]
 
@@ -229,70 +237,72 @@ class StdPoseEngine:
             batch = stack([part] * len(starts), frames).to(self._device)
             hinted = [self._tensor(values[:, :, group]) for values in (hints, trust)]
             shown = Hints(*(values.expand(len(starts), *values.shape) for values in hinted))
-            place = self._place(seen, part, frames, starts[:, :, group], hints[:, :, group], trust[:, :, group])
-            if (known := seen.memory.get(place)) is not None:
+            place = self._place(crops, part, frames, starts[:, :, group], hints[:, :, group], trust[:, :, group])
+            if (known := crops.memory.get(place)) is not None:
                 candidates = Candidates(*(value.to(self._device) for value in known))
             else:
                 with torch.inference_mode(), self.compute.autocast():
-                    candidates = collect(self.network, looks, batch, self._tensor(starts[:, :, group]), shown)
+                    candidates = collect(self.network, descriptors, batch, self._tensor(starts[:, :, group]), shown)
                 value = (candidates.xy, candidates.claim, candidates.present)
-                seen.memory.put(place, value, size(value))
-            yield _Question(
-                reach, rows, inside, k[group], looks.maps, batch.first(), candidates, self._tensor(bar[:, group])
+                crops.memory.put(place, value, size(value))
+            yield _CandidateBatch(
+                fill, rows, inside, k[group], descriptors.maps, batch.first(), candidates, self._tensor(bar[:, group])
             )
 
-    def _place(self, seen: Seen, window: Window, *told: np.ndarray) -> Hashable:
-        """What the candidates of a window's points are found by: all that they are computed from."""
+    def _place(self, crops: CropCache, window: Window, *told: np.ndarray) -> Hashable:
+        """The cache key of the candidates of a window's points: all that they are computed from."""
         digest = hashlib.sha256()
         for array in (*vars(window).values(), *told):
             digest.update(f"{array.dtype} {array.shape} ".encode() + array.tobytes())
-        return seen.place("candidates", seen.color, self._seer, self.mirrored, self._frames_at_once, digest.hexdigest())
+        return crops.place(
+            "candidates", crops.color, self._features_version, self.mirrored, self._frames_at_once, digest.hexdigest()
+        )
 
-    def _answer(
+    def _resolve(
         self,
-        seen: Seen,
+        crops: CropCache,
         gap: Gap,
-        weighed: Weighed,
-        questions: list[_Question],
+        weighed: WeightedCandidates,
+        entries: list[_CandidateBatch],
         keyframes: Track,
         detected: Detected | None,
     ) -> Track:
-        crop = seen.color
+        crop = crops.color
         assert crop is not None
         xy, radius = weighed.xy, flow.radius90(gap, weighed)
         hidden = np.where((gap.visibility_begin == 1) | (gap.visibility_end == 1), HIDDEN_FACTOR, 1.0)
-        for question in questions:
-            k, rows = question.keypoints, question.rows
-            estimate = self._judge(question, crop, detected)
-            place = crop.to_frame(estimate.xy[0].double().cpu().numpy())[question.inside]
-            median = np.exp(estimate.log_scale[0].double().cpu().numpy())[question.inside] / crop.scale.mean()
+        for entry in entries:
+            k, rows = entry.keypoints, entry.rows
+            estimate = self._judge(entry, crop, detected)
+            place = crop.to_frame(estimate.xy[0].double().cpu().numpy())[entry.inside]
+            median = np.exp(estimate.log_scale[0].double().cpu().numpy())[entry.inside] / crop.scale.mean()
             at = (rows[:, None], k)
-            share = np.where(question.reach.wanted[at], 1 - question.reach.distance[at] / HORIZON, 0.0)
-            if self._choice.hedged:
+            share = np.where(entry.fill.wanted[at], 1 - entry.fill.distance[at] / HORIZON, 0.0)
+            if self._ablation.hedged:
                 place += (_FLOW_ALONE if detected is None else _FLOW_DETECTED) * (weighed.xy[at] - place)
             judged = share[..., None] * place + (1 - share[..., None]) * xy[at]
             xy[at] = np.where(share[..., None] > 0, judged, xy[at])
             # Trained on rendered video only, the verifier is too sure of real video; flow's error bar is the least.
             judged_radius = np.maximum(RADIUS90 * median * hidden[k], radius[at])
             radius[at] = np.where(share > 0, share * judged_radius + (1 - share) * radius[at], radius[at])
-        radius = widened(radius, gap.size, seen_again(seen, gap, xy, HORIZON))
+        radius = widened(radius, gap.size, seen_again(crops, gap, xy, HORIZON))
         radius = np.where(gap.closed, radius, _growing(radius, gap.steps, gap.size))
         return gap.poses(xy, score_of(radius, gap.size), radius, keyframes)
 
-    def _judge(self, question: _Question, crop: Crop, detected: Detected | None) -> Estimate:
-        candidates, k = question.candidates, question.keypoints
+    def _judge(self, entry: _CandidateBatch, crop: Crop, detected: Detected | None) -> Estimate:
+        candidates, k = entry.candidates, entry.keypoints
         if detected is not None:
             places = candidates.xy[0, -1].double().cpu().numpy()
             mass = np.zeros(places.shape[:-1])
-            places[question.inside] = crop.to_crop(detected.xy[question.rows][:, k])
-            mass[question.inside] = detected.mass[question.rows][:, k]
-            candidates = with_detector(candidates, question.window, self._tensor(places), self._tensor(mass))
-        absent = torch.tensor([source in self._choice.without for source in self._sources], device=self._device)
+            places[entry.inside] = crop.to_crop(detected.xy[entry.rows][:, k])
+            mass[entry.inside] = detected.mass[entry.rows][:, k]
+            candidates = with_detector(candidates, entry.window, self._tensor(places), self._tensor(mass))
+        absent = torch.tensor([source in self._ablation.without for source in self._sources], device=self._device)
         candidates = candidates.without(absent)
         with torch.inference_mode(), self.compute.autocast():
-            if self._choice.judge is not None:
-                return self._choice.judge(candidates, question.bar, self._sources)
-            estimate, _ = self.network.judge(question.maps, question.window, candidates)
+            if self._ablation.judge is not None:
+                return self._ablation.judge(candidates, entry.bar, self._sources)
+            estimate, _ = self.network.judge(entry.maps, entry.window, candidates)
         return estimate
 
     def _tensor(self, values: np.ndarray) -> Tensor:
@@ -305,7 +315,7 @@ def crop_of(video: FrameSource, gap: Gap) -> Crop:
 
 
 @contextmanager
-def _heard(network: StdPose, step: Step) -> Iterator[None]:
+def _heard(network: StdPose, step: OnStep) -> Iterator[None]:
     """Call ``step`` before each part of the network computes: a long window takes it seconds."""
     hooks = [part.register_forward_pre_hook(lambda *_: step()) for part in network.modules()]
     try:

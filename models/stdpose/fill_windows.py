@@ -13,7 +13,7 @@ from models.stdpose.windows import Window
 
 
 @dataclass(frozen=True, eq=False)
-class Reach:
+class FillWindow:
     """Frames of a gap that the network is to fill together, and for which keypoints.
 
     ``origin`` is the gap's first frame; ``wanted`` ``(F, K)`` tells where the result is used; ``distance`` ``(F, K)``
@@ -27,7 +27,7 @@ class Reach:
     distance: np.ndarray
 
 
-def reaches(gap: Gap) -> Iterator[Reach]:
+def fill_windows(gap: Gap) -> Iterator[FillWindow]:
     """One where all labels are within reach of each other, else up to two: from the labels before, and after."""
     together = gap.closed & (gap.after - gap.before <= HORIZON)
     distance = np.where(together, 0.0, gap.steps)
@@ -51,4 +51,4 @@ def reaches(gap: Gap) -> Iterator[Reach]:
             begin=np.where(has_before[:, None], gap.begin[k], gap.end[k]),
             end=np.where(has_after[:, None], gap.end[k], gap.begin[k]),
         )
-        yield Reach(window, k, int(gap.frames[0]), wanted, distance)
+        yield FillWindow(window, k, int(gap.frames[0]), wanted, distance)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.stdpose.correlation import offsets
 
 
-class KeypointSynthesis(nn.Module):
+class HeatmapSynthesis(nn.Module):
     """Temporal keypoint synthesis: mixes heat maps over time, those of labelled frames entering as truth.
 
     The paper names the module and its input; the form is our reconstruction: two temporal convolutions over the maps of
@@ -79,7 +79,7 @@ class DynamicAwareMask(nn.Module):
 
 
 def residuals(heatmaps: Tensor, xy: Tensor, valid: Tensor, strides: tuple[int, ...]) -> Tensor:
-    """How heat maps differ from those of the frame before, and of the frame after, at the same places of the image.
+    """Differences of heat maps from those of the frame before, and of the frame after, at the same places of the image.
 
     Args:
         heatmaps: ``(B, T, K, L, P)`` one map per level.

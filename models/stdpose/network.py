@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from models.backbones.build import build_backbone
 from models.backbones.config import STRIDES, AnyBackboneConfig, BackboneConfig
 from models.stdpose.correlation import correlate, descriptors, offsets, peaks
-from models.stdpose.heatmaps import DynamicAwareMask, KeypointSynthesis, residuals
+from models.stdpose.heatmaps import DynamicAwareMask, HeatmapSynthesis, residuals
 from models.stdpose.matching import Matches, match
 from models.stdpose.temporal import FusionBlock, PositionEmbedding
 from models.stdpose.verifier import Candidates, Verifier, VerifierConfig
@@ -66,7 +66,7 @@ class StdPoseConfig:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """What one round of refinement gave.
+    """The result of one round of refinement.
 
     Attributes:
         xy: ``(B, T, K, 2)`` input pixels; labelled points are where their labels are.
@@ -92,7 +92,7 @@ class Hints:
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """What stays the same from round to round."""
+    """Inputs that stay the same from round to round."""
 
     window: WindowBatch
     start: Tensor
@@ -116,7 +116,7 @@ class StdPose(nn.Module):
         self.match = nn.ModuleList(
             nn.Sequential(nn.Linear(cells * template, 160), nn.GELU(), nn.Linear(160, 64)) for _ in STRIDES
         )
-        self.synthesis = KeypointSynthesis(maps, config.radius)
+        self.synthesis = HeatmapSynthesis(maps, config.radius)
         self.peakedness = nn.Parameter(torch.tensor(8.0).log())
         self.mask = DynamicAwareMask()
         self.position = PositionEmbedding(channels)
@@ -144,7 +144,7 @@ class StdPose(nn.Module):
         return maps
 
     def templates(self, maps: tuple[Tensor, ...], window: WindowBatch) -> list[Tensor]:
-        """What the labelled frames show at and around each keypoint, per level ``(B, K, 2, P, C)``."""
+        """Descriptors of the labelled frames at and around each keypoint, per level ``(B, K, 2, P, C)``."""
         return [
             descriptors(level, window.anchor_rows, window.anchor_xy, stride, _TEMPLATE_RADIUS)
             for level, stride in zip(maps, STRIDES, strict=True)
@@ -326,7 +326,7 @@ def _towards(found: tuple[Tensor, Tensor], xy: Tensor) -> Tensor:
 
 
 def _likeness(maps: tuple[Tensor, ...], templates: list[Tensor], window: WindowBatch, places: Tensor) -> Tensor:
-    """How places ``(B, G, T, K, 2)`` look like the keypoint on its labelled frames: ``(B, T, K, G, L * 2)``."""
+    """The likeness of places ``(B, G, T, K, 2)`` to the keypoint on its labelled frames: ``(B, T, K, G, L * 2)``."""
     guesses = places.shape[1]
     rows, every = window.rows.repeat(1, guesses), places.flatten(1, 2)
     found = [

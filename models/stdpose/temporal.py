@@ -42,10 +42,10 @@ class FusionBlock(nn.Module):
     def __init__(self, channels: int, heads: int, expansion: int = 3) -> None:
         super().__init__()
         self.time_norm = nn.LayerNorm(channels)
-        self.time = Attention(channels, heads)
+        self.time = MaskedAttention(channels, heads)
         self.neighbours = nn.Conv1d(channels, channels, 3, padding=1, groups=channels)
         self.keypoint_norm = nn.LayerNorm(channels)
-        self.keypoints = Attention(channels, heads)
+        self.keypoints = MaskedAttention(channels, heads)
         self.feed_norm = nn.LayerNorm(channels)
         self.feed = nn.Sequential(
             nn.Linear(channels, expansion * channels), nn.GELU(), nn.Linear(expansion * channels, channels)
@@ -64,7 +64,7 @@ class FusionBlock(nn.Module):
         return tokens.view(batch, time, points, channels)
 
 
-class Attention(nn.Module):
+class MaskedAttention(nn.Module):
     """Attention among tokens ``(N, length, C)`` of which some are present, ``(N, length)``."""
 
     def __init__(self, channels: int, heads: int) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from models.backbones.config import STRIDES
 from models.stdpose.correlation import correlate
-from models.stdpose.temporal import Attention, FusionBlock
+from models.stdpose.temporal import FusionBlock, MaskedAttention
 from models.stdpose.windows import WindowBatch
 
 _NEAR = (0.01, 0.03, 0.08)  # kernels in which candidates agree, shares of the unit
@@ -127,7 +127,7 @@ class _Comparison(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.among = Attention(width, heads)
+        self.among = MaskedAttention(width, heads)
         self.neighbours = nn.Conv1d(width, width, 5, padding=2, groups=width)
         self.feed_norm = nn.LayerNorm(width)
         self.feed = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
@@ -163,7 +163,7 @@ def _agreement(places: Tensor, present: Tensor, unit: float) -> Tensor:
 
 
 def _likeness(maps: tuple[Tensor, ...], templates: list[Tensor], window: WindowBatch, places: Tensor) -> Tensor:
-    """How the places look like the keypoint's labels, how their best neighbour does, and by how much they differ."""
+    """The likeness of places to the keypoint's labels, of their best neighbours, and the difference of the two."""
     sources = places.shape[1]
     rows, every = window.rows.repeat(1, sources), places.flatten(1, 2)
     known = window.has[:, None].repeat(1, every.shape[1], 1, 1)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from models.estimators.views import Change
+from models.estimators.views import ViewChange
 
 _FEWEST_FOR_HALF = 8  # keypoints that must be seen before half of them may be cut out
 
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """How much clips are changed; the defaults of geometry are those that the family of systems shares.
+    """Strengths of augmentation; the defaults of geometry are those that the family of systems shares.
 
     Args:
         mirrored: Share of clips that are mirrored.
@@ -38,10 +38,10 @@ class Augmentation:
     covered: float = 0.3
     blurred: float = 0.2
 
-    def change(self, rng: np.random.Generator, *, symmetric: bool) -> Change:
-        """How a clip's view differs; only skeletons whose mirrored keypoints are known are mirrored."""
+    def change(self, rng: np.random.Generator, *, symmetric: bool) -> ViewChange:
+        """Draw the change of a clip's view; only skeletons whose mirrored keypoints are known are mirrored."""
         turned = rng.random() < self.turned
-        return Change(
+        return ViewChange(
             angle=float(np.clip(rng.normal(0, self.angle), -2 * self.angle, 2 * self.angle)) if turned else 0.0,
             scale=float(np.clip(1 + rng.normal(0, self.scale), 1 - self.scale, 1 + self.scale)),
             shift=(float(rng.uniform(-self.shift, self.shift)), float(rng.uniform(-self.shift, self.shift))),

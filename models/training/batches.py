@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from models.training.augmentation import Augmentation
-from models.training.clips import Batch, Clip, Clips, stack
+from models.training.clips import Batch, Clips, Example, stack
 
 _AHEAD = 3  # batches
 _ORDER, _CHANGES = 0x0DE2, 0xC4A6
@@ -88,6 +88,6 @@ class Batches:
     def _make(self, part: list[tuple[int, int]]) -> Batch:
         return stack([self._one(index, place) for index, place in part])
 
-    def _one(self, index: int, place: int) -> Clip:
+    def _one(self, index: int, place: int) -> Example:
         rng = np.random.default_rng((*self._key, place, _CHANGES)) if self._augmentation is not None else None
         return self._clips.get(index, self._augmentation, rng)

@@ -12,19 +12,19 @@ from torch import Tensor
 
 from models.estimators.estimator import EstimatorConfig
 from models.estimators.losses import Truth
-from models.estimators.views import Change, View, box_of, view_of
+from models.estimators.views import InputView, ViewChange, box_of, view_of
 from models.training.augmentation import Augmentation
 from models.training.negatives import balanced, examples
 from models.training.stills import Stills
 from models.training.subjects import Subject
-from pose.frames import Step, go_on
+from pose.frames import OnStep, no_step
 from pose.skeleton import Skeleton
 
-_PLAIN = Change()
+_PLAIN = ViewChange()
 
 
 @dataclass(frozen=True, eq=False)
-class Clip:
+class Example:
     """One example.
 
     Attributes:
@@ -41,7 +41,7 @@ class Clip:
     xy: np.ndarray
     weight: np.ndarray
     absent: np.ndarray
-    view: View
+    view: InputView
     subject: int
     row: int
 
@@ -62,7 +62,12 @@ class Clips:
     """
 
     def __init__(
-        self, subjects: Sequence[Subject], skeleton: Skeleton, config: EstimatorConfig, store: Path, step: Step = go_on
+        self,
+        subjects: Sequence[Subject],
+        skeleton: Skeleton,
+        config: EstimatorConfig,
+        store: Path,
+        step: OnStep = no_step,
     ) -> None:
         for subject in subjects:
             if subject.track.num_keypoints != skeleton.size:
@@ -80,7 +85,9 @@ class Clips:
     def __len__(self) -> int:
         return len(self._examples)
 
-    def get(self, index: int, augmentation: Augmentation | None = None, rng: np.random.Generator | None = None) -> Clip:
+    def get(
+        self, index: int, augmentation: Augmentation | None = None, rng: np.random.Generator | None = None
+    ) -> Example:
         """A clip, changed at random where ``augmentation`` and ``rng`` are given."""
         number, row = self._examples[index]
         subject = self.subjects[number]
@@ -104,7 +111,7 @@ class Clips:
         if augmentation is not None and rng is not None:
             seen = augmentation.spoil(rng, seen)
         counted = np.where(absent | _inside(places, self.config), counted, 0)
-        return Clip(seen, places, counted, absent, view, number, row)
+        return Example(seen, places, counted, absent, view, number, row)
 
     def _frames(self, number: int, centre: int) -> list[int]:
         """The frames of a clip; beyond the ends of the video the centre frame takes their place."""
@@ -121,7 +128,7 @@ class Clips:
 
 
 def _inside(xy: np.ndarray, config: EstimatorConfig) -> np.ndarray:
-    """Whether points lie on the input: elsewhere no heat map can show them."""
+    """Return whether points lie on the input: elsewhere no heat map can show them."""
     inside: np.ndarray = np.all((xy > -0.5) & (xy < (config.width - 0.5, config.height - 0.5)), axis=-1)
     return inside
 
@@ -138,10 +145,10 @@ class Batch:
 
     frames: Tensor
     truth: Truth
-    clips: Sequence[Clip]
+    clips: Sequence[Example]
 
 
-def stack(clips: Sequence[Clip]) -> Batch:
+def stack(clips: Sequence[Example]) -> Batch:
     """Put clips side by side."""
     images = torch.from_numpy(np.stack([clip.images for clip in clips])).permute(0, 1, 4, 2, 3)
     parts = (np.stack([getattr(clip, name) for clip in clips]) for name in ("xy", "weight", "absent"))

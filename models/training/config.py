@@ -1,4 +1,4 @@
-"""How an estimator is trained, and what an epoch of it gave."""
+"""The configuration of a training, and the results of an epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.training.augmentation import Augmentation
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How an estimator is trained.
+    """Hyperparameters of training an estimator.
 
     Args:
         estimator: Which, see ``models.estimators.presets.ESTIMATORS``.
@@ -66,7 +66,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave.
+    """The results of one epoch.
 
     Attributes:
         index: Its number, from 0.

@@ -12,11 +12,11 @@ import numpy as np
 from models.estimators.checkpoints import Loaded
 from models.estimators.predict import estimate
 from models.evaluation.bootstrap import BLOCK_FRAMES
-from models.evaluation.judged import Judged
+from models.evaluation.judged import LabelledPrediction
 from models.training.subjects import Subject
-from pose.frames import RecentFrames, go_on
+from pose.frames import RecentFrames, no_step
 from pose.track import Track, blank, join
-from pose.video import Video
+from pose.video import VideoReader
 
 _SUBJECT = 1  # that is looked for on whole frames where nothing tells where it is, see ``models.estimators.predict``
 
@@ -28,8 +28,8 @@ def examine(
     places: np.ndarray | None = None,
     device: str = "auto",
     precision: str = "auto",
-    step: Callable[[], None] = go_on,
-) -> list[Judged]:
+    step: Callable[[], None] = no_step,
+) -> list[LabelledPrediction]:
     """Find poses on the labelled frames of subjects; where one is absent, in the box in which it would be expected.
 
     Args:
@@ -52,7 +52,7 @@ def examine(
         truth, around = subject.track, subject.whereabouts
         where = {_SUBJECT: around} if len(around) else None
         found = [blank(truth.frames[:0], truth.num_keypoints)]
-        with Video(subject.path, subject.table) as video:
+        with VideoReader(subject.path, subject.table) as video:
             frames = RecentFrames(video)
             for start, stop in _stretches(truth.frames):
                 looking = estimate(
@@ -60,7 +60,7 @@ def examine(
                 )
                 for _, _, poses in looking:
                     found.append(_placed(poses, truth.num_keypoints, places))
-        judged.append(Judged(subject.name, truth, join(found)))
+        judged.append(LabelledPrediction(subject.name, truth, join(found)))
     return judged
 
 
@@ -79,7 +79,7 @@ def sampled(subjects: Sequence[Subject], most: int, seed: int) -> list[Subject]:
     return kept
 
 
-class Frames:
+class SubjectFrames:
     """Frames of subjects for pictures; a context manager.
 
     Args:
@@ -88,7 +88,7 @@ class Frames:
 
     def __init__(self, subjects: Sequence[Subject]) -> None:
         self._subjects = {subject.name: subject for subject in subjects}
-        self._videos: dict[str, Video] = {}
+        self._videos: dict[str, VideoReader] = {}
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -103,7 +103,7 @@ class Frames:
         """``(H, W, 3)`` uint8 RGB: a frame of the video that the subject of this name is in."""
         subject = self._subjects[name]
         if subject.video not in self._videos:
-            self._videos[subject.video] = self._open.enter_context(Video(subject.path, subject.table))
+            self._videos[subject.video] = self._open.enter_context(VideoReader(subject.path, subject.table))
         return self._videos[subject.video].read(frame)
 
 

@@ -34,7 +34,7 @@ def examples(subjects: Sequence[Subject]) -> list[np.ndarray]:
 
 
 def balanced(subjects: Sequence[Subject], rows: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """How much points count so that a keypoint's negatives weigh no more than its positives do, all in all.
+    """Weights of points by which a keypoint's negatives weigh no more than its positives do, all in all.
 
     Otherwise an estimator could do well on a subject that is mostly away by never finding it.
 

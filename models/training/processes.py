@@ -42,7 +42,7 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this one speaks for all."""
+        """Return whether this process writes for all."""
         return self.number == 0
 
     def joined(self, network: nn.Module) -> nn.Module:
@@ -55,14 +55,14 @@ class Processes:
         self._accelerator.backward(loss)
 
     def agreed(self, value: Value) -> Value:
-        """What the first process has as this value."""
+        """The value that the first process has."""
         if self.count == 1:
             return value
         told: Value = broadcast_object_list([value])[0]
         return told
 
     def same(self, value: Hashable) -> bool:
-        """Whether all have the same value."""
+        """Return whether all processes have the same value."""
         every: set[Hashable] = set() if self.count == 1 else set(gather_object([value]))
         return len(every) < 2
 

@@ -1,4 +1,4 @@
-"""What a training needs to go on after it was stopped, in one file that is either old or new, never half."""
+"""The state from which a stopped training goes on, in one file that is either old or new, never half."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def save(
 
 
 def read_about(path: Path) -> dict[str, Any]:
-    """What :func:`save` was given as ``about``.
+    """The ``about`` that :func:`save` was given.
 
     Raises:
         CheckpointError: The file is not a state of a training.
@@ -48,7 +48,7 @@ def read_about(path: Path) -> dict[str, Any]:
 
 
 def read_progress(path: Path) -> dict[str, Any]:
-    """How far a training had come.
+    """The progress that :func:`save` was given.
 
     Raises:
         CheckpointError: The file is not a state of a training.

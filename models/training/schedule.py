@@ -58,7 +58,7 @@ def set_rates(optimizer: torch.optim.Optimizer, progress: float, warm: float) ->
 
 
 def _below_top(name: str, layers: int) -> int:
-    """How many layers of the backbone are above a parameter's; what is outside of them is on top or below."""
+    """The number of layers of the backbone above a parameter's; outside of them a parameter is on top or below."""
     found = _LAYER.search(name)
     if found:
         return layers - 1 - int(found[1])

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models.estimators.views import ENLARGED, View
+from models.estimators.views import ENLARGED, InputView
 from models.training.subjects import Subject
 from pose.crops import Crop, crop_around
-from pose.frames import Step, go_on
+from pose.frames import OnStep, no_step
 from pose.image_folder import open_frames
 
 _ROOM = 1.8  # times the enlarged box, for augmentation and for subjects that move between frames
@@ -31,8 +31,8 @@ class Still:
     image: np.ndarray
     crop: Crop
 
-    def seen(self, view: View) -> np.ndarray:
-        """What a view of the frame shows of this part."""
+    def seen(self, view: InputView) -> np.ndarray:
+        """The part's pixels in a view of the frame."""
         step = 1 / self.crop.scale
         origin = self.crop.to_frame(np.zeros(2))
         return view.after(step, origin).cut(self.image)
@@ -60,7 +60,7 @@ class Stills:
         deltas: Sequence[int],
         size: tuple[int, int],
         path: Path,
-        step: Step = go_on,
+        step: OnStep = no_step,
     ) -> None:
         self._places: dict[tuple[int, int], tuple[int, Crop]] = {}
         self._boxes: dict[tuple[int, int], np.ndarray] = {}
@@ -82,7 +82,7 @@ class Stills:
         self._bytes = np.memmap(path, np.uint8, "r") if length else np.zeros(0, np.uint8)
 
     def has(self, subject: int, frame: int) -> bool:
-        """Whether there is a still of a subject on a frame."""
+        """Return whether there is a still of a subject on a frame."""
         return (subject, frame) in self._places
 
     def box(self, subject: int, frame: int) -> np.ndarray:
@@ -101,7 +101,7 @@ def _cut(
     subjects: Sequence[tuple[int, Subject, np.ndarray]],
     deltas: Sequence[int],
     size: tuple[int, int],
-    step: Step,
+    step: OnStep,
 ) -> Iterator[tuple[int, int, Still, np.ndarray]]:
     """The stills of one video's subjects, in order of frames: subject, frame, still, and where it is looked for.
 

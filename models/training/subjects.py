@@ -1,4 +1,4 @@
-"""What estimators learn from: subjects of videos with labels, and which of them are kept aside."""
+"""Subjects: the labelled tracks that estimators learn from, and which of them are kept aside."""
 
 from __future__ import annotations
 

@@ -28,9 +28,9 @@ from models.training.config import Epoch, TrainConfig
 from models.training.processes import Processes
 from models.training.schedule import optimizer_of, set_rates
 from models.training.subjects import Subject, digest_of
-from models.training.validation import Measured, validate
+from models.training.validation import ValidationResult, validate
 from models.weights import digest
-from pose.frames import Step, go_on
+from pose.frames import OnStep, no_step
 from pose.skeleton import Skeleton
 
 __all__ = ["FEWEST_LABELS", "Epoch", "TrainConfig", "TrainingError", "so_far", "train"]
@@ -52,7 +52,7 @@ class TrainingError(ValueError):
 
 @dataclass
 class _At:
-    """How far a training has come."""
+    """Progress of a training."""
 
     epoch: int = 0
     step: int = 0
@@ -70,7 +70,7 @@ def train(
     folder: Path,
     base: Path | None = None,
     recipe: Mapping[str, Any] = _EMPTY,
-    step: Step = go_on,
+    step: OnStep = no_step,
 ) -> Iterator[Epoch]:
     """Train an estimator, epoch by epoch.
 
@@ -127,7 +127,7 @@ class _Run:
         folder: Path,
         base: Path | None,
         recipe: Mapping[str, Any],
-        step: Step,
+        step: OnStep,
     ) -> None:
         self._config, self._skeleton, self._folder, self._on = config, skeleton, folder, step
         labels = sum(subject.labels for subject in training)
@@ -289,7 +289,7 @@ class _Run:
             self.at.step += 1
         return self._processes.mean({name: total / steps for name, total in totals.items()}), batches.waiting
 
-    def _measured(self) -> Measured:
+    def _measured(self) -> ValidationResult:
         try:
             return validate(self.average, self._validation, self._device, self._on)
         except (MemoryError, RuntimeError) as error:
@@ -341,7 +341,7 @@ class _Run:
                 totals[name] = totals.get(name, 0.0) + share * float(part.detach())
         return totals
 
-    def _save(self, best: Measured | None) -> None:
+    def _save(self, best: ValidationResult | None) -> None:
         """Write the checkpoint where it is the best so far, and the state."""
         if best is not None:  # before the state, which says that it is there
             measured = {"reliability": best.reliability, "presence": best.presence}

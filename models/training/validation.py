@@ -1,4 +1,4 @@
-"""How an estimator does on clips that it does not learn from."""
+"""Validation of an estimator on clips that it does not learn from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.estimators.targets import places
 from models.training.batches import Batches
 from models.training.clips import Clips
 from pose import boxes
-from pose.frames import Step, go_on
+from pose.frames import OnStep, no_step
 from pose.metrics import FALSE_POSITIVE_SCORE
 
 _BATCH = 32
@@ -24,7 +24,7 @@ _BATCH = 32
 
 @torch.inference_mode()
 def predict(
-    estimator: Estimator, clips: Clips, device: torch.device, step: Step = go_on
+    estimator: Estimator, clips: Clips, device: torch.device, step: OnStep = no_step
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Where an estimator finds the keypoints of clips' centre frames.
 
@@ -52,7 +52,7 @@ def predict(
 
 
 def _predict(
-    estimator: Estimator, clips: Clips, device: torch.device, size: int, step: Step
+    estimator: Estimator, clips: Clips, device: torch.device, size: int, step: OnStep
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     shapes = [subject.track.visibility.shape for subject in clips.subjects]
     xy = [np.full((*shape, 2), np.nan) for shape in shapes]
@@ -70,8 +70,8 @@ def _predict(
 
 
 @dataclass(frozen=True)
-class Measured:
-    """How an estimator did.
+class ValidationResult:
+    """The figures of an estimator on validation clips.
 
     Attributes:
         figures: ``error``, the mean distance in shares of the box diagonal as in ``pose.metrics``, and ``pck@0.1``, the
@@ -86,7 +86,7 @@ class Measured:
     presence: Sequence[tuple[float, float]] = ()
 
 
-def validate(estimator: Estimator, clips: Clips, device: torch.device, step: Step = go_on) -> Measured:
+def validate(estimator: Estimator, clips: Clips, device: torch.device, step: OnStep = no_step) -> ValidationResult:
     """Measure an estimator where the truth is known.
 
     Args:
@@ -111,10 +111,10 @@ def validate(estimator: Estimator, clips: Clips, device: torch.device, step: Ste
         surely.append(height[known])
     every, height, empty = (np.concatenate(parts) for parts in (shares, surely, nobody))
     if not len(every):
-        return Measured({}, ())
+        return ValidationResult({}, ())
     figures = {"error": float(every.mean()), "pck@0.1": float((every <= 0.1).mean())}
     reliability, there = fit(height, every), fit_presence(height, empty)
     if len(empty):
         score = score_of(radius90(reliability, empty), 1.0) * presence(there, empty)
         figures["false_positives"] = float((score >= FALSE_POSITIVE_SCORE).mean())
-    return Measured(figures, reliability, there)
+    return ValidationResult(figures, reliability, there)

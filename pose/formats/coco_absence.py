@@ -1,4 +1,4 @@
-"""What a COCO file says of its images: which subjects, and which points of subjects, are not there.
+"""Absences in a COCO file: the subjects, and the points of subjects, that its images say are not there.
 
 ``absent_tracks`` names subjects. ``absent_keypoints`` has an entry for each subject of which some points are absent and
 no other point is known, ``{"track_id": 1, "category_id": 1, "absent": [0, 2]}``; a subject that has an annotation has
@@ -17,7 +17,7 @@ import numpy as np
 from pose.formats.coco_identity import Identities
 from pose.formats.coco_layout import MAX_FAULTS, CocoError, Faults, Image, shown, whole
 from pose.formats.coco_rows import TRACK, absent_points
-from pose.formats.coco_skeleton import Posed
+from pose.formats.coco_skeleton import PoseCategories
 from pose.track import Track
 
 TRACKS, KEYPOINTS = "absent_tracks", "absent_keypoints"
@@ -28,7 +28,7 @@ def absences_of(
     frames: np.ndarray,
     identities: Identities,
     labels: Mapping[int, Track],
-    categories: Posed,
+    categories: PoseCategories,
     faults: Faults,
     *,
     most_points: int | None = None,
@@ -75,7 +75,7 @@ def absences_of(
 
 
 class _Names:
-    """What images call the tracks of a file."""
+    """The names by which images call the tracks of a file."""
 
     def __init__(self, identities: Identities) -> None:
         self._named = {name: number for number, name in identities.names.items()}
@@ -92,9 +92,9 @@ class _Names:
 
 
 def _said(
-    index: int, image: Image, whose: _Names, categories: Posed, faults: Faults
+    index: int, image: Image, whose: _Names, categories: PoseCategories, faults: Faults
 ) -> Iterator[tuple[str, int, Sequence[bool]]]:
-    """What an image says: in which field, of which track, and which of its points are absent."""
+    """The statements of an image: in which field, of which track, and which of its points are absent."""
     everything = [True] * categories.skeleton.size
     for pointer, said in _listed(index, image.absent_tracks, TRACKS, "track ids", faults):
         number = whose.number(said)
@@ -125,7 +125,7 @@ def _listed(index: int, values: Any, field: str, what: str, faults: Faults) -> I
     yield from ((f"{pointer}/{place}", value) for place, value in enumerate(values))
 
 
-def _category(said: Mapping[str, Any], pointer: str, categories: Posed, faults: Faults) -> int | None:
+def _category(said: Mapping[str, Any], pointer: str, categories: PoseCategories, faults: Faults) -> int | None:
     """The category in whose order an entry counts keypoints; it may be left out where there is one alone."""
     if said.get("category_id") is None and len({tuple(order) for order in categories.columns.values()}) == 1:
         return min(categories.columns)

@@ -16,7 +16,7 @@ import numpy as np
 
 from pose.boxes import corners
 from pose.formats.coco_layout import MAX_COORDINATE, MAX_FAULTS, CocoError, Document, Fault, decode, whole
-from pose.formats.coco_sheet import WIDTHS, Sheet, sheet_of
+from pose.formats.coco_sheet import WIDTHS, CocoColumns, sheet_of
 from pose.formats.coco_write import AREA_SHARE, RULES
 
 #: Boxes are rounded to two decimals, edge by edge.
@@ -40,7 +40,7 @@ class Finding:
     sentence: str
 
 
-Rule = Callable[[Sheet], Iterator[Fault]]
+Rule = Callable[[CocoColumns], Iterator[Fault]]
 
 
 def check_coco(data: bytes) -> list[Finding]:
@@ -65,7 +65,7 @@ def check_coco(data: bytes) -> list[Finding]:
     ]
 
 
-def _fields(sheet: Sheet) -> Iterator[Fault]:
+def _fields(sheet: CocoColumns) -> Iterator[Fault]:
     yield from sheet.faults
     for index, image in enumerate(sheet.document.images):
         for name in ("file_name", "width", "height"):
@@ -73,7 +73,7 @@ def _fields(sheet: Sheet) -> Iterator[Fault]:
                 yield f"/images/{index}/{name}", "this field is missing"
 
 
-def _ids(sheet: Sheet) -> Iterator[Fault]:
+def _ids(sheet: CocoColumns) -> Iterator[Fault]:
     lists = {
         "images": [image.id for image in sheet.document.images],
         "categories": [category.id for category in sheet.document.categories],
@@ -90,14 +90,14 @@ def _ids(sheet: Sheet) -> Iterator[Fault]:
             seen.add(number)
 
 
-def _references(sheet: Sheet) -> Iterator[Fault]:
+def _references(sheet: CocoColumns) -> Iterator[Fault]:
     for row in _where(sheet.images < 0):
         yield sheet.at(row, "image_id"), f"there is no image {sheet.annotations[row].image_id}"
     for row in _where(sheet.sizes < 0):
         yield sheet.at(row, "category_id"), f"there is no category {sheet.annotations[row].category_id}"
 
 
-def _lengths(sheet: Sheet) -> Iterator[Fault]:
+def _lengths(sheet: CocoColumns) -> Iterator[Fault]:
     for name, width in WIDTHS.items():
         lengths = sheet.lengths[name]
         for row in _where((sheet.sizes >= 0) & (lengths >= 0) & (lengths != width * sheet.sizes)):
@@ -105,7 +105,7 @@ def _lengths(sheet: Sheet) -> Iterator[Fault]:
             yield sheet.at(row, name), f"{lengths[row]} numbers; {size} keypoints have {width * size}"
 
 
-def _skeletons(sheet: Sheet) -> Iterator[Fault]:
+def _skeletons(sheet: CocoColumns) -> Iterator[Fault]:
     for index, category in enumerate(sheet.document.categories):
         count = len(category.keypoints)
         if not count:
@@ -120,30 +120,30 @@ def _skeletons(sheet: Sheet) -> Iterator[Fault]:
                 )
 
 
-def _visibility(sheet: Sheet) -> Iterator[Fault]:
+def _visibility(sheet: CocoColumns) -> Iterator[Fault]:
     for row, k in _where(~np.isin(sheet.keypoints[..., 2], (0, 1, 2))):
         yield sheet.at(row, f"keypoints/{3 * k + 2}"), f"{sheet.keypoints[row, k, 2]:g} is not 0, 1 or 2"
 
 
-def _unknown_points(sheet: Sheet) -> Iterator[Fault]:
+def _unknown_points(sheet: CocoColumns) -> Iterator[Fault]:
     for row, k in _where((sheet.keypoints[..., 2] == 0) & (sheet.keypoints[..., :2] != 0).any(axis=-1)):
         yield sheet.at(row, f"keypoints/{3 * k}"), "a point with v = 0 has coordinates; it is written 0,0,0"
 
 
-def _counts(sheet: Sheet) -> Iterator[Fault]:
+def _counts(sheet: CocoColumns) -> Iterator[Fault]:
     counts = (sheet.keypoints[..., 2] > 0).sum(axis=1)
     for row in _where((sheet.lengths["keypoints"] == 3 * sheet.sizes) & (counts != sheet.column("num_keypoints"))):
         said = sheet.annotations[row].num_keypoints
         yield sheet.at(row, "num_keypoints"), f"{said}, but {counts[row]} points have v > 0"
 
 
-def _coordinates(sheet: Sheet) -> Iterator[Fault]:
+def _coordinates(sheet: CocoColumns) -> Iterator[Fault]:
     for row, k, axis in _where(np.abs(sheet.keypoints[..., :2]) > MAX_COORDINATE):
         value = sheet.keypoints[row, k, axis]
         yield sheet.at(row, f"keypoints/{3 * k + axis}"), f"{value:g} is no pixel of a video"
 
 
-def _boxes(sheet: Sheet) -> Iterator[Fault]:
+def _boxes(sheet: CocoColumns) -> Iterator[Fault]:
     if not sheet.annotations:
         return
     box = sheet.column("bbox")
@@ -158,7 +158,7 @@ def _boxes(sheet: Sheet) -> Iterator[Fault]:
         yield sheet.at(row, "bbox"), f"reaches out of the image of {width:g} x {height:g}{hint}"
 
 
-def _areas(sheet: Sheet) -> Iterator[Fault]:
+def _areas(sheet: CocoColumns) -> Iterator[Fault]:
     area = sheet.column("area")
     for row in _where(~(area > 0)):
         yield sheet.at(row, "area"), f"{area[row]:g}; OKS divides by it, so it is positive"
@@ -176,7 +176,7 @@ def _area_rule(document: Document) -> object:
     return info.get("area_rule") if isinstance(info, dict) else None
 
 
-def _scores(sheet: Sheet) -> Iterator[Fault]:
+def _scores(sheet: CocoColumns) -> Iterator[Fault]:
     for row, annotation in enumerate(sheet.annotations):
         if annotation.score is not None and not 0 <= annotation.score <= 1:
             yield sheet.at(row, "score"), f"{annotation.score:g} is no probability from 0 to 1"
@@ -186,7 +186,7 @@ def _scores(sheet: Sheet) -> Iterator[Fault]:
         yield sheet.at(row, f"keypoint_radius90/{k}"), f"{sheet.radius90[row, k]:g} is no radius"
 
 
-def _frames(sheet: Sheet) -> Iterator[Fault]:
+def _frames(sheet: CocoColumns) -> Iterator[Fault]:
     frames: dict[object, int] = {}
     names: dict[object, int] = {}
     for index, image in enumerate(sheet.document.images):
@@ -204,7 +204,7 @@ def _frames(sheet: Sheet) -> Iterator[Fault]:
             yield f"/images/{index}/file_name", f"{image.file_name!r} is image {names[image.file_name]} already"
 
 
-def _tracks(sheet: Sheet) -> Iterator[Fault]:
+def _tracks(sheet: CocoColumns) -> Iterator[Fault]:
     seen: dict[tuple[int, int], int] = {}
     for row, annotation in enumerate(sheet.annotations):
         if annotation.track_id is None:
@@ -217,7 +217,7 @@ def _tracks(sheet: Sheet) -> Iterator[Fault]:
             yield sheet.at(row, "track_id"), sentence
 
 
-def _sources(sheet: Sheet) -> Iterator[Fault]:
+def _sources(sheet: CocoColumns) -> Iterator[Fault]:
     for row, annotation in enumerate(sheet.annotations):
         if annotation.source is None and sheet.lengths["keypoint_scores"][row] >= 0:
             yield sheet.at(row, "source"), "missing; nothing else tells a pseudo-label from a person's label"
@@ -225,12 +225,12 @@ def _sources(sheet: Sheet) -> Iterator[Fault]:
             yield sheet.at(row, "source"), f"{annotation.source!r} is not human, accepted or pseudo"
 
 
-def _nothing_known(sheet: Sheet) -> Iterator[Fault]:
+def _nothing_known(sheet: CocoColumns) -> Iterator[Fault]:
     for row in _where(~(sheet.keypoints[..., 2] > 0).any(axis=1) & (sheet.lengths["keypoints"] == 3 * sheet.sizes)):
         yield sheet.at(row, "keypoints"), "no point is known; evaluation ignores the instance"
 
 
-def _outside(sheet: Sheet) -> Iterator[Fault]:
+def _outside(sheet: CocoColumns) -> Iterator[Fault]:
     xy, known = sheet.keypoints[..., :2], sheet.keypoints[..., 2] > 0
     out = known & ~_in_image(xy, sheet)
     swapped = np.count_nonzero(known & ~_in_image(xy[..., ::-1], sheet)) < np.count_nonzero(out)
@@ -240,19 +240,19 @@ def _outside(sheet: Sheet) -> Iterator[Fault]:
         yield sheet.at(row, f"keypoints/{3 * k}"), f"({x:g}, {y:g}) lies outside the image{hint}"
 
 
-def _in_image(xy: np.ndarray, sheet: Sheet) -> np.ndarray:
+def _in_image(xy: np.ndarray, sheet: CocoColumns) -> np.ndarray:
     # Pixel centres are at integers, so the image ends half a pixel beyond the last one.
     inside: np.ndarray = np.all((xy >= -0.5) & (xy <= sheet.extents[:, None] - 0.5), axis=-1)
     return inside
 
 
-def _shares(sheet: Sheet) -> Iterator[Fault]:
+def _shares(sheet: CocoColumns) -> Iterator[Fault]:
     xy = sheet.keypoints[sheet.keypoints[..., 2] > 0][:, :2]
     if np.any(xy % 1) and np.all((xy >= 0) & (xy <= 1)):
         yield "/annotations", "all coordinates are from 0 to 1; they are pixels, not shares of the image"
 
 
-def _points_outside_box(sheet: Sheet) -> Iterator[Fault]:
+def _points_outside_box(sheet: CocoColumns) -> Iterator[Fault]:
     if not sheet.annotations:
         return
     xy, known = sheet.keypoints[..., :2], sheet.keypoints[..., 2] > 0

@@ -25,7 +25,7 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True)
 class Numbering:
-    """How images say which frame they are.
+    """The rule by which images tell their frame index.
 
     Attributes:
         source: ``field`` for ``frame_index``, ``file_name`` for a number in the file name.
@@ -44,7 +44,7 @@ BY_FIELD = Numbering()
 
 
 @dataclass(frozen=True, eq=False)
-class Frames:
+class ImageFrames:
     """The frames that images are.
 
     Attributes:
@@ -58,7 +58,7 @@ class Frames:
 
 def frames_of(
     images: Sequence[Image], numbering: Numbering, num_frames: int | None, faults: Faults, warnings: list[str]
-) -> Frames:
+) -> ImageFrames:
     """Find the frame of each image.
 
     Args:
@@ -79,7 +79,7 @@ def frames_of(
             _compare_names(images, numbers, warnings)
         offset = _offset(images, numbers, numbering.offset, num_frames, warnings)
         _compare_fields(images, numbers, offset, warnings)
-    return Frames(_checked(images, numbers, offset, numbering.source, num_frames, faults), offset)
+    return ImageFrames(_checked(images, numbers, offset, numbering.source, num_frames, faults), offset)
 
 
 def scales_of(

@@ -1,4 +1,4 @@
-"""Whose pose each annotation of a COCO file is: which annotations are one track."""
+"""Identity of the annotations of a COCO file: which of them are one track."""
 
 from __future__ import annotations
 

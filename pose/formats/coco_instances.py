@@ -1,4 +1,4 @@
-"""What a COCO file is written from: instances, one subject on one frame each."""
+"""Instances, one subject on one frame each, from which a COCO file is written."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the images of a file say of the video they are frames of.
+    """The fields that images carry about the video whose frames they are.
 
     Attributes:
         id: From 1.

@@ -1,4 +1,4 @@
-"""What a COCO keypoint file consists of, decoded piece by piece so that a fault is named where it lies."""
+"""The layout of a COCO keypoint file, decoded piece by piece so that a fault is named where it lies."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def whole_id(value: object, pointer: str, faults: Faults) -> int:
 
 
 def shown(value: object, most: int = 60) -> str:
-    """What stands in a file, in a sentence: not more than ``most`` characters of it."""
+    """A value of a file as it stands in a sentence: not more than ``most`` characters of it."""
     text = repr(value)
     return text if len(text) <= most else f"{text[: most - 3]}..."
 

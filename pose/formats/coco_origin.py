@@ -1,4 +1,4 @@
-"""Who made the points of an annotation: a person or a machine, and how sure the machine is."""
+"""The origin of an annotation's points: a person or a machine, and how sure the machine is."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Row(Protocol):
 
 @dataclass(frozen=True)
 class Origin:
-    """Who made each of a category's ``S`` keypoints.
+    """The origin of each of a category's ``S`` keypoints.
 
     Attributes:
         machine: ``S`` bools.
@@ -104,7 +104,7 @@ def _kind(source: Any, score: float | None, row: _Row) -> str | None:
 
 
 def _differs(values: Any, certain: float) -> bool:
-    """Whether one of a file's scores, which belong to known points, is not what a person's would be."""
+    """Return whether one of a file's scores, which belong to known points, is not what a person's would be."""
     return isinstance(values, list) and any(_number(value) not in (None, 0, certain) for value in values)
 
 

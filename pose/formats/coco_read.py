@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 
 from pose.formats.coco_absence import absences_of
-from pose.formats.coco_frames import BY_FIELD, Frames, Numbering, frames_of, rescaled, scales_of
+from pose.formats.coco_frames import BY_FIELD, ImageFrames, Numbering, frames_of, rescaled, scales_of
 from pose.formats.coco_identity import identities_of
 from pose.formats.coco_layout import Document, Faults, Image, counted, decode
 from pose.formats.coco_rows import Instances, check_scores, pointer_to, read_instances, tracks_of
-from pose.formats.coco_skeleton import Posed, posed
+from pose.formats.coco_skeleton import PoseCategories, posed
 from pose.formats.coco_skipped import Skipped
 from pose.skeleton import Skeleton
 from pose.track import Track
@@ -26,7 +26,7 @@ _NOT_A_PERSON = float(np.nextafter(np.float32(1), np.float32(0)))
 
 @dataclass(frozen=True)
 class Reading:
-    """How a file is read.
+    """Options of reading a file.
 
     Attributes:
         numbering: How images say which frame of the video they are.
@@ -181,7 +181,7 @@ def _rescale(found: Instances, scales: np.ndarray) -> None:
     found.radius90[...] = found.radius90 * np.sqrt(by_row.prod(axis=-1))
 
 
-def _tell_of_zeros(found: Instances, categories: Posed, warnings: list[str]) -> None:
+def _tell_of_zeros(found: Instances, categories: PoseCategories, warnings: list[str]) -> None:
     zeros = found.known & (found.keypoints[..., :2] == 0).all(axis=-1)
     if places := _places(zeros, found, categories):
         warnings.append(
@@ -197,7 +197,7 @@ def _tell_of_shares(found: Instances, warnings: list[str]) -> None:
 
 
 def _tell_of_outside(
-    found: Instances, categories: Posed, document: Document, size: tuple[int, int] | None, warnings: list[str]
+    found: Instances, categories: PoseCategories, document: Document, size: tuple[int, int] | None, warnings: list[str]
 ) -> None:
     if size is None:
         extents = [(image.width or np.inf, image.height or np.inf) for image in document.images]
@@ -212,7 +212,7 @@ def _tell_of_outside(
         warnings.append(f"{counted(int(outside.sum()), 'point')} with v > 0 outside {of}, {places}")
 
 
-def _places(mask: np.ndarray, found: Instances, categories: Posed) -> str:
+def _places(mask: np.ndarray, found: Instances, categories: PoseCategories) -> str:
     """The first of the points of a mask in words; empty where there are none."""
     places = [
         f"{categories.skeleton.keypoints[k]} ({found.keypoints[row, k, 0]:g}, {found.keypoints[row, k, 1]:g}) at "
@@ -222,7 +222,7 @@ def _places(mask: np.ndarray, found: Instances, categories: Posed) -> str:
     return f"the first {', '.join(places)}" if places else ""
 
 
-def _file_names(images: list[Image], frames: Frames) -> dict[int, str]:
+def _file_names(images: list[Image], frames: ImageFrames) -> dict[int, str]:
     order = np.argsort(frames.indices, kind="stable")
     return {int(frames.indices[index]): images[index].file_name or "" for index in order if frames.indices[index] >= 0}
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pose.formats.coco_layout import MAX_COORDINATE, MAX_FAULTS, CocoError, Document, Faults, plain, rows, whole
 from pose.formats.coco_origin import Origin, origin_of
-from pose.formats.coco_skeleton import Posed
+from pose.formats.coco_skeleton import PoseCategories
 from pose.formats.coco_skipped import Skipped
 from pose.track import Track
 
@@ -25,7 +25,7 @@ Identity = int | str | None
 
 
 class _Annotation(msgspec.Struct, gc=False):
-    """What is looked at of an annotation; what tools fill in their own ways is taken as it is."""
+    """The fields of an annotation that are read; what tools fill in their own ways is taken as it is."""
 
     id: Any = None
     image_id: Any = None
@@ -120,7 +120,7 @@ _ARRAYS = ("positions", "images", "categories", "keypoints", "scores", "radius90
 
 def read_instances(
     document: Document,
-    posed: Posed,
+    posed: PoseCategories,
     faults: Faults,
     skipped: Skipped,
     *,
@@ -251,7 +251,7 @@ def absent_points(said: Any, visibility: Sequence[float], pointer: str, faults: 
     return absent
 
 
-def check_scores(found: Instances, posed: Posed, faults: Faults) -> None:
+def check_scores(found: Instances, posed: PoseCategories, faults: Faults) -> None:
     """See that what a machine says of its own points are probabilities and radii."""
     bad = found.machine & ~((found.scores >= 0) & (found.scores <= 1))
     for row, k in first_of(bad):
@@ -299,7 +299,7 @@ def first_of(mask: np.ndarray) -> np.ndarray:
     return np.argwhere(mask)[:MAX_FAULTS]
 
 
-def pointer_to(found: Instances, posed: Posed, row: int, k: int, name: str, width: int, place: int = 0) -> str:
+def pointer_to(found: Instances, posed: PoseCategories, row: int, k: int, name: str, width: int, place: int = 0) -> str:
     """JSON pointer to one of the numbers that an instance has for each keypoint.
 
     Args:
@@ -315,8 +315,8 @@ def pointer_to(found: Instances, posed: Posed, row: int, k: int, name: str, widt
     return f"/annotations/{found.positions[row]}/{name}/{width * column + place}"
 
 
-def _foreign(row: _Annotation, category: int | None, posed: Posed) -> tuple[str, str] | None:
-    """What an annotation is that is no pose of the skeleton, and a detail; None where it is one."""
+def _foreign(row: _Annotation, category: int | None, posed: PoseCategories) -> tuple[str, str] | None:
+    """The kind of an annotation that is no pose of the skeleton, and a detail; None where it is one."""
     if whole(row.iscrowd) or row.iscrowd is True:
         return "crowd", ""
     if category in posed.names and category not in posed.columns:
@@ -338,7 +338,7 @@ def _numbers(keypoints: list[float | None]) -> list[float]:
 
 
 def _by_person(flat: list[float], origin: Origin) -> bool:
-    """Whether a person made a known point of a pose."""
+    """Return whether a person made a known point of a pose."""
     return any(v and not made for v, made in zip(flat[2::3], origin.machine, strict=True))
 
 
@@ -373,7 +373,7 @@ def _note_identity(identities: dict[str, list[Identity]], name: str, value: Any,
     values.append(identity)
 
 
-def _check_points(found: Instances, posed: Posed, faults: Faults) -> None:
+def _check_points(found: Instances, posed: PoseCategories, faults: Faults) -> None:
     xy, visibility = found.keypoints[..., :2], found.keypoints[..., 2]
     for row, k in first_of(~np.isin(visibility, (0, 1, 2))):
         faults.add(

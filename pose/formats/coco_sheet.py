@@ -33,7 +33,7 @@ class Annotation(msgspec.Struct, gc=False):
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class CocoColumns:
     """A file with its annotations as columns, those that could be decoded.
 
     Attributes:
@@ -71,7 +71,7 @@ class Sheet:
         return np.array([getattr(annotation, name) for annotation in self.annotations])
 
 
-def sheet_of(document: Document) -> Sheet:
+def sheet_of(document: Document) -> CocoColumns:
     """Decode the annotations of a file into columns."""
     size_of = {category.id: len(category.keypoints) for category in document.categories}
     image_of = {image.id: index for index, image in enumerate(document.images)}
@@ -96,7 +96,7 @@ def sheet_of(document: Document) -> Sheet:
         annotations.append(row)
         positions.append(index)
     images = np.array([image_of.get(annotation.image_id, -1) for annotation in annotations], dtype=np.int64)
-    return Sheet(
+    return CocoColumns(
         document=document,
         faults=faults,
         annotations=annotations,

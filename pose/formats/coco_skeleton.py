@@ -13,7 +13,7 @@ from pose.skeleton import Skeleton, SkeletonError
 
 
 @dataclass(frozen=True)
-class Posed:
+class PoseCategories:
     """The categories of a file whose annotations are poses of one skeleton.
 
     Attributes:
@@ -30,7 +30,7 @@ class Posed:
     columns: dict[int, np.ndarray]
 
 
-def posed(document: Document, wanted: Skeleton | None, warnings: list[str]) -> Posed:
+def posed(document: Document, wanted: Skeleton | None, warnings: list[str]) -> PoseCategories:
     """Find the categories that are read: those with the keypoints wanted, else with the only keypoints that are used.
 
     Args:
@@ -61,7 +61,7 @@ def posed(document: Document, wanted: Skeleton | None, warnings: list[str]) -> P
         sentence = f"keypoints the file lacks stay unlabelled: {', '.join(missing)}"
         if missing and sentence not in warnings:
             warnings.append(sentence)
-    return Posed(
+    return PoseCategories(
         skeleton=skeleton,
         names={category.id: plain(category.name or "") for category in categories},
         sizes={category.id: len(category.keypoints) for _, category in read},

@@ -1,4 +1,4 @@
-"""What an import passes over: annotations that are no labels of the skeleton, counted by kind."""
+"""Annotations that an import skips because they are no labels of the skeleton, counted by kind."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Skipped:
 
     @property
     def kinds(self) -> dict[str, int]:
-        """How many of each kind, in the order in which they were found."""
+        """The number of each kind, in the order in which they were found."""
         counts: Counter[str] = Counter()
         for (kind, _), count in self._counts.items():
             counts[kind] += count
         return dict(counts)
 
     def sentences(self) -> Iterator[str]:
-        """What was passed over; of many details the first ``MAX_FAULTS``."""
+        """Sentences about the skipped annotations; of many details the first ``MAX_FAULTS``."""
         for (kind, detail), count in [*self._counts.items()][:MAX_FAULTS]:
             one, several = _KINDS[kind]
             what = f"{one if count == 1 else several}{detail and f' ({detail})'}"

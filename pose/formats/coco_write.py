@@ -41,7 +41,7 @@ _SOURCES = frozenset(get_args(Source))
 
 @dataclass(frozen=True)
 class Written:
-    """What a file came to hold; ``left_out`` counts the instances without a known point."""
+    """The contents of a written file; ``left_out`` counts the instances without a known point."""
 
     videos: int
     images: int
@@ -50,7 +50,7 @@ class Written:
 
 
 class _Absent:
-    """What images say of subjects without a known point.
+    """The statements of images about subjects without a known point.
 
     Args:
         size: Keypoints of the skeleton.

@@ -1,4 +1,4 @@
-"""How far a machine was off on hidden keyframes as one file: how the measurement of a video is stored.
+"""Encoding of the errors of a machine on hidden keyframes: the file in which the measurement of a video is stored.
 
 The file is two NumPy array files, one after the other: a record for each hidden keyframe, and one for each point. It
 holds no clock and no pickles, so equal errors are equal bytes.

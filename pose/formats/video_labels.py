@@ -1,4 +1,4 @@
-"""What a reader of a data set gives: the labels of one video, and where its frames are."""
+"""The result of reading a data set: the labels of one video, and where its frames are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pose.frame_table import VideoError
 from pose.image_folder import ImageFolder, numbered_images
 from pose.skeleton import Skeleton
 from pose.track import Track
-from pose.video import Video
+from pose.video import VideoReader
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -32,7 +32,7 @@ class VideoLabels:
 
     @property
     def path(self) -> Path:
-        """What ``pose.image_folder.open_frames`` opens: the video file, the only image, or the folder of images.
+        """The path for ``pose.image_folder.open_frames``: the video file, the only image, or the folder of images.
 
         Raises:
             VideoError: Nothing says where the frames are; or the folder holds images before the first of these frames,
@@ -50,7 +50,7 @@ class VideoLabels:
             raise VideoError(f"{self.name}: {folder} begins with {first.name}, the labels with {self.frames[0].name}.")
         return folder
 
-    def open(self) -> Video | ImageFolder:
+    def open(self) -> VideoReader | ImageFolder:
         """The frames.
 
         Raises:
@@ -58,7 +58,7 @@ class VideoLabels:
             VideoError: The frames cannot be read, or nothing says where they are.
         """
         if self.file is not None:
-            return Video(self.file)
+            return VideoReader(self.file)
         if not self.frames:
             raise VideoError(f"{self.name}: the labels do not say where the frames are.")
         return ImageFolder(self.frames)

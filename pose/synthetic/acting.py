@@ -1,4 +1,4 @@
-"""What people do: walking, running, waving, jumping, crouching and more, from joint-angle cycles."""
+"""Actions of people: walking, running, waving, jumping, crouching and more, from joint-angle cycles."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Vector = Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Part:
+class Capsule:
     """A tapered capsule of elliptic section, rigid in the frame of its joint.
 
     Attributes:
@@ -85,7 +85,7 @@ class Body:
     parents: tuple[int, ...]
     offsets: np.ndarray
     rest: np.ndarray
-    parts: tuple[Part, ...]
+    parts: tuple[Capsule, ...]
     landmarks: tuple[Landmark, ...]
     feet: tuple[tuple[int, np.ndarray], ...]
     height: float
@@ -169,7 +169,7 @@ class Anatomy:
     parents: list[int] = field(default_factory=list)
     offsets: list[np.ndarray] = field(default_factory=list)
     rest: list[np.ndarray] = field(default_factory=list)
-    parts: list[Part] = field(default_factory=list)
+    parts: list[Capsule] = field(default_factory=list)
     landmarks: dict[str, Landmark] = field(default_factory=dict)
     feet: list[tuple[int, np.ndarray]] = field(default_factory=list)
 
@@ -198,7 +198,7 @@ class Anatomy:
     ) -> int:
         """Add a part and give back its index."""
         self.parts.append(
-            Part(
+            Capsule(
                 joint=self.names.index(joint),
                 start=np.asarray(start, dtype=float),
                 end=np.asarray(end, dtype=float),

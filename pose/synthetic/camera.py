@@ -67,7 +67,7 @@ class Camera:
         return Camera(self.place[one], self.rotation[one], self.focal[one], self.centre)
 
     def still(self) -> bool:
-        """Whether all frames are taken from the same place."""
+        """Return whether all frames are taken from the same place."""
         fixed = (np.ptp(self.place, axis=0), np.ptp(self.rotation, axis=0), np.ptp(self.focal))
         return all(np.max(spread) < 1e-9 for spread in fixed)
 

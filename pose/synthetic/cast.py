@@ -1,4 +1,4 @@
-"""Who is in a scene: bodies, what they do and where they go."""
+"""The cast of a scene: bodies, what they do and where they go."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _stand(spec: SceneSpec, rng: np.random.Generator, number: int, height: float
 
 
 def _stop_short(path: np.ndarray, height: float, top: bool) -> np.ndarray:
-    """What brings a path that leads into the wall or the lens back: depth saturates softly."""
+    """The shift that brings back a path that leads into the wall or the lens: depth saturates softly."""
     reach = (3.0 if top else 0.6) * height
     shift = np.zeros_like(path)
     shift[:, 2] = reach * np.tanh(path[:, 2] / reach) - path[:, 2]

@@ -48,7 +48,7 @@ class Limbs:
     ahead: np.ndarray
 
     def cover(self, points: np.ndarray) -> np.ndarray:
-        """Whether parts cover points.
+        """Return whether parts cover points.
 
         Args:
             points: ``(F, N, 2)`` pixels.

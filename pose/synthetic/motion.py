@@ -1,4 +1,4 @@
-"""How bodies move: smooth random curves, joint rotations, and a root that stands on its feet."""
+"""Motion of bodies: smooth random curves, joint rotations, and a root that stands on its feet."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def stride(phase: np.ndarray) -> np.ndarray:
 
 
 def lift(phase: np.ndarray, sharpness: float = 1.0) -> np.ndarray:
-    """How far a leg is drawn up, 0 to 1, highest while it swings forward."""
+    """The height to which a leg is drawn up, 0 to 1, highest while it swings forward."""
     return (0.5 + 0.5 * np.cos(phase + 0.35)) ** (1 + sharpness)
 
 

@@ -1,4 +1,4 @@
-"""What a camera does to a picture: exposure, softness, noise, compression."""
+"""Effects of a camera on a picture: exposure, softness, noise, compression."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def _jumble(rng: np.random.Generator) -> np.ndarray:
 
 
 def backdrop(rng: np.random.Generator, indoors: bool) -> np.ndarray:
-    """What stands behind everything, ``BACKDROP`` uint8 RGB, its last row on the ground."""
+    """The picture behind everything, ``BACKDROP`` uint8 RGB, its last row on the ground."""
     paint = (
         (_room, _studio, _jumble)[int(rng.choice(3, p=(0.8, 0.16, 0.04)))]
         if indoors

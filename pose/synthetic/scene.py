@@ -133,7 +133,7 @@ class Scene:
         return self._photograph.take(self._paint(index, None), index)
 
     def elements(self, index: int) -> np.ndarray:
-        """What shows at each pixel of a frame.
+        """The number of the element that shows at each pixel of a frame.
 
         Returns:
             ``(H, W)`` int32: -1 for the background, else an index into all bodies' parts, subjects first, then

@@ -1,4 +1,4 @@
-"""What a synthetic video should show: a seed, a kind of body and how hard to make it."""
+"""The specification of a synthetic video: a seed, a kind of body and how hard to make it."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _sheet(camera: Camera, size: tuple[int, int], picture: np.ndarray, origin: n
 
 
 class Surroundings:
-    """What the camera sees without the bodies.
+    """The surroundings that the camera sees without the bodies.
 
     Attributes:
         occluders: Things in front, to be painted among the bodies by their depth.

@@ -28,7 +28,7 @@ from models.propagate import plan_tracks, propagate
 from models.stdpose import checkpoints
 from models.stdpose.network import StdPose, StdPoseConfig
 from models.weights import digest
-from pose.frames import Footage
+from pose.frames import InMemoryFrames
 from pose.track import Track, join
 
 SMALL = PoseWarperConfig(backbone=BackboneConfig(widths=(16, 16, 24, 24), channels=16), width=16, blocks=2)
@@ -59,11 +59,11 @@ def images() -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def footage() -> Footage:
+def footage() -> InMemoryFrames:
     """A texture that moves two pixels to the right from frame to frame."""
     texture = np.random.default_rng(1).integers(0, 256, (_HEIGHT // 4, _WIDTH // 4, 3), dtype=np.uint8)
     still = texture.repeat(4, axis=0).repeat(4, axis=1)
-    return Footage(np.stack([np.roll(still, 2 * t, axis=1) for t in range(_FRAMES)]))
+    return InMemoryFrames(np.stack([np.roll(still, 2 * t, axis=1) for t in range(_FRAMES)]))
 
 
 def carry(network: PoseWarper, images: Tensor, xy: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ def test_a_map_without_a_hill_is_decoded_to_a_cell() -> None:
     torch.testing.assert_close(decode(corner, 2.0)[0], torch.tensor([[29.5, 29.5]]))
 
 
-def test_it_learns_to_follow_a_moving_texture(footage: Footage) -> None:
+def test_it_learns_to_follow_a_moving_texture(footage: InMemoryFrames) -> None:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(5)
         network = PoseWarper(SMALL)
@@ -145,7 +145,7 @@ def test_points_that_do_not_count_have_no_loss() -> None:
     assert float(heatmap_loss(warped, xy, torch.zeros(1, 2), 2.0)) == 0
 
 
-def test_the_engine_takes_the_nearer_label(untrained: PoseWarper, footage: Footage) -> None:
+def test_the_engine_takes_the_nearer_label(untrained: PoseWarper, footage: InMemoryFrames) -> None:
     keyframes = labels([1, 6])
     poses = join([p for _, _, p in propagate(footage, {1: keyframes}, engine=PoseWarperEngine(untrained))])
     assert list(poses.frames) == list(range(_FRAMES))
@@ -157,7 +157,7 @@ def test_the_engine_takes_the_nearer_label(untrained: PoseWarper, footage: Foota
     assert (poses.radius90[between] > 0).all()
 
 
-def test_labels_come_back_bit_for_bit_and_segments_stand_alone(restless: PoseWarper, footage: Footage) -> None:
+def test_labels_come_back_bit_for_bit_and_segments_stand_alone(restless: PoseWarper, footage: InMemoryFrames) -> None:
     engine, keyframes = PoseWarperEngine(restless), labels([1, 4, 7])
     keyframes.visibility[1, 0], keyframes.xy[1, 0], keyframes.score[1, 0] = 0, 0, 0
     together = [poses for _, _, poses in propagate(footage, {1: keyframes}, engine=engine)]
@@ -174,7 +174,7 @@ def test_labels_come_back_bit_for_bit_and_segments_stand_alone(restless: PoseWar
         assert alone.score.tobytes() == other.score.tobytes()
 
 
-def test_a_keypoint_that_is_labelled_nowhere_is_known_nowhere(untrained: PoseWarper, footage: Footage) -> None:
+def test_a_keypoint_that_is_labelled_nowhere_is_known_nowhere(untrained: PoseWarper, footage: InMemoryFrames) -> None:
     keyframes = labels([2])
     keyframes.visibility[0, 1], keyframes.xy[0, 1], keyframes.score[0, 1] = 0, 0, 0
     poses = join([p for _, _, p in propagate(footage, {1: keyframes}, engine=PoseWarperEngine(untrained))])

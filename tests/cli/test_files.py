@@ -14,7 +14,7 @@ from cli.options import UsageError
 from cli.propagate import propagate
 from cli.subjects import by_hand, read_subjects
 from pose.formats.coco import Reading
-from pose.video import Video
+from pose.video import VideoReader
 from pose.video_writer import VideoWriter
 
 FRAMES, WIDTH, HEIGHT = 30, 96, 64
@@ -201,7 +201,7 @@ def test_absences_are_labels_of_people(files):
 
 
 def test_poses_to_look_around_may_be_a_machines(files):
-    with Video(files.video) as video:
+    with VideoReader(files.video) as video:
         poses = read_poses(files.write((5, 44, MACHINE)), video)
         assert list(poses.tracks[1].frames) == [5]
         with pytest.raises(UsageError):

@@ -22,7 +22,7 @@ from pose.skeleton import Skeleton
 from pose.synthetic import Scene, SceneSpec
 from pose.synthetic.spec import Kind
 from pose.track import Track
-from pose.video import Video
+from pose.video import VideoReader
 from pose.video_writer import VideoWriter
 
 FRAMES = 25
@@ -289,7 +289,7 @@ def test_who_does_not_wait_for_the_fit_has_the_poses_without_it(
 def test_a_folder_of_images_with_a_gap(files: Files, tmp_path: Path) -> None:
     folder = tmp_path / "flies"
     folder.mkdir()
-    with Video(files.video) as video:
+    with VideoReader(files.video) as video:
         for index, frame in enumerate(video.frames()):
             if index not in (7, 8):
                 assert cv2.imwrite(str(folder / f"img_{index + 100}.png"), frame[..., ::-1])

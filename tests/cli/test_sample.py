@@ -2,7 +2,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from pose.formats.coco import read_coco
-from pose.video import Video
+from pose.video import VideoReader
 
 
 def test_a_sample_is_a_video_and_the_truth_about_it(tmp_path):
@@ -12,7 +12,7 @@ def test_a_sample_is_a_video_and_the_truth_about_it(tmp_path):
     truth = read_coco((tmp_path / "flies" / "truth.json").read_bytes())
     assert set(truth.tracks) == {1, 2}
     assert len(truth.tracks[1]) == 12
-    with Video(tmp_path / "flies" / "video.mp4") as video:
+    with VideoReader(tmp_path / "flies" / "video.mp4") as video:
         assert (video.num_frames, video.width, video.height) == (12, 160, 120)
 
 

@@ -17,7 +17,7 @@ from formats.errors import FormatError
 from formats.registry import Format
 from models.estimators import presets
 from models.propagate import propagate
-from pose.video import Video
+from pose.video import VideoReader
 from tests.app.conftest import house
 from tests.cli.importing.conftest import table
 
@@ -43,7 +43,7 @@ def walk():
 def test_an_engine(walk, walker):
     engine = walk("Add an engine")["Hold"]()
     labels = walker.tracks[1].select(np.flatnonzero(np.isin(walker.tracks[1].frames, [0, 20, 44])))
-    with Video(walker.path) as video:
+    with VideoReader(walker.path) as video:
         poses = [poses for _, _, poses in propagate(video, {1: labels}, engine=engine)]
     frames = np.concatenate([part.frames for part in poses])
     xy = np.concatenate([part.xy for part in poses])[np.argsort(frames)]

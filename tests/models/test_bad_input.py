@@ -16,7 +16,7 @@ from models.registry import CLASSICAL
 from models.stdpose.engine import StdPoseEngine
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track, join
-from pose.video import Video
+from pose.video import VideoReader
 from pose.video_writer import VideoWriter
 
 FIELDS = ("frames", "xy", "visibility", "score", "radius90")
@@ -31,16 +31,16 @@ def engine(request: pytest.FixtureRequest, untrained: StdPoseEngine) -> Engine:
 
 
 @pytest.fixture(scope="module")
-def write(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Sequence[np.ndarray]], Video]]:
+def write(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Sequence[np.ndarray]], VideoReader]]:
     """Frames as a video file, open for reading."""
-    opened: list[Video] = []
+    opened: list[VideoReader] = []
 
-    def make(frames: Sequence[np.ndarray]) -> Video:
+    def make(frames: Sequence[np.ndarray]) -> VideoReader:
         path: Path = tmp_path_factory.mktemp("video") / "video.mp4"
         with VideoWriter(path, 25, frames[0].shape[1], frames[0].shape[0]) as writer:
             for frame in frames:
                 writer.write(np.ascontiguousarray(frame))
-        opened.append(Video(path))
+        opened.append(VideoReader(path))
         return opened[-1]
 
     yield make
@@ -71,7 +71,7 @@ def points(frames: list[int], xy: object, visibility: int = 2) -> Track:
     return Track.labelled(frames, np.concatenate([places, np.full((*places.shape[:2], 1), visibility)], axis=-1))
 
 
-def fill(video: Video, keyframes: Track, engine: Engine) -> Track:
+def fill(video: VideoReader, keyframes: Track, engine: Engine) -> Track:
     """Poses on all frames, checked for what must hold whatever the input."""
     poses = join([part for _, _, part in propagate(video, {1: keyframes}, engine=engine)])
     assert list(poses.frames) == list(range(video.num_frames))
@@ -105,18 +105,18 @@ LABELS = {
 
 
 @pytest.mark.parametrize("name", LABELS)
-def test_odd_labels(name: str, write: Callable[..., Video], engine: Engine) -> None:
+def test_odd_labels(name: str, write: Callable[..., VideoReader], engine: Engine) -> None:
     poses = fill(write(filmed().frames), LABELS[name], engine)
     assert (poses.visibility > 0).all()
 
 
-def test_200_keypoints(write: Callable[..., Video], engine: Engine) -> None:
+def test_200_keypoints(write: Callable[..., VideoReader], engine: Engine) -> None:
     xy = np.random.default_rng(0).uniform((20, 20), (140, 100), (2, 200, 2))
     poses = fill(write(filmed().frames[:4]), points([0, 3], xy), engine)
     assert (poses.visibility == 2).all()
 
 
-def test_a_keypoint_labelled_on_one_side_only(write: Callable[..., Video], engine: Engine) -> None:
+def test_a_keypoint_labelled_on_one_side_only(write: Callable[..., VideoReader], engine: Engine) -> None:
     labels = np.full((2, 2, 3), (70, 60, 2), dtype=np.float32)
     labels[1, 1] = 0
     poses = fill(write(filmed().frames), Track.labelled([0, 19], labels), engine)
@@ -124,7 +124,7 @@ def test_a_keypoint_labelled_on_one_side_only(write: Callable[..., Video], engin
     assert poses.score[18, 1] < 1
 
 
-def test_hidden_labels_come_back_hidden(write: Callable[..., Video], engine: Engine) -> None:
+def test_hidden_labels_come_back_hidden(write: Callable[..., VideoReader], engine: Engine) -> None:
     poses = fill(write(filmed().frames), LABELS["hidden"], engine)
     assert (poses.visibility == 1).all()
 
@@ -142,7 +142,7 @@ def spoilt(frames: list[np.ndarray], how: str) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("how", ["black", "white", "frozen", "noise", "torn"])
-def test_spoilt_stretches(how: str, write: Callable[..., Video], engine: Engine) -> None:
+def test_spoilt_stretches(how: str, write: Callable[..., VideoReader], engine: Engine) -> None:
     scene = filmed()
     keyframes = sparse(scene.tracks[1], 0, 19)
     poses = fill(write(spoilt(scene.frames, how)), keyframes, engine)
@@ -152,7 +152,7 @@ def test_spoilt_stretches(how: str, write: Callable[..., Video], engine: Engine)
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
-def test_a_video_that_shows_nothing(value: int, write: Callable[..., Video], engine: Engine) -> None:
+def test_a_video_that_shows_nothing(value: int, write: Callable[..., VideoReader], engine: Engine) -> None:
     blank = write([np.full((96, 128, 3), value, dtype=np.uint8)] * 12)
     poses = fill(blank, points([0, 11], [[(30, 30), (60, 60)], [(60, 40), (90, 70)]]), engine)
     assert (poses.visibility == 2).all()
@@ -160,7 +160,7 @@ def test_a_video_that_shows_nothing(value: int, write: Callable[..., Video], eng
     assert (poses.xy < 128).all()
 
 
-def test_far_from_its_only_label_a_point_is_unknown(write: Callable[..., Video], engine: Engine) -> None:
+def test_far_from_its_only_label_a_point_is_unknown(write: Callable[..., VideoReader], engine: Engine) -> None:
     """A hundred frames from the only label, on a picture that never changes, nothing says where a body is."""
     frozen = write([filmed().frames[0]] * 120)
     poses = fill(frozen, points([0], [[(70, 40), (80, 70), (75, 90)]]), engine)
@@ -169,7 +169,7 @@ def test_far_from_its_only_label_a_point_is_unknown(write: Callable[..., Video],
 
 
 def test_between_labels_far_apart_in_the_dark_a_moving_point_is_unknown(
-    write: Callable[..., Video], engine: Engine
+    write: Callable[..., VideoReader], engine: Engine
 ) -> None:
     """Pixels that show nothing cannot tell how a point came from one label to a distant other.
 
@@ -182,7 +182,7 @@ def test_between_labels_far_apart_in_the_dark_a_moving_point_is_unknown(
     assert poses.score[40:80].max() < UNKNOWN
 
 
-def test_a_subject_that_leaves_and_comes_back(write: Callable[..., Video], engine: Engine) -> None:
+def test_a_subject_that_leaves_and_comes_back(write: Callable[..., VideoReader], engine: Engine) -> None:
     """Its labels on the frames around its absence hold while it is away, but not as sure as labels."""
     scene = filmed(30)
     empty = np.broadcast_to(np.median(scene.frames, axis=0).astype(np.uint8), scene.frames[0].shape)
@@ -194,7 +194,7 @@ def test_a_subject_that_leaves_and_comes_back(write: Callable[..., Video], engin
     assert (poses.score[12:18, labelled] < 1).all()
 
 
-def test_a_cut_ends_what_is_known(write: Callable[..., Video], engine: Engine) -> None:
+def test_a_cut_ends_what_is_known(write: Callable[..., VideoReader], engine: Engine) -> None:
     first, second = filmed(), filmed(kind="quadruped", seed=3)
     video = write([*first.frames, *second.frames])
     poses = fill(video, sparse(first.tracks[1], 0, 12), engine)
@@ -203,7 +203,7 @@ def test_a_cut_ends_what_is_known(write: Callable[..., Video], engine: Engine) -
     assert not poses.score[20:].any()
 
 
-def test_subjects_that_cross_keep_their_labels_apart(write: Callable[..., Video], engine: Engine) -> None:
+def test_subjects_that_cross_keep_their_labels_apart(write: Callable[..., VideoReader], engine: Engine) -> None:
     scene = filmed(24, seed=5, subjects=2, crossing=True, width=240)
     video = write(scene.frames)
     keyframes = {number: sparse(track, 0, 12, 23) for number, track in scene.tracks.items()}
@@ -220,7 +220,9 @@ def equal(a: Track, b: Track) -> bool:
 
 
 @pytest.mark.parametrize("how", ["black", "noise"])
-def test_neither_repetition_nor_order_changes_a_result(how: str, write: Callable[..., Video], engine: Engine) -> None:
+def test_neither_repetition_nor_order_changes_a_result(
+    how: str, write: Callable[..., VideoReader], engine: Engine
+) -> None:
     scene = filmed()
     video = write([*spoilt(scene.frames, how), *filmed(kind="fly", seed=5).frames[:10]])
     keyframes = {1: sparse(scene.tracks[1], 3, 10, 16)}
@@ -237,19 +239,19 @@ def test_neither_repetition_nor_order_changes_a_result(how: str, write: Callable
         assert equal(forward[place], backward[place])
 
 
-def test_a_video_of_one_frame(write: Callable[..., Video], engine: Engine) -> None:
+def test_a_video_of_one_frame(write: Callable[..., VideoReader], engine: Engine) -> None:
     poses = fill(write(filmed().frames[:1]), points([0], [[(70, 40), (80, 70)]]), engine)
     assert (poses.score == 1).all()
 
 
-def test_a_frame_of_the_least_size(write: Callable[..., Video], engine: Engine) -> None:
+def test_a_frame_of_the_least_size(write: Callable[..., VideoReader], engine: Engine) -> None:
     rng = np.random.default_rng(0)
     tiny = write([rng.integers(0, 256, (16, 16, 3), dtype=np.uint8) for _ in range(8)])
     poses = fill(tiny, points([0, 7], [[(3, 3), (9, 12)], [(4, 3), (9, 11)]]), engine)
     assert (poses.visibility == 2).all()
 
 
-def test_ultra_high_definition(write: Callable[..., Video], engine: Engine) -> None:
+def test_ultra_high_definition(write: Callable[..., VideoReader], engine: Engine) -> None:
     small = filmed().frames
     large = [np.kron(frame, np.ones((18, 24, 1), dtype=np.uint8)) for frame in small[:4]]
     assert large[0].shape == (2160, 3840, 3)

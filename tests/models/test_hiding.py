@@ -14,7 +14,7 @@ from models.registry import CLASSICAL
 from models.stdpose.engine import StdPoseEngine
 from pose.calibration.residuals import concatenate
 from pose.calibration.situation import Regime
-from pose.frames import Footage
+from pose.frames import InMemoryFrames
 from pose.segments import Segment
 from pose.track import Track
 
@@ -23,12 +23,12 @@ FRAMES = [0, 8, 20, 31]
 
 
 @pytest.fixture(scope="module")
-def video() -> Footage:
+def video() -> InMemoryFrames:
     """A textured picture that moves two pixels a frame to the right."""
     noise = gaussian_filter(np.random.default_rng(0).normal(size=(120, 260)), 2)
     picture = (255 * (noise - noise.min()) / np.ptp(noise)).astype(np.uint8)
     frames = [picture[:, 2 * (40 - index) : 2 * (40 - index) + 160] for index in range(40)]
-    return Footage(np.repeat(np.stack(frames)[..., None], 3, axis=-1))
+    return InMemoryFrames(np.repeat(np.stack(frames)[..., None], 3, axis=-1))
 
 
 @pytest.fixture(params=[*CLASSICAL, "stdpose"])
@@ -44,7 +44,7 @@ def labels(frames: list[int] = FRAMES, bent: float = 0.0) -> Track:
     return Track.labelled(frames, keypoints)
 
 
-def test_errors_are_those_of_a_propagation_without_the_keyframe(video: Footage, engine: Engine) -> None:
+def test_errors_are_those_of_a_propagation_without_the_keyframe(video: InMemoryFrames, engine: Engine) -> None:
     track = labels(bent=10)
     (found,) = hide(video, {4: track}, engine, [Hidden(4, 8, "between")])
     given = track.select(track.frames != 8)
@@ -58,7 +58,7 @@ def test_errors_are_those_of_a_propagation_without_the_keyframe(video: Footage, 
     assert set(found.track.tolist()) == {4}
 
 
-def test_beyond_the_last_label_there_is_one_side_only(video: Footage, engine: Engine) -> None:
+def test_beyond_the_last_label_there_is_one_side_only(video: InMemoryFrames, engine: Engine) -> None:
     after, before = hide(video, {1: labels()}, engine, [Hidden(1, 20, "after"), Hidden(1, 20, "before")])
     assert set(after.regime.tolist()) == set(before.regime.tolist()) == {Regime.OUTSIDE}
     assert after.gap.tolist() == [12] * 3
@@ -104,7 +104,7 @@ def test_where_nothing_can_be_hidden_nothing_is(track: Track) -> None:
     assert choose({1: track}) == []
 
 
-def test_identical_keyframes_have_no_error(video: Footage) -> None:
+def test_identical_keyframes_have_no_error(video: InMemoryFrames) -> None:
     still = labels([0, 0 + 8, 20])
     still.xy[:] = still.xy[0]
     found = concatenate(list(hide(video, {1: still}, CLASSICAL["linear"], choose({1: still}))))
@@ -113,7 +113,7 @@ def test_identical_keyframes_have_no_error(video: Footage) -> None:
     assert (found.raw > 0).all()
 
 
-def test_a_keypoint_alone_and_a_subject_that_left_are_no_trouble(video: Footage, engine: Engine) -> None:
+def test_a_keypoint_alone_and_a_subject_that_left_are_no_trouble(video: InMemoryFrames, engine: Engine) -> None:
     keypoints = np.zeros((4, 3, 3))
     keypoints[[0, 1, 3], 0] = [[20, 30, 2], [36, 30, 2], [82, 30, 2]]
     absent = np.zeros((4, 3), dtype=bool)
@@ -126,7 +126,7 @@ def test_a_keypoint_alone_and_a_subject_that_left_are_no_trouble(video: Footage,
 
 def test_nothing_is_carried_over_a_cut_to_a_hidden_keyframe(engine: Engine) -> None:
     shots = np.random.default_rng(0).integers(0, 255, (2, 120, 160, 3), dtype=np.uint8)
-    film = Footage(np.repeat(shots, 20, axis=0))
+    film = InMemoryFrames(np.repeat(shots, 20, axis=0))
     cut = Cuts([20], [(0, 40)])
     (found,) = hide(film, {1: labels()}, engine, [Hidden(1, 20, "after")], cut)
     assert not len(found)

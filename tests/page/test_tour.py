@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.tour_sample import SAMPLE, SPEC
 from pose.synthetic import Scene
-from pose.video import Video
+from pose.video import VideoReader
 
 FRAMES = (0, 30, 60)
 #: What of the tour's skeleton lies between two keypoints of the walker's.
@@ -29,7 +29,7 @@ def pose(scene, frame):
 def test_the_sample_is_what_is_rendered_and_small():
     scene = Scene(SPEC)
     assert SAMPLE.stat().st_size < 100_000
-    with Video(SAMPLE) as video:
+    with VideoReader(SAMPLE) as video:
         assert (video.num_frames, video.width, video.height) == (SPEC.num_frames, SPEC.width, SPEC.height)
         frame = next(iter(scene.frames()))
         assert np.abs(video.read(0).astype(int) - frame).mean() < 4

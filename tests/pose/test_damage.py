@@ -13,7 +13,7 @@ import pytest
 from pose.damage import inside, ranges_of, told
 from pose.frame_table import FrameTable, scan
 from pose.proxy import write_proxy
-from pose.video import Video
+from pose.video import VideoReader
 
 Number = Callable[[np.ndarray], int]
 Places = list[tuple[int, int]]
@@ -54,7 +54,7 @@ def spoil(path: Path, start: int, length: int, seed: int) -> None:
 
 def shown(path: Path, table: FrameTable, number: Number) -> list[int]:
     """The number in each picture."""
-    with Video(path, table) as video:
+    with VideoReader(path, table) as video:
         return [number(frame) for frame in video.frames()]
 
 
@@ -147,7 +147,7 @@ def test_damaged_frames_are_read_in_any_order(write_clip: Callable[..., Path], n
     spoil(path, *packets(path)[30], 2)
     table = FrameTable.from_bytes(scan(path).to_bytes())
     start, stop = table.damaged[0]
-    with Video(path, table, recent_bytes=0) as video:
+    with VideoReader(path, table, recent_bytes=0) as video:
         order = np.random.default_rng(0).permutation(60).tolist()
         assert [number(video.read(frame)) for frame in order] == [
             start - 1 if start <= frame < stop else frame for frame in order

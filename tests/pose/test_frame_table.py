@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pose.frame_table import FrameTable, Limits, VideoError, scan
-from pose.video import Video
+from pose.video import VideoReader
 
 Number = Callable[[np.ndarray], int]
 
@@ -137,7 +137,7 @@ def test_truncated_file_is_good_up_to_its_break(
     assert 0 < table.num_frames < 100
     assert table.damage is not None
     assert f"Frames 0 to {table.num_frames - 1} " in table.damage
-    with Video(path, table) as video:
+    with VideoReader(path, table) as video:
         assert [number(frame) for frame in video.frames()] == list(range(table.num_frames))
         assert number(video.read(table.num_frames - 1)) == table.num_frames - 1
 
@@ -148,7 +148,7 @@ def test_stream_that_begins_between_keyframes(
     path = remux(write_clip("a.mp4", options={"g": "20", "bf": "2", "x264-params": "scenecut=0"}), "a.ts")
     data = path.read_bytes()
     path.write_bytes(data[: 3 * 188] + data[len(data) // 188 // 10 * 188 :])
-    with Video(path) as video:
+    with VideoReader(path) as video:
         assert [number(frame) for frame in video.frames()] == list(range(20, 60))
         assert number(video.read(31)) == 51
         assert video.table.damage is None
@@ -260,5 +260,5 @@ def test_cover_picture_is_passed_over(write_clip: Callable[..., Path], number: N
             if packet.dts is not None:
                 packet.stream = stream
                 new.mux(packet)
-    with Video(path) as video:
+    with VideoReader(path) as video:
         assert [number(frame) for frame in video.frames()] == list(range(10))

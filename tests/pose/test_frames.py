@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from pose.frames import Footage, RecentFrames, Shot
+from pose.frames import InMemoryFrames, RecentFrames, Shot
 
 
-class Counting(Footage):
+class Counting(InMemoryFrames):
     """Footage that counts the frames that were read."""
 
     read = 0
@@ -61,4 +61,4 @@ def test_a_shot_counts_from_its_first_frame() -> None:
     assert (shot.key, shot.num_frames, shot.width, shot.height) == ("video from 4", 3, 16, 12)
     assert np.array_equal(np.stack([*shot.frames()]), footage.images[4:7])
     assert np.array_equal(np.stack([*shot.frames(1, 2)]), footage.images[5:6])
-    assert Shot(Footage(footage.images), 4, 7).key is None
+    assert Shot(InMemoryFrames(footage.images), 4, 7).key is None

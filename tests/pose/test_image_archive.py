@@ -17,7 +17,7 @@ from pose.frame_table import FrameTable
 from pose.image_archive import open_source
 from pose.image_folder import ImageFolder
 from pose.proxy import write_proxy
-from pose.video import Video
+from pose.video import VideoReader
 
 Files = dict[str, bytes]
 
@@ -52,7 +52,7 @@ def proxy(path: Path, limits: Limits | None = None) -> tuple[FrameTable, list[in
         except StopIteration as end:
             source, copy = end.value
             break
-    with Video(target, copy) as video:
+    with VideoReader(target, copy) as video:
         return source, [round(float(frame.mean())) for frame in video.frames()]
 
 
@@ -196,4 +196,4 @@ def test_a_folder_has_gaps_too(tmp_path: Path) -> None:
 
 def test_without_a_service_a_zip_is_to_be_unpacked(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="unpack it"):
-        Video(pack(tmp_path / "a.zip", {"1.png": still(1)}))
+        VideoReader(pack(tmp_path / "a.zip", {"1.png": still(1)}))

@@ -6,7 +6,7 @@ import pytest
 
 from pose.frame_table import VideoError
 from pose.image_folder import ImageFolder, number_of, numbered_images, open_frames
-from pose.video import Video, VideoWriter
+from pose.video import VideoReader, VideoWriter
 
 
 def picture(number, width=32, height=24):
@@ -91,7 +91,11 @@ def test_files_folders_and_stills_are_opened_alike(tmp_path):
         for number in range(5):
             writer.write(picture(number))
     folder = write(tmp_path / "clip", range(4))
-    for path, kind, length in ((file, Video, 5), (folder, ImageFolder, 4), (folder / "00002.png", ImageFolder, 1)):
+    for path, kind, length in (
+        (file, VideoReader, 5),
+        (folder, ImageFolder, 4),
+        (folder / "00002.png", ImageFolder, 1),
+    ):
         with open_frames(path) as video:
             assert isinstance(video, kind)
             assert video.num_frames == length

@@ -12,7 +12,7 @@ import pytest
 
 from pose.frame_table import FrameTable, Limits, VideoError, scan
 from pose.proxy import ENCODERS, Encoder, group_length, write_proxy
-from pose.video import Video
+from pose.video import VideoReader
 
 CODECS = {"libx264": "h264", "libvpx-vp9": "vp9"}
 
@@ -45,8 +45,8 @@ def test_proxy_has_the_frames_of_its_source(
     np.testing.assert_allclose(proxy.times, source.times, atol=1e-4)
     order = np.random.default_rng(2).permutation(proxy.num_frames)[:20]
     with (
-        Video(path, source) as original,
-        Video(tmp_path / "proxy.mp4", FrameTable.from_bytes(proxy.to_bytes())) as copy,
+        VideoReader(path, source) as original,
+        VideoReader(tmp_path / "proxy.mp4", FrameTable.from_bytes(proxy.to_bytes())) as copy,
     ):
         assert [number(frame) for frame in copy.frames()] == expected
         assert [number(copy.read(int(index))) for index in order] == [expected[index] for index in order]
@@ -83,7 +83,7 @@ def test_proxy_is_quick_to_seek_and_fit_for_browsers(write_clip: Callable[..., P
 def test_pixels_of_odd_sizes_stay_where_they_are(write_clip: Callable[..., Path], tmp_path: Path) -> None:
     path = write_clip("a.mkv", 2, codec="ffv1", size=(161, 97), pix_fmt="yuv444p")
     _, (_, proxy) = run(write_proxy(path, tmp_path / "proxy.mp4"))
-    with Video(path) as original, Video(tmp_path / "proxy.mp4", proxy) as copy:
+    with VideoReader(path) as original, VideoReader(tmp_path / "proxy.mp4", proxy) as copy:
         one, other = next(original.frames(gray=True)), next(copy.frames(gray=True))
     assert other.shape == (97, 161)
     assert np.abs(one.astype(int) - other).mean() < 2
@@ -110,7 +110,7 @@ def test_damaged_source_gives_its_good_range(
     assert source.damage is not None
     assert proxy.damage is None
     assert 0 < proxy.num_frames == source.num_frames < 60
-    with Video(tmp_path / "proxy.mp4", proxy) as video:
+    with VideoReader(tmp_path / "proxy.mp4", proxy) as video:
         assert [number(frame) for frame in video.frames()] == list(range(proxy.num_frames))
 
 

@@ -12,14 +12,14 @@ import pytest
 
 from pose.decoder import Decoder
 from pose.frame_table import FrameTable, VideoError, scan
-from pose.video import Video, VideoWriter
+from pose.video import VideoReader, VideoWriter
 
 Number = Callable[[np.ndarray], int]
 
 
 def test_frames_in_order(hard_clip: tuple[Path, list[int]], number: Number) -> None:
     path, expected = hard_clip
-    with Video(path) as video:
+    with VideoReader(path) as video:
         assert video.num_frames == len(expected)
         assert [number(frame) for frame in video.frames()] == expected
         assert [number(frame) for frame in video.frames(gray=True)] == expected
@@ -38,13 +38,13 @@ def test_frames_in_any_order(
     path, expected = hard_clip
     table = FrameTable.from_bytes(scan(path).to_bytes())
     order = np.random.default_rng(1).choice(table.num_frames, 25)
-    with Video(path, table, recent_bytes=recent_bytes, keep_passed=keep_passed) as video:
+    with VideoReader(path, table, recent_bytes=recent_bytes, keep_passed=keep_passed) as video:
         assert [number(video.read(int(index))) for index in order] == [expected[index] for index in order]
 
 
 def test_sequence_from_the_middle(hard_clip: tuple[Path, list[int]], number: Number) -> None:
     path, expected = hard_clip
-    with Video(path) as video:
+    with VideoReader(path) as video:
         frames = video.frames(11, 29)
         first = number(next(frames))
         elsewhere = number(video.read(2))
@@ -54,7 +54,7 @@ def test_sequence_from_the_middle(hard_clip: tuple[Path, list[int]], number: Num
 
 def test_frames_decoded_last_are_not_decoded_again(write_clip: Callable[..., Path], number: Number) -> None:
     path = write_clip("a.mp4")
-    with Video(path) as video:
+    with VideoReader(path) as video:
         seen = [number(frame) for frame in video.frames(20, 40)]
         video._decoder.close()
         assert [number(frame) for frame in video.frames(20, 40, gray=True)] == seen
@@ -64,7 +64,7 @@ def test_frames_decoded_last_are_not_decoded_again(write_clip: Callable[..., Pat
 def test_frames_on_the_way_are_kept_where_that_is_wished_until_they_are_let_go(
     write_clip: Callable[..., Path], number: Number
 ) -> None:
-    with Video(write_clip("a.mp4", options={"g": "20", "bf": "2"}), keep_passed=True) as video:
+    with VideoReader(write_clip("a.mp4", options={"g": "20", "bf": "2"}), keep_passed=True) as video:
         assert number(video.read(39)) == 39
         video._decoder.close()
         assert [number(video.read(index)) for index in (38, 21, 25)] == [38, 21, 25]
@@ -79,7 +79,7 @@ def test_frames_on_the_way_are_kept_where_that_is_wished_until_they_are_let_go(
 def test_a_frame_shrinks_as_a_whole(write_clip: Callable[..., Path], size: tuple[int, int], width: int) -> None:
     path = write_clip("clip.mp4", 3, size=(320, 180))
     table = replace(scan(path), width=width, checksum=None)
-    with Video(path, table, threads=1) as video:
+    with VideoReader(path, table, threads=1) as video:
         whole, small = video.read(2), video.read(2, size)
     assert small.shape == (size[1], size[0], 3)
     assert small.flags.c_contiguous
@@ -90,7 +90,7 @@ def test_a_frame_shrinks_as_a_whole(write_clip: Callable[..., Path], size: tuple
 def test_wrong_keyframe_flags_cost_time_not_truth(write_clip: Callable[..., Path], number: Number) -> None:
     path = write_clip("a.mp4", options={"g": "250", "bf": "3"})
     table = replace(scan(path), keyframe=np.ones(60, dtype=bool))
-    with Video(path, table) as video:
+    with VideoReader(path, table) as video:
         assert [number(video.read(index)) for index in (50, 10, 41, 3)] == [50, 10, 41, 3]
 
 
@@ -107,7 +107,7 @@ def test_picture_decoded_without_its_reference_is_not_believed(
                 packet.is_keyframe, packet.stream = index % 10 == 0, stream
                 new.mux(packet)
     table = scan(path)
-    with Video(path, replace(table, keyframe=np.arange(60) % 10 == 0), recent_bytes=0) as video:
+    with VideoReader(path, replace(table, keyframe=np.arange(60) % 10 == 0), recent_bytes=0) as video:
         truth = list(video.frames())
         for index in (55, 25, 48, 12, 31):
             np.testing.assert_array_equal(video.read(index), truth[index])
@@ -116,12 +116,12 @@ def test_picture_decoded_without_its_reference_is_not_believed(
 def test_another_file_under_the_same_name_is_noticed(write_clip: Callable[..., Path]) -> None:
     table = scan(write_clip("a.mp4"))
     path = write_clip("a.mp4", pts=list(range(0, 180, 3)), time_base=Fraction(1, 75))
-    with Video(path, replace(table, pts=table.pts + 7)) as video, pytest.raises(VideoError, match="changed"):
+    with VideoReader(path, replace(table, pts=table.pts + 7)) as video, pytest.raises(VideoError, match="changed"):
         video.read(30)
 
 
 def test_frame_numbers_out_of_range(write_clip: Callable[..., Path]) -> None:
-    with Video(write_clip("a.mp4", 10)) as video:
+    with VideoReader(write_clip("a.mp4", 10)) as video:
         for index in (-1, 10):
             with pytest.raises(IndexError, match="10 frames"):
                 video.read(index)
@@ -136,7 +136,7 @@ def test_turned_as_opencv_turns(write_clip: Callable[..., Path], degrees: int) -
     capture = cv2.VideoCapture(str(path))
     _, theirs = capture.read()
     capture.release()
-    with Video(path) as video:
+    with VideoReader(path) as video:
         ours = video.read(0)
     assert ours.shape == theirs.shape
     assert np.abs(ours.astype(int) - theirs[..., ::-1]).mean() < 2
@@ -146,7 +146,7 @@ def test_luma_of_ten_bits_is_the_upper_eight(write_clip: Callable[..., Path]) ->
     path = write_clip("a.mkv", 2, codec="ffv1", pix_fmt="yuv420p10le")
     with av.open(path) as container:
         coded = next(container.decode(video=0)).to_ndarray()[:96]
-    with Video(path) as video:
+    with VideoReader(path) as video:
         np.testing.assert_array_equal(next(video.frames(gray=True)), coded >> 2)
 
 
@@ -162,7 +162,7 @@ def test_writer_keeps_size_rate_and_pictures(size: tuple[int, int], tmp_path: Pa
     table = scan(tmp_path / "a.mp4")
     assert (table.width, table.height) == (width + width % 2, height + height % 2)
     assert table.fps == pytest.approx(30000 / 1001)
-    with Video(tmp_path / "a.mp4", replace(table, width=width, height=height)) as video:
+    with VideoReader(tmp_path / "a.mp4", replace(table, width=width, height=height)) as video:
         for frame, one in zip(video.frames(), pictures, strict=True):
             assert np.abs(frame.astype(int) - one).max() <= 6
 

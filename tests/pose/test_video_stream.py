@@ -15,7 +15,7 @@ from av.stream import Disposition
 from pose.decoder import Decoder
 from pose.frame_table import Limits, VideoError, scan
 from pose.frame_times import varies
-from pose.video import Video
+from pose.video import VideoReader
 from pose.video_stream import StreamChoice
 
 Number = Callable[[np.ndarray], int]
@@ -67,7 +67,7 @@ def test_a_preview_in_front_of_the_video_is_passed_over(
 ) -> None:
     path = join(tmp_path / name, (small, None), (large, None))
     assert choice(path) == (StreamChoice(1, 2, "largest"), (160, 96))
-    with Video(path) as video:
+    with VideoReader(path) as video:
         assert [number(frame) for frame in video.frames()] == list(range(20))
         assert number(video.read(13)) == 13
 
@@ -96,7 +96,7 @@ def test_the_clock_of_a_matroska_piece_may_begin_late(
     table = scan(path, Limits(max_seconds=2.4))
     assert (table.num_frames, table.reason) == (60, None)
     assert table.duration == pytest.approx(2.4)
-    with Video(path, table) as video:
+    with VideoReader(path, table) as video:
         assert [number(frame) for frame in video.frames()] == list(range(60))
         assert number(video.read(47)) == 47
 
@@ -114,13 +114,13 @@ def test_a_piece_of_a_recording_has_all_its_frames(
             new.mux(packet)
     table = scan(path)
     assert (table.num_frames, table.reason) == (60, None)
-    with Video(path, table) as video:
+    with VideoReader(path, table) as video:
         assert [number(frame) for frame in video.frames()] == list(range(60, 120))
 
 
 def test_a_clock_that_begins_before_zero(write_clip: Callable[..., Path], number: Number) -> None:
     path = write_clip("early.mkv", pts=[40 * index - 400 for index in range(60)], time_base=Fraction(1, 1000))
-    with Video(path) as video:
+    with VideoReader(path) as video:
         assert [number(frame) for frame in video.frames()] == list(range(60))
         assert float(video.times[0]) == 0
 
@@ -129,7 +129,7 @@ def test_a_transport_stream_whose_clock_starts_over(write_clip: Callable[..., Pa
     start = (1 << 33) - 30 * 3600 - 63_000
     pts = [start + 3600 * index for index in range(60)]
     path = write_clip("wrap.ts", options={"g": "20", "bf": "0"}, pts=pts, time_base=Fraction(1, 90_000))
-    with Video(path) as video:
+    with VideoReader(path) as video:
         assert [number(frame) for frame in video.frames()] == list(range(60))
         np.testing.assert_allclose(np.diff(video.times), 0.04, atol=1e-3)
 

@@ -14,13 +14,13 @@ import redis
 
 from app.database import connect
 from app.jobs import ledger
-from app.jobs.bell import TASK, Bell
+from app.jobs.notifier import TASK, Notifier
 from app.settings import Settings
 from app.tables import Job, Project
 from tests.ledgers import ledger as with_project
 from tests.services import free_port, redis_binary, run_redis
 from worker.loop import work
-from worker.maintenance import Caretaker
+from worker.maintenance import Maintenance
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ def database(new_postgres):
 
 
 @pytest.fixture
-def bell(broker_url, database):
-    bell = Bell(broker_url)
-    bell.attach(database)
-    yield bell
-    bell.close()
+def notifier(broker_url, database):
+    notifier = Notifier(broker_url)
+    notifier.attach(database)
+    yield notifier
+    notifier.close()
 
 
 def enqueue(session, **options):
@@ -61,7 +61,7 @@ def carried(message):
     return arguments
 
 
-def test_a_message_carries_a_job_s_id_and_is_sent_after_the_commit(database, bell, queues):
+def test_a_message_carries_a_job_s_id_and_is_sent_after_the_commit(database, notifier, queues):
     with database.session() as session:
         on_gpu, on_cpu = enqueue(session, queue="gpu"), enqueue(session, queue="cpu")
         assert (queues("gpu"), queues("cpu")) == ([], [])
@@ -69,7 +69,7 @@ def test_a_message_carries_a_job_s_id_and_is_sent_after_the_commit(database, bel
     assert [carried(message) for message in queues("cpu")] == [[on_cpu]]
 
 
-def test_nothing_is_sent_for_what_is_rolled_back(database, bell, queues):
+def test_nothing_is_sent_for_what_is_rolled_back(database, notifier, queues):
     with suppress(ZeroDivisionError), database.session() as session:
         enqueue(session)
         raise ZeroDivisionError
@@ -78,7 +78,7 @@ def test_nothing_is_sent_for_what_is_rolled_back(database, bell, queues):
     assert queues("cpu") == []
 
 
-def test_a_job_that_goes_back_to_the_queue_is_rung_for_again(database, bell, queues):
+def test_a_job_that_goes_back_to_the_queue_is_rung_for_again(database, notifier, queues):
     with database.session() as session:
         number = enqueue(session)
     for give_back in (ledger.release, lambda session, held: ledger.release(session, held, "it broke")):
@@ -96,13 +96,13 @@ def test_a_job_that_goes_back_to_the_queue_is_rung_for_again(database, bell, que
     assert [carried(message) for message in queues("cpu")] == [[number]]
 
 
-def test_what_nobody_heard_is_rung_again_by_one_process_of_all(database, bell, queues, broker_url, tmp_path):
+def test_what_nobody_heard_is_rung_again_by_one_process_of_all(database, notifier, queues, broker_url, tmp_path):
     with database.session() as session:
         numbers = [enqueue(session) for _ in range(3)]
     queues.client.flushdb()
     time.sleep(0.3)
     settings = Settings(data_dir=tmp_path, broker_url=broker_url, ring_seconds=0.2, lease_seconds=0.2)
-    caretakers = [Caretaker(settings, database, bell) for _ in range(4)]
+    caretakers = [Maintenance(settings, database, notifier) for _ in range(4)]
     for caretaker in caretakers:
         caretaker.start()
     time.sleep(1.5)
@@ -113,8 +113,8 @@ def test_what_nobody_heard_is_rung_again_by_one_process_of_all(database, bell, q
 
 
 def test_without_the_broker_a_job_is_queued_all_the_same(database, caplog):
-    bell = Bell("redis://127.0.0.1:1/0")
-    bell.attach(database)
+    notifier = Notifier("redis://127.0.0.1:1/0")
+    notifier.attach(database)
     began = time.monotonic()
     with database.session() as session:
         number = enqueue(session)
@@ -124,7 +124,7 @@ def test_without_the_broker_a_job_is_queued_all_the_same(database, caplog):
     assert len([record for record in caplog.records if "broker" in record.message]) == 1
     with database.session(readonly=True) as session:
         assert session.get_one(Job, number).state == "queued"
-    bell.close()
+    notifier.close()
 
 
 def test_a_job_wanders_over_redis_from_worker_to_worker(planted, new_postgres, broker_url, queues, wait):
@@ -161,11 +161,11 @@ def test_a_worker_works_on_without_the_broker_and_hears_it_again(planted, new_po
     unheard_of = plant.http.post("/videos/1/propagations", json={"engine": "linear"}).json()["id"]
     wait(lambda: plant.http.get(f"/jobs/{unheard_of}").json()["state"] == "succeeded")
 
-    with run_redis(redis_binary(), tmp_path, port), closing(Bell(broker_url)) as bell:
+    with run_redis(redis_binary(), tmp_path, port), closing(Notifier(broker_url)) as notifier:
         for _ in range(3):
-            wait(lambda: bell.unheard("gpu") == 0)
-            assert bell.ring("gpu", plant.job)
-        wait(lambda: bell.unheard("gpu") == 0)
+            wait(lambda: notifier.count_pending("gpu") == 0)
+            assert notifier.publish("gpu", plant.job)
+        wait(lambda: notifier.count_pending("gpu") == 0)
 
 
 def test_a_worker_that_polls_does_its_queue_only(plant):
@@ -179,19 +179,19 @@ def test_a_worker_that_polls_does_its_queue_only(plant):
 
 def test_the_bell_rings_again_as_soon_as_the_broker_is_found_to_be_back(tmp_path):
     port = free_port()
-    bell = Bell(f"redis://127.0.0.1:{port}/0")
-    assert not bell.ring("cpu", 1)
+    notifier = Notifier(f"redis://127.0.0.1:{port}/0")
+    assert not notifier.publish("cpu", 1)
     with run_redis(redis_binary(), tmp_path, port):
-        assert not bell.ring("cpu", 1)  # requests shall not wait for a broker that was away a moment ago
-        assert bell.unheard("cpu") == 0
-        assert bell.ring("cpu", 1)
-        assert bell.unheard("cpu") == 1
-        bell.close()
+        assert not notifier.publish("cpu", 1)  # requests shall not wait for a broker that was away a moment ago
+        assert notifier.count_pending("cpu") == 0
+        assert notifier.publish("cpu", 1)
+        assert notifier.count_pending("cpu") == 1
+        notifier.close()
 
 
 def test_a_worker_that_starts_before_the_database_waits_for_it(tmp_path, caplog):
     away = connect(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing")
-    caretaker = Caretaker(Settings(data_dir=tmp_path), away, None)
+    caretaker = Maintenance(Settings(data_dir=tmp_path), away, None)
     caretaker.start()
     caretaker.stop()
     assert "the database does not answer" in caplog.text

@@ -60,7 +60,7 @@ def job(database):
 
 def test_the_heartbeat_holds_the_lease_as_long_as_the_job_takes(database, context):
     until = time.monotonic() + 2 * LEASE
-    with context.beating():
+    with context.heartbeat():
         while time.monotonic() < until:
             assert reap(database) == 0
             time.sleep(0.05)
@@ -137,7 +137,7 @@ def test_progress_that_cannot_be_told_is_told_the_next_time(database, context, m
 
 
 def test_a_cancellation_is_heard_through_the_heartbeat(database, context):
-    with context.beating():
+    with context.heartbeat():
         with database.session() as session:
             ledger.request_cancel(session, session.get_one(Job, 1))
         with pytest.raises(Cancelled):
@@ -145,7 +145,7 @@ def test_a_cancellation_is_heard_through_the_heartbeat(database, context):
 
 
 def test_a_lost_lease_is_heard_through_the_heartbeat(database, context):
-    with context.beating():
+    with context.heartbeat():
         with database.session() as session:
             session.get_one(Job, 1).owner = "somebody else"
         with pytest.raises(Fenced):

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from app.tables import Job, Video
 from worker.loop import work
-from worker.maintenance import Caretaker
+from worker.maintenance import Maintenance
 
 
 def test_a_worker_that_is_told_to_stop_gives_its_job_back(plant, wait):
@@ -78,7 +78,7 @@ def test_a_running_job_ends_soon_after_it_is_cancelled(plant, wait):
 def test_a_worker_shows_that_it_lives_as_long_as_it_reaches_the_database(plant, tmp_path, wait):
     alive = tmp_path / "alive"
     settings = plant.settings.model_copy(update={"alive_file": str(alive)})
-    caretaker = Caretaker(settings, plant.database, None)
+    caretaker = Maintenance(settings, plant.database, None)
     caretaker.start()
     try:
         seen = alive.stat().st_mtime_ns

@@ -14,7 +14,7 @@ from app.storage import open_storage
 from app.tables import Job
 from worker.context import Stopping
 from worker.execute import _said, run_job
-from worker.metrics import Busy, WorkerMetrics
+from worker.metrics import DeviceUsage, WorkerMetrics
 from worker.registry import KINDS
 
 
@@ -132,7 +132,7 @@ def test_a_job_that_was_lost(do, plant, monkeypatch):
 
 
 def test_seconds_count_while_the_work_goes_on():
-    busy = Busy()
+    busy = DeviceUsage()
     with busy.working("propagate") as stint, busy.working("export"):
         time.sleep(0.05)
         before = busy.seconds()["cpu", "propagate"]

@@ -11,7 +11,7 @@ from app.jobs import lanes, ledger
 from app.settings import Settings
 from app.tables import Job, Project
 from models.registry import resolve
-from pose.frames import go_on
+from pose.frames import no_step
 from worker.loop import work
 from worker.slots import Slot, main_slot, side_slots
 
@@ -114,4 +114,4 @@ def test_jobs_of_a_process_do_not_hear_of_each_other_through_an_engine(plant, wo
 
     worker("all", ended, wait)
     assert plant.row().state == "succeeded"
-    assert resolve("flow").step is go_on
+    assert resolve("flow").step is no_step

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from app.settings import Settings
-from worker.worker import Hands
+from worker.worker import Worker
 
 pytestmark = pytest.mark.slow
 
@@ -30,9 +30,9 @@ class Staged:
 
     def work(self, jobs=1, settings=None):
         """Do some jobs, as a process does that has just begun."""
-        with Hands(settings or self.plant.settings, threading.Event()) as hands:
+        with Worker(settings or self.plant.settings, threading.Event()) as worker:
             for _ in range(jobs):
-                assert hands.do_one()
+                assert worker.do_one()
 
     @property
     def run(self):

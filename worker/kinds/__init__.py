@@ -1,1 +1,1 @@
-"""What each kind of job does; a module is loaded when the first job of its kind comes, see ``worker.registry``."""
+"""The kinds of jobs, a module each; it is loaded when the first job of its kind comes, see ``worker.registry``."""

@@ -27,9 +27,9 @@ from pose.track import Track, join
 from worker.context import Context, HelperContext, JobFailed
 from worker.kinds.compute import compute_of
 from worker.kinds.fill import Progress, fill, help_fill
-from worker.kinds.memory import SparingBatches
+from worker.kinds.memory import OomRetryBatches
 from worker.kinds.networks import load
-from worker.kinds.work import Compute, Piece
+from worker.kinds.work import Compute, SegmentTask
 
 _VERSION = 1  # of what is computed from the same frames, weights and poses
 # Frames and poses that are read at a time: between two of them a cancellation is heard.
@@ -58,7 +58,7 @@ class Estimation:
     video: Video
     checkpoint: Checkpoint
     skeleton: Skeleton
-    pieces: dict[tuple[int, int], Piece]
+    pieces: dict[tuple[int, int], SegmentTask]
     whole_frame: bool
     device: str
     computed: Computed | None
@@ -77,7 +77,7 @@ class Estimation:
         """Take nothing over: segments find nothing out for each other."""
 
     def result(self) -> EstimateResult:
-        """What the job's row says."""
+        """The result for the job's row."""
         return EstimateResult(run_id=self.run.id, checkpoint_id=self.checkpoint.id)
 
 
@@ -108,7 +108,7 @@ def _work(context: Context) -> Estimation:
         skeleton = projects.skeleton(session, video.project_id, run.skeleton_version)
         size = skeleton.size
         tracks = {number: Track.empty(size) for number in params.tracks}
-        labels = keyframes_of(session, job, run, video, step=context.listen)
+        labels = keyframes_of(session, job, run, video, step=context.check_cancelled)
         if not params.whole_frame:
             tracks |= _poses(session, context, params, run, video, size)
     bare = [number for number, track in tracks.items() if not len(track)]
@@ -122,7 +122,7 @@ def _work(context: Context) -> Estimation:
         made_by += f" {size} {skeleton.points.tolist()}"
     pieces = []
     for number, track in tracks.items():
-        context.listen()
+        context.check_cancelled()
         pieces += [
             piece_of(made_by, number, segment, track, labels[number])
             for segment in plan(Track.empty(size), params.start, params.stop)
@@ -136,14 +136,14 @@ def _work(context: Context) -> Estimation:
 def _poses(
     session: Session, context: Context, params: EstimateParams, run: Run, video: Video, size: int
 ) -> dict[int, Track]:
-    """What was known of the tracks when the estimate was asked for, wherever a point is."""
+    """The poses of the tracks that were known when the estimate was asked for, wherever a point is."""
     assert video.num_frames is not None
     parts: dict[int, list[Track]] = {number: [] for number in params.tracks}
     what: windows.Choice = {"layer": "merged", "revision": run.label_revision, "runs": params.runs}
-    grounds = Grounds(video, size, run.label_revision, context.listen)
+    grounds = Grounds(video, size, run.label_revision, context.check_cancelled)
     start = 0
     while start < video.num_frames:
-        context.listen()
+        context.check_cancelled()
         stop = min(start + _WINDOW, video.num_frames)
         stop = windows.reach(session, video, start=start, stop=stop, most=_POSES, **what)
         for found in windows.read(
@@ -164,7 +164,7 @@ def _near(track: Track, segment: Segment) -> Track:
     return track.select(np.arange(max(first, 0), min(last + 1, len(track))))
 
 
-def piece_of(made_by: str, number: int, segment: Segment, track: Track, labels: Track) -> Piece:
+def piece_of(made_by: str, number: int, segment: Segment, track: Track, labels: Track) -> SegmentTask:
     """A segment with all it depends on.
 
     Args:
@@ -180,14 +180,14 @@ def piece_of(made_by: str, number: int, segment: Segment, track: Track, labels: 
     digest.update(npy.encode(given))
     if absent is not None:
         digest.update(npy.encode(absent) + absent.absent.tobytes())
-    return Piece(number, segment, given, digest.hexdigest(), absent)
+    return SegmentTask(number, segment, given, digest.hexdigest(), absent)
 
 
 def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compute:
-    loaded = load(context.storage, work.checkpoint, context.listen)
-    batches = SparingBatches(_BATCH, context.spared)
+    loaded = load(context.storage, work.checkpoint, context.check_cancelled)
+    batches = OomRetryBatches(_BATCH, context.warn_out_of_memory)
 
-    def compute(piece: Piece) -> Track:
+    def compute(piece: SegmentTask) -> Track:
         start, stop = piece.segment.start, piece.segment.stop
         around = None if work.whole_frame else {piece.track: piece.given}
         absent = {} if piece.absent is None else {_SUBJECT if work.whole_frame else piece.track: piece.absent}
@@ -205,7 +205,7 @@ def _computing(context: Context, work: Estimation, frames: FrameSource) -> Compu
                 batch=batch,
                 device=wish.device,
                 precision=wish.precision,
-                step=context.listen,
+                step=context.check_cancelled,
             )
             return join([poses for _, _, poses in found]).spread(work.skeleton.points, work.skeleton.size)
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from app.exports import settling
 from app.exports.build import build
 from app.exports.others import CannotHold
-from app.exports.table import TooLarge
+from app.exports.table import TableTooLarge
 from app.jobs import ledger
 from app.jobs.params import ExportResult
 from app.tables import Export
@@ -27,10 +27,10 @@ def run(context: Context) -> None:
 
         try:
             manifest = build(context.database, context.storage, row, target, report)
-        except (CannotHold, TooLarge) as error:
+        except (CannotHold, TableTooLarge) as error:
             raise JobFailed(str(error)) from error
         context.check_room(target.stat().st_size)
-        stored = context.storage.adopt(target, step=context.listen)
+        stored = context.storage.adopt(target, step=context.check_cancelled)
 
     def keep() -> None:
         with context.keeping([stored]) as session:
@@ -46,7 +46,7 @@ def run(context: Context) -> None:
 
 def _settled(context: Context, export: Export) -> Export:
     """The export, whose snapshot names what radii are read by: the same ones, however often it is begun."""
-    found = settling.unsettled(context.database, context.storage, export, context.listen)
+    found = settling.unsettled(context.database, context.storage, export, context.check_cancelled)
     if not found:
         return export
 

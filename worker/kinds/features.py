@@ -1,4 +1,4 @@
-"""What ``stdpose`` saw in videos, kept on this machine for corrections, second propagations and fits to come."""
+"""Cached features of ``stdpose``, kept on this machine for corrections, second propagations and fits to come."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import numpy as np
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.jobs import bell, held, ledger, segments
+from app.jobs import held, ledger, notifier, segments
 from app.jobs.params import Computed, PropagationResult
 from app.jobs.segments import Taken
 from app.runs import packing
@@ -27,8 +27,8 @@ from pose.formats import npy
 from pose.frame_table import FrameTable
 from pose.frames import FrameSource, RecentFrames
 from pose.track import Track
-from pose.video import Video as VideoReader
-from worker.context import Context, HelperContext, Missing, TakesLong
+from pose.video import VideoReader
+from worker.context import Context, HelperContext, MissingFile, TakesLong
 from worker.kinds.work import Compute, Work
 
 _WAIT_SECONDS = 0.1  # for helpers that are not done
@@ -65,7 +65,7 @@ def fill(
     Raises:
         TakesLong: This worker does what is quick, and the job is not.
     """
-    context.stint.on(work.device)
+    context.device_use.on(work.device)
     context.insist(lambda: _write_down(context, work, shared=shared))
     _check_lane(context, queue)
     progress = Progress(context, len(work.pieces), stage)
@@ -103,12 +103,12 @@ def help_fill(
     Returns:
         Whether this worker can help: not where it computes other things than the job's holder does.
     """
-    context.stint.on(work.device)
-    with frames_of(context, work.video, context.listen) as frames, context.sharing():
+    context.device_use.on(work.device)
+    with frames_of(context, work.video, context.check_cancelled) as frames, context.sharing():
         compute = prepare(frames)
         while more():
             try:
-                if not _some(context, work, compute, context.listen, most_attempts=_attempts(context)):
+                if not _some(context, work, compute, context.check_cancelled, most_attempts=_attempts(context)):
                     return True
             except _OtherVersion:
                 return False
@@ -124,11 +124,11 @@ def _check_lane(context: Context, queue: Callable[[float], str]) -> None:
 
 
 class Going(Protocol):
-    """How far something is that comes before the segments."""
+    """The progress of a step that comes before the segments."""
 
     @property
     def stage(self) -> str:
-        """What it does."""
+        """The name of the step."""
         ...
 
     @property
@@ -148,7 +148,7 @@ class Going(Protocol):
 
 
 class Progress:
-    """How far a job is, whoever computes it: counted now and then.
+    """The progress of a job, whichever workers compute it; counted now and then.
 
     Args:
         context: The job.
@@ -167,7 +167,7 @@ class Progress:
         self._began, self._open_then = time.monotonic(), self._open
 
     def unfinished(self) -> int:
-        """How many segments are not done."""
+        """The number of segments that are not done."""
         with self._context.database.session(readonly=True) as session:
             self._open = segments.unfinished(session, self._context.held.job_id)
         self._counted_at = time.monotonic()
@@ -240,7 +240,7 @@ def _take(context: Context, count: int, most_attempts: int | None) -> list[Taken
 
 
 def _batch(work: Work) -> int:
-    """How many segments a worker takes at a time."""
+    """The number of segments that a worker takes at a time."""
     frames = sum(len(piece.segment) for piece in work.pieces.values())
     return max(1, min(_MOST, _FRAMES * len(work.pieces) // frames))
 
@@ -277,16 +277,16 @@ def frames_of(context: Context, video: Video, step: Callable[[], None]) -> Itera
         step: Called when a frame is asked for.
 
     Raises:
-        Missing: The video is not in the storage.
+        MissingFile: The video is not in the storage.
     """
     assert video.proxy_sha256 is not None
     assert video.proxy_table_sha256 is not None
     try:
         table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
-        proxy = context.storage.file(video.proxy_sha256, context.listen)
+        proxy = context.storage.file(video.proxy_sha256, context.check_cancelled)
         proxy.stat()
     except FileNotFoundError as error:
-        raise Missing(f"the file of video {video.id} is missing from the storage") from error
+        raise MissingFile(f"the file of video {video.id} is missing from the storage") from error
     with VideoReader(proxy, table, key=video.proxy_sha256) as reader:
         yield _Watched(RecentFrames(reader), step)
 
@@ -308,7 +308,7 @@ class _Watched:
 
 
 def _known(session: Session, run: Run, digests: Sequence[str]) -> dict[str, str | None]:
-    """What segments of the video were computed from these inputs before, in this run or another."""
+    """Segments of the video that were computed from these inputs before, in this run or another."""
     # Of a video that was corrected often there are many more than are wanted.
     computed = (
         select(JobSegment.input_sha256, JobSegment.sha256)
@@ -319,7 +319,7 @@ def _known(session: Session, run: Run, digests: Sequence[str]) -> dict[str, str 
 
 
 def _computed_before(session: Session, work: Work) -> Computed | None:
-    """What the pedigree of the run says that computed this one's segments last; of this one, where it is done."""
+    """The pedigree of the run that computed this one's segments last; of this one, where it is done."""
     digests = {piece.input_sha256 for piece in work.pieces.values()}
     makers = (
         select(Run)
@@ -349,7 +349,9 @@ def _write_down(context: Context, work: Work, *, shared: bool) -> None:
             session.execute(update(Run).where(Run.id == run.id).values(computed=computed.to_row()))
         if shared and unfinished > _batch(work):
             segments.share(session, job_id)
-            bell.note(session, session.scalars(select(Job.queue).where(Job.id == job_id)).one(), job_id)
+            notifier.notify_after_commit(
+                session, session.scalars(select(Job.queue).where(Job.id == job_id)).one(), job_id
+            )
 
 
 def _begin(context: Context, work: Work) -> None:
@@ -363,7 +365,7 @@ def _begin(context: Context, work: Work) -> None:
         session.execute(update(Job).where(Job.id == job_id).values(shared=False))
         session.execute(delete(JobSegment).where(JobSegment.job_id == job_id))
     for first in range(0, len(pieces), _ASKED_AT_ONCE):
-        context.listen()
+        context.check_cancelled()
         some = pieces[first : first + _ASKED_AT_ONCE]
         with context.database.session(readonly=True) as session:
             known = _known(session, work.run, [piece.input_sha256 for piece in some])

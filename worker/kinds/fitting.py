@@ -1,4 +1,4 @@
-"""What a propagation by ``stdpose`` takes beyond other engines: help of an estimator, and fitting to the video."""
+"""The parts of a propagation that only ``stdpose`` has: help of an estimator, and fitting to the video."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ def helped(
 
     Raises:
         JobFailed: The estimator cannot help with these keypoints.
-        Missing: The file of the checkpoint is not in the storage.
+        MissingFile: The file of the checkpoint is not in the storage.
     """
     try:
-        return with_estimator(engine, load(context.storage, checkpoint, context.listen), keypoints, context.listen)
+        return with_estimator(
+            engine, load(context.storage, checkpoint, context.check_cancelled), keypoints, context.check_cancelled
+        )
     except CheckpointError as error:
         raise JobFailed(f"checkpoint {checkpoint.id}: {error}") from error
 
 
 def recipe_of(settings: Settings) -> AdaptRecipe:
-    """How this worker fits an engine to a video."""
+    """The recipe by which this worker fits an engine to a video."""
     return AdaptRecipe(steps=settings.adapt_steps, seconds=settings.adapt_seconds)
 
 
@@ -73,7 +75,7 @@ def fit(context: Context, work: Propagation, frames: FrameSource, progress: Prog
 
     def heard() -> None:
         """Look up what is on the job now and then; the engine calls this from several threads."""
-        context.listen()
+        context.check_cancelled()
         if threading.get_ident() == thread:
             progress.step()
 
@@ -87,5 +89,5 @@ def fit(context: Context, work: Propagation, frames: FrameSource, progress: Prog
         computed = replace(work.computed, fit=Fit.of(fitting.pedigree))
         session.execute(update(Run).where(Run.id == work.run.id).values(computed=computed.to_row()))
     fitted = fitting.engine
-    fitted.step = context.listen
+    fitted.step = context.check_cancelled
     return fitted

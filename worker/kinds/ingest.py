@@ -36,7 +36,7 @@ def run(context: Context) -> None:
     with context.storage.scratch_folder() as folder:
         most = context.settings.max_upload_bytes
         try:
-            outcome = _decode(context, context.storage.file(video.sha256, context.listen), folder)
+            outcome = _decode(context, context.storage.file(video.sha256, context.check_cancelled), folder)
             if outcome.no_space:
                 raise NoSpace("the disk of the worker is full; upload the video again when there is room")
             if outcome.too_large:
@@ -52,7 +52,7 @@ def run(context: Context) -> None:
             return
         context.step(0.99, "storing")
         # The proxy first, which takes its time: nobody knows yet that the others are wanted.
-        proxy = context.storage.adopt(made, step=context.listen)
+        proxy = context.storage.adopt(made, step=context.check_cancelled)
         kept = [*map(context.storage.put, both), proxy]
     facts = {
         "status": "degraded" if table.reason else "ready",

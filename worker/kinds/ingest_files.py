@@ -1,4 +1,4 @@
-"""What the child process of ingest says and leaves in its folder, read as what a stranger wrote.
+"""The messages and files of ingest's child process, read as those of a stranger.
 
 A file that takes the decoder over can write what it likes: lines without end, links to files of ours, large numbers.
 """
@@ -32,7 +32,7 @@ class Odd(Exception):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """What the child says in a line; the last line says what became of the video.
+    """A message of the child, one line; the last one tells the outcome.
 
     Attributes:
         frames: How many it has read.
@@ -56,7 +56,7 @@ class _Tables(msgspec.Struct, frozen=True):
 
 
 def words(output: IO[Any], seconds: float) -> Iterator[Word | None]:
-    """What the child says as it says it, and None whenever so many seconds have passed, or a piece of a line has come.
+    """The child's messages as they come, and None whenever so many seconds have passed, or a part of a line has come.
 
     Raises:
         Odd: It is not what a child says.

@@ -60,7 +60,7 @@ def run(context: Context) -> None:
         row = session.scalar(select(Job.result).where(Job.id == context.held.job_id))
     took = MeasuringResult.of(row).seconds if row else 0.0
     work = propagation_of(context, run.job_id)
-    context.stint.on(work.device)
+    context.device_use.on(work.device)
     found = _Found(context, work, took)
     try:
         _uncover(context, work, found, params.seconds)
@@ -162,7 +162,7 @@ class _Watch:
             GivesWay: Something more urgent waits.
             Cancelled: Somebody asked for an end.
         """
-        self._context.listen()
+        self._context.check_cancelled()
         if self._over():
             raise _NoTime
         now = time.monotonic()
@@ -193,7 +193,7 @@ def _known(context: Context, work: Propagation) -> list[Uncovered]:
 
 def _plan(context: Context, work: Propagation) -> list[_Wanted]:
     """What to hide, in this order: not what shows another frame's picture."""
-    context.listen()
+    context.check_cancelled()
     possible = choose(work.labels, sys.maxsize)
     shown = ~inside(work.video.damaged or (), np.array([one.frame for one in possible], dtype=np.int64))
     hidden = lasting([one for one, seen in zip(possible, shown, strict=True) if seen])
@@ -202,7 +202,7 @@ def _plan(context: Context, work: Propagation) -> list[_Wanted]:
 
 def _digest(context: Context, work: Propagation, one: Hidden) -> str:
     """Of all that the errors on a hidden keyframe depend on."""
-    context.listen()
+    context.check_cancelled()
     labels, segment = work.labels[one.track], Segment(one.frame, one.frame + 1)
     given = one.given(labels)
     diagonal = float(np.hypot(work.video.width or 0, work.video.height or 0))

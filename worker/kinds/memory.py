@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
-class Sparing:
+class OomRetry:
     """An engine that takes smaller steps from the moment on at which memory ran out.
 
     Args:
@@ -47,12 +47,12 @@ class Sparing:
                     raise
                 reason = _reason(error)
             # Out here the frames that the exception held are free.
-            if not (adaptable(self._engine) and self._engine.spare()):
+            if not (adaptable(self._engine) and self._engine.reduce_memory()):
                 raise _too_little(segment, reason)
             _note(self._told, reason)
 
 
-class SparingBatches:
+class OomRetryBatches:
     """A size of batches that is halved from the moment on at which memory ran out.
 
     Args:

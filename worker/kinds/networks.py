@@ -11,7 +11,7 @@ from models.errors import CheckpointError
 from models.estimators import checkpoints
 from models.estimators.checkpoints import Loaded
 from models.estimators.presets import RANDOM, SHIPPED
-from worker.context import JobFailed, Missing
+from worker.context import JobFailed, MissingFile
 
 
 def backbone_of(settings: Settings, name: str) -> str:
@@ -35,7 +35,7 @@ def load(storage: Storage, checkpoint: Checkpoint, step: Step) -> Loaded:
     """The estimator of a checkpoint.
 
     Raises:
-        Missing: Its file is not in the storage.
+        MissingFile: Its file is not in the storage.
         JobFailed: It cannot be used here.
     """
     path = weights_of(storage, checkpoint, step)
@@ -49,11 +49,11 @@ def weights_of(storage: Storage, checkpoint: Checkpoint, step: Step) -> Path:
     """The file of a checkpoint on this machine, to be opened at once.
 
     Raises:
-        Missing: It is not in the storage.
+        MissingFile: It is not in the storage.
     """
     try:
         path = storage.file(checkpoint.weights_sha256, step)
         path.stat()
     except FileNotFoundError as error:
-        raise Missing(f"the weights of checkpoint {checkpoint.id} are missing from the storage") from error
+        raise MissingFile(f"the weights of checkpoint {checkpoint.id} are missing from the storage") from error
     return path

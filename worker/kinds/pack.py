@@ -57,7 +57,7 @@ def _packed(context: Context, wanted: Wanted) -> bytes:
     objects = context.storage.get_all([piece.sha256 for piece in wanted.pieces])
     packed: Slab | None = None
     for piece, (_, data) in zip(wanted.pieces, objects, strict=True):
-        context.listen()
+        context.check_cancelled()
         poses = npy.decode(data)
         packed = packed or Slab.blank(wanted.chunk * slab.FRAMES, wanted.tracks, poses.num_keypoints)
         packed.lay(piece.track, poses)

@@ -12,7 +12,7 @@ import numpy as np
 
 from app.audit import service as audit
 from app.checkpoints import service as checkpoints
-from app.checkpoints.lineage import Seen
+from app.checkpoints.lineage import TrainingCoverage
 from app.checkpoints.schemas import FILES, Verdict
 from app.jobs import ledger
 from app.jobs.params import Pedigree, TrainingParams, TrainingResult
@@ -22,14 +22,14 @@ from app.tables import Checkpoint, Project
 from models.estimators.checkpoints import Loaded, load
 from models.evaluation import promotion
 from models.evaluation.evaluation import evaluate
-from models.evaluation.judged import Judged
+from models.evaluation.judged import LabelledPrediction
 from models.evaluation.promotion import gate
-from models.evaluation.pseudo_labels import Learnt
+from models.evaluation.pseudo_labels import TrainingFit
 from models.evaluation.report import write_report
-from models.training.examine import Frames, examine, sampled
+from models.training.examine import SubjectFrames, examine, sampled
 from models.training.subjects import Subject
 from pose.skeleton import Skeleton
-from worker.context import Context, JobFailed, Missing
+from worker.context import Context, JobFailed, MissingFile
 from worker.kinds import networks
 
 _MEASURED, _COMPARED = 0.92, 0.98  # shares of the job's progress
@@ -38,7 +38,7 @@ _LOOKED_AT = 2000  # poses of what was learnt from, at most
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """What a training made.
+    """The product of a training, to be measured.
 
     Attributes:
         folder: Of the training, with ``best.safetensors`` and ``best.json``.
@@ -65,7 +65,7 @@ class _Overtaken(Exception):
 
 @dataclass(frozen=True)
 class _Starter:
-    """Who asked for a training."""
+    """The caller that asked for a training."""
 
     lab_id: int
     key_id: int | None
@@ -75,7 +75,7 @@ class _Starter:
 def store(context: Context, candidate: Candidate) -> None:
     """Measure a candidate, keep it as a checkpoint, promote it where it beats the project's, and end the job."""
     loaded = load(candidate.folder / "best.safetensors")
-    judged = examine(loaded, candidate.exam, step=context.listen, **_place(context))
+    judged = examine(loaded, candidate.exam, step=context.check_cancelled, **_place(context))
     learnt = _learnt(context, loaded, candidate)
     while True:
         context.step(_MEASURED, "comparing")
@@ -91,31 +91,33 @@ def _place(context: Context) -> dict[str, Any]:
     return {"device": context.settings.device, "precision": context.settings.precision}
 
 
-def _report(candidate: Candidate, judged: Sequence[Judged], said: promotion.Verdict | None) -> dict[str, Any]:
+def _report(
+    candidate: Candidate, judged: Sequence[LabelledPrediction], said: promotion.GateVerdict | None
+) -> dict[str, Any]:
     """Write the report into the candidate's folder; gives the metrics, none where nothing can be measured."""
     try:
         evaluation = evaluate(judged, candidate.skeleton)
     except ValueError:
         return {}
-    with Frames(candidate.exam) as frames:
+    with SubjectFrames(candidate.exam) as frames:
         folder = candidate.folder / "report"
         write_report(folder, evaluation, judged, candidate.skeleton, frames, candidate.epochs, said)
     metrics: dict[str, Any] = evaluation.to_json()
     return metrics
 
 
-def _learnt(context: Context, loaded: Loaded, candidate: Candidate) -> list[Learnt]:
-    """What a candidate sees where it learnt; nothing where it learnt from people alone."""
+def _learnt(context: Context, loaded: Loaded, candidate: Candidate) -> list[TrainingFit]:
+    """The candidate's poses where it learnt; nothing where it learnt from people alone."""
     if not any(((subject.weight > 0) & (subject.weight < 1)).any() for subject in candidate.learnt):
         return []
     subjects = sampled(candidate.learnt, _LOOKED_AT, candidate.pedigree.seed)
-    judged = examine(loaded, subjects, step=context.listen, **_place(context))
-    return [Learnt(one, subject.weight) for one, subject in zip(judged, subjects, strict=True)]
+    judged = examine(loaded, subjects, step=context.check_cancelled, **_place(context))
+    return [TrainingFit(one, subject.weight) for one, subject in zip(judged, subjects, strict=True)]
 
 
 def _verdict(
-    context: Context, candidate: Candidate, judged: Sequence[Judged], learnt: Sequence[Learnt]
-) -> tuple[Verdict, promotion.Verdict | None]:
+    context: Context, candidate: Candidate, judged: Sequence[LabelledPrediction], learnt: Sequence[TrainingFit]
+) -> tuple[Verdict, promotion.GateVerdict | None]:
     """Compare a candidate with the project's checkpoint, on labels that neither has learnt from.
 
     Returns:
@@ -123,7 +125,7 @@ def _verdict(
     """
     with context.database.session(readonly=True) as session:
         rival = checkpoints.current(session, candidate.pedigree.project_id)
-        seen = Seen(session, rival)
+        seen = TrainingCoverage(session, rival)
     unseen = [~seen.cover(candidate.videos[one.video], one.truth.frames) for one in judged]
     # Where a subject is absent nothing can be compared.
     unseen = [rows & (one.truth.visibility > 0).any(axis=1) for rows, one in zip(unseen, judged, strict=True)]
@@ -136,14 +138,14 @@ def _verdict(
     try:
         theirs = None
         if rival is not None:
-            loaded = networks.load(context.storage, rival, context.listen)
+            loaded = networks.load(context.storage, rival, context.check_cancelled)
             subjects = [candidate.exam[place].select(unseen[place]) for place in places]
             known = _places(context, candidate, rival)
-            theirs = examine(loaded, subjects, places=known, step=context.listen, **_place(context))
+            theirs = examine(loaded, subjects, places=known, step=context.check_cancelled, **_place(context))
         ours = [_select(judged[place], unseen[place]) for place in places]
         seed, names = candidate.pedigree.seed, candidate.skeleton.keypoints
         said = gate(ours, theirs, seed=seed, keypoints=names, learnt=learnt)
-    except (JobFailed, Missing, ValueError) as error:
+    except (JobFailed, MissingFile, ValueError) as error:
         sentence = f"Not promoted: it could not be compared. {error}"
         return Verdict(promoted=False, reason=sentence, against=against), None
     return Verdict(against=against, **said.to_json()), said
@@ -161,7 +163,7 @@ def _places(context: Context, candidate: Candidate, rival: Checkpoint) -> np.nda
     return np.where(np.isin(ours, theirs), np.searchsorted(theirs, ours), -1)
 
 
-def _select(judged: Judged, rows: np.ndarray) -> Judged:
+def _select(judged: LabelledPrediction, rows: np.ndarray) -> LabelledPrediction:
     """A subject on some of its labelled frames."""
     truth = judged.truth.select(rows)
     return replace(judged, truth=truth, guess=judged.guess.select(np.isin(judged.guess.frames, truth.frames)))
@@ -171,7 +173,7 @@ def _stored(context: Context, folder: Path) -> tuple[Stored, dict[str, Stored]]:
     """Put the candidate's files into storage; the folder keeps its own for another attempt."""
     with context.storage.scratch_file() as copy:
         shutil.copyfile(folder / "best.safetensors", copy)
-        weights = context.storage.adopt(copy, step=context.listen)
+        weights = context.storage.adopt(copy, step=context.check_cancelled)
     paths = {name: folder / "report" / name for name in FILES} | {"recipe.json": folder / "best.json"}
     files = {name: context.storage.put(path.read_bytes()) for name, path in paths.items() if path.exists()}
     return weights, files

@@ -13,10 +13,10 @@ from app.jobs.params import PropagationParams
 from app.runs import measuring
 from models.engines.engine import Engine, Stepwise
 from models.hiding import choose
-from pose.frames import FrameSource, Step
+from pose.frames import FrameSource, OnStep
 from worker.context import Context, HelperContext
 from worker.kinds.fill import Progress, fill, help_fill
-from worker.kinds.memory import Sparing
+from worker.kinds.memory import OomRetry
 from worker.kinds.propagation import Propagation, propagation_of
 from worker.kinds.work import Compute
 
@@ -53,11 +53,11 @@ def help_out(context: HelperContext, more: Callable[[], bool]) -> bool:
 
 
 def _computing(context: Context, work: Propagation, engine: Engine, frames: FrameSource) -> Compute:
-    sparing = Sparing(engine, context.spared)
-    return lambda piece: sparing.propagate(frames, piece.given, piece.segment, work.cuts)
+    retry = OomRetry(engine, context.warn_out_of_memory)
+    return lambda piece: retry.propagate(frames, piece.given, piece.segment, work.cuts)
 
 
-def listening(engine: Engine, context: Context, step: Step | None = None) -> Engine:
+def listening(engine: Engine, context: Context, step: OnStep | None = None) -> Engine:
     """The engine as this job's own: other jobs may compute with it meanwhile, or after this one was called off.
 
     Args:
@@ -68,5 +68,5 @@ def listening(engine: Engine, context: Context, step: Step | None = None) -> Eng
     if not isinstance(engine, Stepwise):
         return engine
     mine = copy(engine)
-    mine.step = context.listen if step is None else step
+    mine.step = context.check_cancelled if step is None else step
     return mine

@@ -1,4 +1,4 @@
-"""What a propagation job consists of: its engine, and each segment with all it depends on.
+"""The plan of a propagation job: its engine, and each segment with all it depends on.
 
 Every worker that takes part works this out for itself from the job's row and the labels as of its run.
 """
@@ -30,7 +30,7 @@ from pose.track import Track
 from worker.context import Context, JobFailed
 from worker.kinds.compute import compute_of
 from worker.kinds.features import features
-from worker.kinds.work import Piece
+from worker.kinds.work import SegmentTask
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Propagation:
     engine: Engine
     adapts: bool
     labels: dict[int, Track]
-    pieces: dict[tuple[int, int], Piece]
+    pieces: dict[tuple[int, int], SegmentTask]
     cuts: Cuts
     device: str
     computed: Computed | None
@@ -74,7 +74,7 @@ class Propagation:
         _learn(self.cuts, result.cuts)
 
     def result(self) -> PropagationResult:
-        """What the job's row says of the run and the cuts found so far."""
+        """The result for the job's row: the run, and the cuts found so far."""
         found = FoundCuts(version=shots.VERSION, frames=self.cuts.frames, scanned=self.cuts.scanned)
         return PropagationResult(run_id=self.run.id, cuts=found)
 
@@ -93,7 +93,7 @@ def propagation_of(context: Context, job_id: int | None = None) -> Propagation:
         job = session.get_one(Job, context.held.job_id if job_id is None else job_id)
         run = session.scalars(select(Run).where(Run.job_id == job.id)).one()
         video = session.get_one(Video, run.video_id)
-        labels = keyframes_of(session, job, run, video, step=context.listen)
+        labels = keyframes_of(session, job, run, video, step=context.check_cancelled)
         cuts = _known_cuts(session, job, video)
         params = PropagationParams.of(job.params)
         checkpoint = session.get(Checkpoint, number) if (number := params.checkpoint_id) else None
@@ -112,7 +112,7 @@ def propagation_of(context: Context, job_id: int | None = None) -> Propagation:
             engine = fitting.helped(context, engine, checkpoint, keypoints)
         adapts = params.adapt
         version = fitting.version_of(engine, labels, context.settings) if adapts else engine.version
-    pieces = _pieces(f"{engine.name} {version}", labels, params, video, context.listen)
+    pieces = _pieces(f"{engine.name} {version}", labels, params, video, context.check_cancelled)
     by_place = {(one.track, one.segment.start): one for one in pieces}
     compute = compute_of(context.settings) if adaptable(engine) else None
     device, computed = (compute.device_name, Computed.of(compute.pedigree())) if compute else ("cpu", None)
@@ -132,7 +132,7 @@ def _engine(name: str, *, adapt: bool, settings: Settings) -> Engine:
 
 
 def _known_cuts(session: Session, job: Job, video: Video) -> Cuts:
-    """What this job, before it was interrupted, or the propagation that ended last found."""
+    """The cuts that this job, before it was interrupted, or the propagation that ended last found."""
     ended = (
         select(Job.result)
         .where(Job.video_id == video.id, Job.kind == PROPAGATE, Job.state == states.SUCCEEDED)
@@ -148,18 +148,18 @@ def _known_cuts(session: Session, job: Job, video: Video) -> Cuts:
 
 def _pieces(
     made_by: str, labels: dict[int, Track], params: PropagationParams, video: Video, step: Callable[[], None]
-) -> list[Piece]:
+) -> list[SegmentTask]:
     pieces = []
     for number, keyframes in labels.items():
         for segment in plan(keyframes, params.start, params.stop):
             step()
             near = relevant(keyframes, segment)
-            pieces.append(Piece(number, segment, near, digest_of(made_by, video, segment, near)))
+            pieces.append(SegmentTask(number, segment, near, digest_of(made_by, video, segment, near)))
     return sorted(pieces, key=lambda piece: (piece.segment, piece.track))
 
 
 def digest_of(made_by: str, video: Video, segment: Segment, keyframes: Track) -> str:
-    """What a segment's poses depend on, as a digest: equal digests mean equal poses."""
+    """The digest of all that a segment's poses depend on: equal digests mean equal poses."""
     digest = hashlib.sha256(f"{made_by} cuts {shots.VERSION} {video.proxy_sha256} {segment.canonical}".encode())
     digest.update(npy.encode(keyframes))
     if keyframes.absent.any():

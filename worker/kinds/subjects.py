@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.tables import Video
-from app.trainings.label_set import Labelled
+from app.trainings.label_set import LabelledTrack
 from models.training.subjects import Subject
 from pose.frame_table import FrameTable
-from worker.context import Context, Missing
+from worker.context import Context, MissingFile
 
 
-def subjects_of(context: Context, labelled: Sequence[Labelled], folder: Path) -> list[Subject]:
+def subjects_of(context: Context, labelled: Sequence[LabelledTrack], folder: Path) -> list[Subject]:
     """Subjects with the videos that they are in.
 
     Args:
@@ -22,7 +22,7 @@ def subjects_of(context: Context, labelled: Sequence[Labelled], folder: Path) ->
         folder: Of the training: it holds on to videos that are copies of a remote store's.
 
     Raises:
-        Missing: A video is not in the storage.
+        MissingFile: A video is not in the storage.
     """
     files: dict[int, tuple[Path, FrameTable]] = {}
     for one in labelled:
@@ -47,10 +47,10 @@ def _fetched(context: Context, video: Video, folder: Path) -> tuple[Path, FrameT
     assert video.proxy_table_sha256 is not None
     try:
         table = FrameTable.from_bytes(context.storage.get(video.proxy_table_sha256))
-        path = context.storage.file(video.proxy_sha256, context.listen, within=0)
+        path = context.storage.file(video.proxy_sha256, context.check_cancelled, within=0)
         return _held(path, folder / f"{video.proxy_sha256}.mp4"), table
     except FileNotFoundError as error:
-        raise Missing(f"the file of video {video.id} is missing from the storage") from error
+        raise MissingFile(f"the file of video {video.id} is missing from the storage") from error
 
 
 def _held(path: Path, name: Path) -> Path:

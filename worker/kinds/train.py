@@ -15,9 +15,9 @@ from typing import Any, cast
 import msgspec
 from sqlalchemy import select, update
 
-from app.checkpoints.lineage import Seen
-from app.finite import finite
+from app.checkpoints.lineage import TrainingCoverage
 from app.jobs.params import LearntVideo, Parent, Pedigree, TrainingParams, TrainingResult
+from app.json_numbers import finite
 from app.tables import Checkpoint, Job, Video
 from app.trainings import label_set
 from app.trainings.label_set import LabelSet
@@ -43,7 +43,7 @@ _FEWEST_TO_PART = 40  # poses
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """What a training job consists of.
+    """The inputs of a training job.
 
     Attributes:
         skeleton: Of all subjects.
@@ -68,7 +68,7 @@ def run(context: Context) -> None:
     """Run a training job."""
     with training_folder(context) as folder:
         context.step(0, "reading labels")
-        context.stint.on(compute_of(context.settings).device_name)
+        context.device_use.on(compute_of(context.settings).device_name)
         task = _task(context, folder)
         epochs = _learn(context, task, folder)
         context.step(_LEARNT, "measuring")
@@ -82,14 +82,14 @@ def _task(context: Context, folder: Path) -> _Task:
         project_id = session.get_one(Job, context.held.job_id).project_id
         number = params.base_checkpoint_id
         base = session.get_one(Checkpoint, number) if number is not None else None
-        seen = Seen(session, base)
+        seen = TrainingCoverage(session, base)
         videos = {part.id: session.get_one(Video, part.id) for part in params.snapshot.videos}
-    labels = label_set.read(context.database, context.storage, project_id, params, context.listen)
+    labels = label_set.read(context.database, context.storage, project_id, params, context.check_cancelled)
     learnt = subjects_of(context, labels.learnt, folder)
     training, validation = _parted(learnt, params.config.seed)
     exam = []
     for one, subject in zip(labels.held_out, subjects_of(context, labels.held_out, folder), strict=True):
-        context.listen()
+        context.check_cancelled()
         unseen = ~seen.cover(one.video.id, one.poses.frames)
         if unseen.any():
             exam.append(subject.select(unseen))
@@ -99,7 +99,7 @@ def _task(context: Context, folder: Path) -> _Task:
         validation=validation,
         exam=exam,
         videos={video.slug: video.id for video in videos.values()},
-        base=weights_of(context.storage, base, context.listen) if base is not None else None,
+        base=weights_of(context.storage, base, context.check_cancelled) if base is not None else None,
         pedigree=_pedigree(params, project_id, base, videos, labels),
     )
 
@@ -155,7 +155,7 @@ def _learn(context: Context, task: _Task, folder: Path) -> list[dict[str, Any]]:
     recipe = {"pedigree": task.pedigree.to_row()}
     try:
         training = train(
-            config, task.skeleton, task.training, task.validation, folder, task.base, recipe, context.listen
+            config, task.skeleton, task.training, task.validation, folder, task.base, recipe, context.check_cancelled
         )
         with closing(cast("Generator[Epoch, None, None]", training)) as epochs:
             context.step(_READ, "training")

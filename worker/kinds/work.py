@@ -1,4 +1,4 @@
-"""What a job that fills a run consists of."""
+"""The plan of a job that fills a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pose.track import Track
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class SegmentTask:
     """One segment to be computed, with all it depends on.
 
     Attributes:
@@ -32,25 +32,25 @@ class Piece:
 
 
 #: Poses on every frame of a piece.
-Compute = Callable[[Piece], Track]
+Compute = Callable[[SegmentTask], Track]
 
 
 class Work(Protocol):
-    """What a job that fills a run consists of; every worker that takes part works it out for itself."""
+    """The plan of a job that fills a run; every worker that takes part works it out for itself."""
 
     @property
     def run(self) -> Run:
-        """What is filled."""
+        """The run that is filled."""
         ...
 
     @property
     def video(self) -> Video:
-        """What it is about."""
+        """The video that it is about."""
         ...
 
     @property
     def name(self) -> str:
-        """What computes it."""
+        """The name of what computes it."""
         ...
 
     @property
@@ -69,7 +69,7 @@ class Work(Protocol):
         ...
 
     @property
-    def pieces(self) -> Mapping[tuple[int, int], Piece]:
+    def pieces(self) -> Mapping[tuple[int, int], SegmentTask]:
         """The segments in the order in which they are computed, by track and first frame."""
         ...
 
@@ -78,5 +78,5 @@ class Work(Protocol):
         ...
 
     def result(self) -> RunResult:
-        """What the job's row is to say."""
+        """The result for the job's row."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.checkpoints.lineage import Seen
+from app.checkpoints.lineage import TrainingCoverage
 from app.database import connect
 from app.tables import Checkpoint
 
@@ -26,7 +26,7 @@ def planted(house, plant_checkpoint, held_out, videos=(1,), parent=None):
 
 
 def unseen(session, number, video=1):
-    seen = Seen(session, session.get_one(Checkpoint, number) if number else None)
+    seen = TrainingCoverage(session, session.get_one(Checkpoint, number) if number else None)
     return FRAMES[~seen.cover(video, FRAMES)].tolist()
 
 

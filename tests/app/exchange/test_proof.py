@@ -8,7 +8,7 @@ import pytest
 
 from app.exchange.proof import ProofError, prove
 from pose.synthetic import SceneSpec
-from pose.video import Video
+from pose.video import VideoReader
 from tests.conftest import render
 
 
@@ -25,7 +25,7 @@ def pictures(scene, tmp_path):
     def write(frames, crop=None, ending=".png"):
         files = {}
         x, y, width, height = crop or (0, 0, scene.width, scene.height)
-        with Video(scene.path) as video:
+        with VideoReader(scene.path) as video:
             for said, shown in frames.items():
                 picture = cv2.cvtColor(video.read(shown), cv2.COLOR_RGB2BGR)[y : y + height, x : x + width]
                 files[said] = tmp_path / f"img{said:04d}{ending}"

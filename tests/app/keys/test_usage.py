@@ -112,7 +112,7 @@ def test_what_was_noted_is_written_when_the_service_stops(serving, tmp_path):
 
     async def live_a_moment():
         async with app.router.lifespan_context(app):
-            app.state.doorkeeper.usage.note(1)
+            app.state.request_limits.usage.note(1)
 
     import anyio
 

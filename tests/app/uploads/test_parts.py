@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from app.uploads.parts import Missing, Parts, Taken
+from app.uploads.parts import PartMissing, Parts, PartTaken
 
 NAME = "0" * 32
 
@@ -56,7 +56,7 @@ def test_what_is_cut_was_never_there(folder):
 def test_one_writes_at_a_time(folder):
     async def both():
         async with Parts(folder).hold(NAME, 0):
-            with pytest.raises(Taken):
+            with pytest.raises(PartTaken):
                 async with Parts(folder).hold(NAME, 0.1):
                     pass
 
@@ -76,9 +76,9 @@ def test_who_waits_for_a_part_that_goes_away_is_told(folder):
             (folder / NAME).rename(folder.parent / "object")
         await waiting
 
-    with pytest.raises(Missing):
+    with pytest.raises(PartMissing):
         asyncio.run(both())
-    with pytest.raises(Missing):
+    with pytest.raises(PartMissing):
         Parts(folder).offset(NAME)
 
 
@@ -98,7 +98,7 @@ def test_a_killed_writer_keeps_nothing_locked(folder):
     deadline = time.monotonic() + 60
     while parts.offset(NAME) < 5 and time.monotonic() < deadline:
         time.sleep(0.01)
-    with pytest.raises(Taken):
+    with pytest.raises(PartTaken):
         write(parts, b"x")
     child.kill()
     child.join()

@@ -18,7 +18,7 @@ from app.storage import go_on, open_storage
 from app.tables import Job
 from app.trainings import label_set
 from pose.skeleton import Skeleton
-from pose.video import Video
+from pose.video import VideoReader
 
 FRAMES, BAD = 40, 10
 SKELETON = Skeleton(name="point", keypoints=("a",))
@@ -75,7 +75,7 @@ def test_the_video_says_which_frame_is_damaged(session):
 def test_frames_keep_their_places_and_the_damaged_one_is_marked(session, tmp_path):
     path = tmp_path / "proxy.mp4"
     path.write_bytes(session.http.get("/videos/1/content").content)
-    with Video(path) as proxy:
+    with VideoReader(path) as proxy:
         shown = [int(frame.mean()) for frame in proxy.frames()]
     for frame, gray in enumerate(shown):
         assert abs(gray - (20 + 5 * (frame if frame != BAD else BAD - 1))) <= 3

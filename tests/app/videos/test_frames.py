@@ -19,7 +19,7 @@ from app.videos.frame_maker import View
 from app.videos.frames import MOST_GROUPS_OF_LAB, Frames
 from app.videos.images import stepped
 from pose.frame_table import FrameTable
-from pose.video import Video
+from pose.video import VideoReader
 
 
 def decoded(answer):
@@ -30,7 +30,7 @@ def decoded(answer):
 def proxy(house, tmp_path_factory):
     path = tmp_path_factory.mktemp("proxy") / "proxy.mp4"
     path.write_bytes(house.http.get(f"{house.url}/content").content)
-    with Video(path) as reader:
+    with VideoReader(path) as reader:
         yield reader
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 
-from app.videos import sights
+from app.videos import access_cache
 
 
 def content(house, span=None, **query):
@@ -104,7 +104,7 @@ def test_a_key_that_was_revoked_sees_frames_of_the_same_video_for_a_moment_and_n
     refused(guest.get(house.url), 401)
     refused(guest.get("/videos/9999/frames/0"), 401)
     while (status := guest.get(frame).status_code) == 200:
-        assert time.monotonic() - began < 2 * sights.SECONDS
+        assert time.monotonic() - began < 2 * access_cache.SECONDS
         time.sleep(0.1)
     assert status == 401
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from app.settings import Settings
-from pose.video import Video
+from pose.video import VideoReader
 
 LIMIT = 2**20
 
@@ -260,5 +260,5 @@ def test_an_upload_survives_as_it_was(studio, tmp_path):
     assert studio.http.get(f"/videos/{video['id']}/content", params={"original": 1}).content == data
     proxy = tmp_path / "proxy.mp4"
     proxy.write_bytes(studio.http.get(f"/videos/{video['id']}/content").content)
-    with Video(proxy) as reader:
+    with VideoReader(proxy) as reader:
         assert reader.num_frames == 12

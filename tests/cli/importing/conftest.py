@@ -21,7 +21,7 @@ from cli.main import app
 from formats.dataset import Dataset, Video
 from formats.media import Media
 from formats.registry import write
-from pose.video import Video as Reader
+from pose.video import VideoReader
 from tests.conftest import Rendered, Service
 from worker.loop import work
 
@@ -88,7 +88,7 @@ def project(folder: Path, scene: Rendered, frames: dict[int, int], name: str = "
         digits = 8 if name == "lightning-pose" else 4
         place = folder / "labeled-data" / "walk"
         place.mkdir(parents=True, exist_ok=True)
-        with Reader(scene.path) as video:
+        with VideoReader(scene.path) as video:
             for said, shown in frames.items():
                 picture = cv2.cvtColor(video.read(shown), cv2.COLOR_RGB2BGR)
                 cv2.imwrite(str(place / f"img{said:0{digits}d}.png"), picture)

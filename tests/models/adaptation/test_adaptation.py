@@ -8,7 +8,7 @@ import pytest
 from models.adaptation.adaptation import Adaptation, version_of
 from models.adaptation.fitting import AdaptRecipe
 from models.stdpose.engine import StdPoseEngine
-from pose.frames import Footage
+from pose.frames import InMemoryFrames
 from pose.segments import Segment
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track
@@ -22,8 +22,8 @@ def scene() -> Scene:
 
 
 @pytest.fixture(scope="module")
-def footage(scene: Scene) -> Footage:
-    return Footage(np.stack(list(scene.frames())))
+def footage(scene: Scene) -> InMemoryFrames:
+    return InMemoryFrames(np.stack(list(scene.frames())))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def keyframes(scene: Scene) -> dict[int, Track]:
     return {1: truth.select(np.array([0, 12])), 2: Track.empty(truth.num_keypoints)}
 
 
-def fitted(untrained: StdPoseEngine, footage: Footage, keyframes: dict[int, Track]) -> StdPoseEngine:
+def fitted(untrained: StdPoseEngine, footage: InMemoryFrames, keyframes: dict[int, Track]) -> StdPoseEngine:
     fitting = Adaptation(untrained, footage, keyframes, recipe=_RECIPE)
     assert [(step.number, step.total) for step in fitting] == [(1, 3), (2, 3), (3, 3)]
     return fitting.engine
@@ -40,7 +40,7 @@ def fitted(untrained: StdPoseEngine, footage: Footage, keyframes: dict[int, Trac
 
 @pytest.mark.slow
 def test_it_changes_what_is_between_labels_and_nothing_else(
-    untrained: StdPoseEngine, footage: Footage, keyframes: dict[int, Track]
+    untrained: StdPoseEngine, footage: InMemoryFrames, keyframes: dict[int, Track]
 ) -> None:
     engines = [untrained, fitted(untrained, footage, keyframes), fitted(untrained, footage, keyframes)]
     plain, once, again = (engine.propagate(footage, keyframes[1], Segment(0, 13)) for engine in engines)
@@ -54,7 +54,7 @@ def test_it_changes_what_is_between_labels_and_nothing_else(
 
 @pytest.mark.slow
 def test_its_version_is_known_before_it_is_fitted_and_tells_labels_apart(
-    untrained: StdPoseEngine, footage: Footage, keyframes: dict[int, Track]
+    untrained: StdPoseEngine, footage: InMemoryFrames, keyframes: dict[int, Track]
 ) -> None:
     version = version_of(untrained, keyframes, _RECIPE)
     assert fitted(untrained, footage, keyframes).version == version
@@ -63,7 +63,7 @@ def test_its_version_is_known_before_it_is_fitted_and_tells_labels_apart(
 
 
 def test_it_cannot_be_had_before_it_is_fitted(
-    untrained: StdPoseEngine, footage: Footage, keyframes: dict[int, Track]
+    untrained: StdPoseEngine, footage: InMemoryFrames, keyframes: dict[int, Track]
 ) -> None:
     with pytest.raises(RuntimeError, match="not fitted yet"):
         _ = Adaptation(untrained, footage, keyframes).engine

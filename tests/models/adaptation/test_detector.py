@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from models.adaptation.detector import Detections, Detector, heatmap_loss, read
-from models.adaptation.fitting import SIDE, AdaptRecipe, Subject, collect, detect, fit, untrained
+from models.adaptation.detector import Detector, HeatmapPeaks, heatmap_loss, read
+from models.adaptation.fitting import SIDE, AdaptRecipe, FittingSubject, collect, detect, fit, untrained
 from models.adaptation.patches import jitter, patch_around
 from models.compute.devices import choose
 from models.stdpose.network import StdPose
-from pose.frames import Footage
+from pose.frames import InMemoryFrames
 from pose.metrics import normalised_errors
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track, blank
@@ -30,8 +30,8 @@ def scene() -> Scene:
 
 
 @pytest.fixture(scope="module")
-def footage(scene: Scene) -> Footage:
-    return Footage(np.stack(list(scene.frames())))
+def footage(scene: Scene) -> InMemoryFrames:
+    return InMemoryFrames(np.stack(list(scene.frames())))
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +40,15 @@ def truth(scene: Scene) -> Track:
 
 
 @pytest.fixture(scope="module")
-def subject(truth: Track) -> Subject:
+def subject(truth: Track) -> FittingSubject:
     """Labels are true, pseudo-labels are off by some pixels."""
     noise = np.random.default_rng(0).normal(0, 6, truth.xy.shape).astype(np.float32)
     score = np.full(truth.score.shape, 0.7, dtype=np.float32)
     pseudo = replace(truth, xy=truth.xy + noise, score=score, radius90=12 * score)
-    return Subject(truth.select(np.isin(truth.frames, LABELLED)), pseudo)
+    return FittingSubject(truth.select(np.isin(truth.frames, LABELLED)), pseudo)
 
 
-def fitted(network: StdPose, footage: Footage, subjects: list[Subject], recipe: AdaptRecipe) -> Detector:
+def fitted(network: StdPose, footage: InMemoryFrames, subjects: list[FittingSubject], recipe: AdaptRecipe) -> Detector:
     detector = untrained(network, subjects[0].labels.num_keypoints, recipe)
     steps = list(fit(detector, collect(footage, subjects, recipe), recipe, CPU))
     assert [step.number for step in steps] == list(range(1, recipe.steps + 1))
@@ -72,7 +72,7 @@ def test_fitting_hears_of_its_end_before_its_first_step(network, footage, subjec
     assert all(torch.equal(one, before[name]) for name, one in detector.state_dict().items())
 
 
-def seen(detector: Detector, footage: Footage, subject: Subject) -> Track:
+def seen(detector: Detector, footage: InMemoryFrames, subject: FittingSubject) -> Track:
     poses = subject.poses(footage, 0, footage.num_frames)
     parts = list(detect(detector, footage, poses, CPU))
     for part in parts:
@@ -84,7 +84,9 @@ def seen(detector: Detector, footage: Footage, subject: Subject) -> Track:
     return track
 
 
-def test_it_learns_from_labels_alone(network: StdPose, footage: Footage, truth: Track, subject: Subject) -> None:
+def test_it_learns_from_labels_alone(
+    network: StdPose, footage: InMemoryFrames, truth: Track, subject: FittingSubject
+) -> None:
     alone = replace(subject, pseudo=Track.empty(truth.num_keypoints))
     before = seen(untrained(network, truth.num_keypoints, QUICK), footage, alone)
     after = seen(fitted(network, footage, [alone], AdaptRecipe(steps=60, images_per_step=4)), footage, alone)
@@ -94,7 +96,7 @@ def test_it_learns_from_labels_alone(network: StdPose, footage: Footage, truth: 
 
 
 def test_it_betters_the_pseudo_labels_it_learned_from(
-    network: StdPose, footage: Footage, truth: Track, subject: Subject
+    network: StdPose, footage: InMemoryFrames, truth: Track, subject: FittingSubject
 ) -> None:
     recipe = AdaptRecipe(steps=60, images_per_step=4)
     found = seen(fitted(network, footage, [subject], recipe), footage, subject)
@@ -102,7 +104,9 @@ def test_it_betters_the_pseudo_labels_it_learned_from(
     assert np.median(better) < 0.7 * np.median(given)
 
 
-def test_the_same_seed_gives_the_same_detector(network: StdPose, footage: Footage, subject: Subject) -> None:
+def test_the_same_seed_gives_the_same_detector(
+    network: StdPose, footage: InMemoryFrames, subject: FittingSubject
+) -> None:
     first, second, other = (
         fitted(network, footage, [subject], replace(QUICK, seed=seed)).state_dict() for seed in (1, 1, 2)
     )
@@ -110,7 +114,9 @@ def test_the_same_seed_gives_the_same_detector(network: StdPose, footage: Footag
     assert not all(torch.equal(first[name], other[name]) for name in first)
 
 
-def test_the_network_it_came_from_stays_as_it_was(network: StdPose, footage: Footage, subject: Subject) -> None:
+def test_the_network_it_came_from_stays_as_it_was(
+    network: StdPose, footage: InMemoryFrames, subject: FittingSubject
+) -> None:
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     detector = fitted(network, footage, [subject], QUICK)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
@@ -118,13 +124,13 @@ def test_the_network_it_came_from_stays_as_it_was(network: StdPose, footage: Foo
     assert not all(torch.equal(moved[name], before[f"backbone.{name}"]) for name in moved)
 
 
-def test_a_frozen_backbone_does_not_learn(network: StdPose, footage: Footage, subject: Subject) -> None:
+def test_a_frozen_backbone_does_not_learn(network: StdPose, footage: InMemoryFrames, subject: FittingSubject) -> None:
     detector = fitted(network, footage, [subject], replace(QUICK, backbone_rate=0.0))
     for name, tensor in detector.backbone.state_dict().items():
         torch.testing.assert_close(tensor, network.backbone.state_dict()[name], rtol=0, atol=0)
 
 
-def test_fitting_can_be_stopped(network: StdPose, footage: Footage, subject: Subject) -> None:
+def test_fitting_can_be_stopped(network: StdPose, footage: InMemoryFrames, subject: FittingSubject) -> None:
     detector = untrained(network, subject.labels.num_keypoints, QUICK)
     steps = fit(detector, collect(footage, [subject], QUICK), replace(QUICK, steps=1000), CPU)
     assert [step.number for step in islice(steps, 2)] == [1, 2]
@@ -132,25 +138,31 @@ def test_fitting_can_be_stopped(network: StdPose, footage: Footage, subject: Sub
     assert seen(detector, footage, subject).score.max() <= 1
 
 
-def test_memory_is_bounded_and_labels_come_first(footage: Footage, truth: Track, subject: Subject) -> None:
+def test_memory_is_bounded_and_labels_come_first(
+    footage: InMemoryFrames, truth: Track, subject: FittingSubject
+) -> None:
     examples = collect(footage, [subject], replace(QUICK, pictures=6))
     assert (len(examples.pictures), examples.labelled.sum()) == (6, 4)
     assert set(examples.weight[examples.labelled].ravel()) == {1.0}
     assert (examples.weight[~examples.labelled] < 1).all()
-    everywhere = Subject(truth, Track.empty(truth.num_keypoints))
+    everywhere = FittingSubject(truth, Track.empty(truth.num_keypoints))
     assert len(collect(footage, [everywhere], replace(QUICK, pictures=8)).pictures) == 6
 
 
-def test_subjects_share_a_detector(network: StdPose, footage: Footage, truth: Track, subject: Subject) -> None:
+def test_subjects_share_a_detector(
+    network: StdPose, footage: InMemoryFrames, truth: Track, subject: FittingSubject
+) -> None:
     beside = replace(truth, xy=truth.xy + np.float32(3))
-    examples = collect(footage, [subject, Subject(beside, Track.empty(truth.num_keypoints))], AdaptRecipe())
+    examples = collect(footage, [subject, FittingSubject(beside, Track.empty(truth.num_keypoints))], AdaptRecipe())
     assert len(examples.pictures) == 2 * footage.num_frames
-    fitted(network, footage, [subject, Subject(beside, Track.empty(truth.num_keypoints))], QUICK)
+    fitted(network, footage, [subject, FittingSubject(beside, Track.empty(truth.num_keypoints))], QUICK)
 
 
-def test_a_keypoint_never_labelled_is_not_looked_for(network: StdPose, footage: Footage, subject: Subject) -> None:
+def test_a_keypoint_never_labelled_is_not_looked_for(
+    network: StdPose, footage: InMemoryFrames, subject: FittingSubject
+) -> None:
     labels, pseudo = (lacking(track, 0) for track in (subject.labels, subject.pseudo))
-    poor = Subject(labels, pseudo)
+    poor = FittingSubject(labels, pseudo)
     detector = fitted(network, footage, [poor], QUICK)
     for part in detect(detector, footage, poor.poses(footage, 3, 5), CPU):
         assert part.mass[:, 0].max() == 0
@@ -165,7 +177,7 @@ def lacking(track: Track, keypoint: int) -> Track:
 
 
 @pytest.mark.parametrize("case", ["one keyframe", "one keypoint", "no size", "outside", "last frame only"])
-def test_odd_labels_do_no_harm(case: str, network: StdPose, footage: Footage, truth: Track) -> None:
+def test_odd_labels_do_no_harm(case: str, network: StdPose, footage: InMemoryFrames, truth: Track) -> None:
     labels = truth.select(truth.frames == (30 if case == "last frame only" else 10))
     keypoints = np.concatenate([labels.xy, labels.visibility[..., None]], axis=-1)
     if case == "one keypoint":
@@ -174,24 +186,24 @@ def test_odd_labels_do_no_harm(case: str, network: StdPose, footage: Footage, tr
         keypoints[..., :2] = 100
     elif case == "outside":
         keypoints[..., :2] -= 2000
-    subject = Subject(Track.labelled(labels.frames, keypoints), Track.empty(truth.num_keypoints))
+    subject = FittingSubject(Track.labelled(labels.frames, keypoints), Track.empty(truth.num_keypoints))
     track = seen(fitted(network, footage, [subject], QUICK), footage, subject)
     assert len(track) == footage.num_frames
     assert track.score.min() >= 0
 
 
-def test_keypoints_clicked_on_different_frames(network: StdPose, footage: Footage, truth: Track) -> None:
+def test_keypoints_clicked_on_different_frames(network: StdPose, footage: InMemoryFrames, truth: Track) -> None:
     labels = truth.select(np.isin(truth.frames, (5, 25)))
     visibility = labels.visibility.copy()
     visibility[0, ::2] = visibility[1, 1::2] = 0
     clicked = Track.labelled(labels.frames, np.concatenate([labels.xy, visibility[..., None]], axis=-1))
-    subject = Subject(clicked, Track.empty(truth.num_keypoints))
+    subject = FittingSubject(clicked, Track.empty(truth.num_keypoints))
     examples = collect(footage, [subject], QUICK)
     np.testing.assert_array_equal(examples.weight, visibility > 0)
     seen(fitted(network, footage, [subject], QUICK), footage, subject)
 
 
-def maps(*places: tuple[float, float]) -> Detections:
+def maps(*places: tuple[float, float]) -> HeatmapPeaks:
     patch = patch_around(np.array([79.5, 79.5]), 104, 160, 160, scaled_size=104, side=SIDE)
     columns, rows = np.meshgrid(*[4 * np.arange(SIDE // 4) + 1.5] * 2)
     logits = [-((columns - x) ** 2 + (rows - y) ** 2) / 32 for x, y in places]

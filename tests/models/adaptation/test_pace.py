@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from models.adaptation.adaptation import Adaptation, spread
-from models.adaptation.fitting import AdaptRecipe, Subject, collect, fit, untrained
-from models.adaptation.pace import Pace, own_time
+from models.adaptation.fitting import AdaptRecipe, FittingSubject, collect, fit, untrained
+from models.adaptation.pace import FittingPace, own_time
 from models.compute.devices import choose
 from models.stdpose.engine import StdPoseEngine
 from models.stdpose.network import StdPose
-from pose.frames import Footage
+from pose.frames import InMemoryFrames
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track
 
@@ -25,7 +25,7 @@ def ticking(seconds: float):
     return lambda: seconds * next(ticks)
 
 
-def walked(pace: Pace) -> list[float]:
+def walked(pace: FittingPace) -> list[float]:
     shares = [pace.share]
     while pace.step():
         shares.append(pace.share)
@@ -33,13 +33,13 @@ def walked(pace: Pace) -> list[float]:
 
 
 def test_where_there_is_time_all_steps_are_taken_evenly() -> None:
-    pace = Pace(100, until=60.0, clock=ticking(0.5))
+    pace = FittingPace(100, until=60.0, clock=ticking(0.5))
     assert walked(pace) == [step / 100 for step in range(101)]
     assert pace.done == pace.planned == 100
 
 
 def test_where_steps_are_slow_there_are_fewer_and_the_share_still_ends_at_one() -> None:
-    pace = Pace(100, until=60.0, clock=ticking(2.0))
+    pace = FittingPace(100, until=60.0, clock=ticking(2.0))
     shares = walked(pace)
     assert pace.done == 30
     assert shares[-1] == 1.0
@@ -49,7 +49,7 @@ def test_where_steps_are_slow_there_are_fewer_and_the_share_still_ends_at_one() 
 
 def test_a_machine_that_slows_down_half_way_ends_in_time_too() -> None:
     times = iter([0.0, *(0.5 * step for step in range(1, 51)), *(25 + 3.0 * step for step in range(1, 51))])
-    pace = Pace(100, until=60.0, clock=lambda: next(times))
+    pace = FittingPace(100, until=60.0, clock=lambda: next(times))
     shares = walked(pace)
     assert 58 <= pace.done <= 62
     assert shares[-1] == 1.0
@@ -57,12 +57,12 @@ def test_a_machine_that_slows_down_half_way_ends_in_time_too() -> None:
 
 def test_one_slow_step_changes_nothing() -> None:
     times = iter([0.0, *(0.3 * step for step in range(1, 21)), *(20 + 0.3 * step for step in range(81))])
-    pace = Pace(100, until=60.0, clock=lambda: next(times))
+    pace = FittingPace(100, until=60.0, clock=lambda: next(times))
     assert walked(pace) == [step / 100 for step in range(101)]
 
 
 def test_without_time_there_is_one_step() -> None:
-    pace = Pace(100, until=0.0, clock=ticking(1.0))
+    pace = FittingPace(100, until=0.0, clock=ticking(1.0))
     assert walked(pace) == [0.0, 1.0]
 
 
@@ -89,8 +89,8 @@ def scene() -> Scene:
 
 
 @pytest.fixture(scope="module")
-def footage(scene: Scene) -> Footage:
-    return Footage(np.stack(list(scene.frames())))
+def footage(scene: Scene) -> InMemoryFrames:
+    return InMemoryFrames(np.stack(list(scene.frames())))
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +98,15 @@ def labels(scene: Scene) -> Track:
     return scene.tracks[1].select(np.array([0, 12]))
 
 
-def test_a_clock_that_leaves_time_changes_no_weight(network: StdPose, footage: Footage, labels: Track) -> None:
+def test_a_clock_that_leaves_time_changes_no_weight(network: StdPose, footage: InMemoryFrames, labels: Track) -> None:
     recipe = AdaptRecipe(steps=6, images_per_step=2)
-    subject = Subject(labels, labels.select(np.zeros(0, dtype=int)))
+    subject = FittingSubject(labels, labels.select(np.zeros(0, dtype=int)))
     made = []
-    for pace in (None, Pace(6, until=1000.0, clock=ticking(1.0)), Pace(6, until=1000.0, clock=ticking(3.7))):
+    for pace in (
+        None,
+        FittingPace(6, until=1000.0, clock=ticking(1.0)),
+        FittingPace(6, until=1000.0, clock=ticking(3.7)),
+    ):
         detector = untrained(network, labels.num_keypoints, recipe)
         assert len(list(fit(detector, collect(footage, [subject], recipe), recipe, choose("cpu"), pace))) == 6
         made.append(torch.cat([weight.flatten() for weight in detector.state_dict().values()]))
@@ -111,7 +115,7 @@ def test_a_clock_that_leaves_time_changes_no_weight(network: StdPose, footage: F
 
 
 def test_fitting_says_how_far_it_is_and_what_it_had_no_time_for(
-    untrained: StdPoseEngine, footage: Footage, labels: Track
+    untrained: StdPoseEngine, footage: InMemoryFrames, labels: Track
 ) -> None:
     recipe = AdaptRecipe(steps=40, images_per_step=2, seconds=20.0)
     fitting = Adaptation(untrained, footage, {1: labels}, recipe=recipe, clock=lambda: ticking(1.0))

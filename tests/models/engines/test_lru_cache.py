@@ -10,10 +10,10 @@ import torch
 
 from models.compute.devices import choose
 from models.engines import stored_arrays
-from models.engines.crop_cache import Seen
+from models.engines.crop_cache import CropCache
 from models.engines.flow import Flow
-from models.engines.lru_cache import Memory, Place
-from models.stdpose.descriptors import Eye
+from models.engines.lru_cache import CacheKey, LruCache
+from models.stdpose.descriptors import DescriptorExtractor
 from models.stdpose.engine import StdPoseEngine
 from models.stdpose.network import StdPose
 from pose.crops import Crop
@@ -39,7 +39,7 @@ class Named:
 
 
 def test_what_was_used_longest_ago_is_forgotten() -> None:
-    memory = Memory(room=10)
+    memory = LruCache(room=10)
     for name in "abc":
         memory.put(name, name.upper(), 4)
         memory.get("a")
@@ -105,8 +105,8 @@ class Dictionary:
 
 
 def test_what_lies_on_a_shelf_is_found_by_others_that_compute_alike() -> None:
-    shelf, place = Dictionary(), Place("a video", "kind", (1, "two"))
-    first, second, other = Memory(), Memory(), Memory()
+    shelf, place = Dictionary(), CacheKey("a video", "kind", (1, "two"))
+    first, second, other = LruCache(), LruCache(), LruCache()
     for memory, made_by in ((first, "one"), (second, "one"), (other, "another")):
         memory.lay_on(shelf, made_by)
     first.put(place, (np.arange(3),), 24)
@@ -115,7 +115,14 @@ def test_what_lies_on_a_shelf_is_found_by_others_that_compute_alike() -> None:
     np.testing.assert_array_equal(second.get(place)[0], np.arange(3))
     assert second.get(("no place", 3)) is None
     assert other.get(place) is None
-    assert Memory().get(place) is None
+    assert LruCache().get(place) is None
+
+
+def test_names_on_a_shelf_are_those_of_earlier_versions() -> None:
+    shelf, memory = Dictionary(), LruCache()
+    memory.lay_on(shelf, "stdpose 2")
+    memory.put(CacheKey("clip", "gray", (Crop(1, 2, 3, 4, 5, 6), 7, b"x")), (np.arange(3),), 24)
+    assert [*shelf.lying] == ["clip/229623f3d8c54e3cb644a860702e8a6ef448c458fcff48d748acba9009b82028"]
 
 
 def test_arrays_and_tensors_come_back_as_they_were() -> None:
@@ -154,11 +161,11 @@ def test_what_a_frame_looks_like_does_not_depend_on_the_frames_described_with_it
     torch.set_num_threads(threads)
     try:
         compute = choose("cpu", "fp32")
-        eye = Eye(network, compute, "", mirrored=False)
+        extractor = DescriptorExtractor(network, compute, "", mirrored=False)
         crop = Crop(0, 0, 160, 120, 160, 120)
 
         def looked(frames: list[int]) -> dict[int, list[torch.Tensor]]:
-            looks = eye.look(Seen(Named(images), crop, crop, Memory()), np.array(frames))
+            looks = extractor.extract(CropCache(Named(images), crop, crop, LruCache()), np.array(frames))
             return {frame: [level[row] for level in looks.maps] for row, frame in enumerate(frames)}
 
         every = looked([*range(11)])
@@ -175,14 +182,14 @@ def test_a_shelf_changes_no_bit_and_damage_on_it_neither(network: StdPose, monke
     video = Named(np.stack(list(scene.frames())))
     keyframes = scene.tracks[1].select(np.array([0, 12, 24]))
     shelf, described = Dictionary(), 0
-    describe = Eye._describe
+    describe = DescriptorExtractor._describe
 
-    def counted(eye: Eye, images: np.ndarray) -> list[list[torch.Tensor]]:
+    def counted(extractor: DescriptorExtractor, images: np.ndarray) -> list[list[torch.Tensor]]:
         nonlocal described
         described += len(images)
-        return describe(eye, images)
+        return describe(extractor, images)
 
-    monkeypatch.setattr(Eye, "_describe", counted)
+    monkeypatch.setattr(DescriptorExtractor, "_describe", counted)
 
     def propagated(*, weights: str = "weights") -> tuple[Track, int, int]:
         nonlocal described

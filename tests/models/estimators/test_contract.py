@@ -11,7 +11,7 @@ import torch
 
 from models.backbones.config import VitPyramidConfig
 from models.estimators.checkpoints import load, save
-from models.estimators.estimator import Estimator, Labelled
+from models.estimators.estimator import Estimator, KnownLabels
 from models.estimators.losses import Truth, losses
 from models.estimators.presets import ESTIMATORS, RANDOM, SIZES, build, configure
 from models.estimators.targets import gaussians
@@ -227,9 +227,9 @@ def test_labels_of_neighbours_enter_stdpose_as_heat_maps() -> None:
     heat = gaussians(truth(estimator, 1).xy, estimator.config.cells)
     with torch.inference_mode():
         plain = estimator(frames).heatmaps
-        torch.testing.assert_close(estimator(frames, Labelled(heat, known)).heatmaps, plain)
+        torch.testing.assert_close(estimator(frames, KnownLabels(heat, known)).heatmaps, plain)
         known[:, 0] = True
-        assert not torch.allclose(estimator(frames, Labelled(heat, known)).heatmaps, plain, atol=1e-6)
+        assert not torch.allclose(estimator(frames, KnownLabels(heat, known)).heatmaps, plain, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from pose.segments import plan
 from pose.skeleton import Skeleton
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track, join
-from pose.video import Video
+from pose.video import VideoReader
 from pose.video_writer import VideoWriter
 
 
@@ -63,7 +63,7 @@ def error(found: Track, truth: Track) -> float:
 def test_poses_on_every_frame_of_marked_subjects(filmed, trained: Loaded) -> None:  # type: ignore[no-untyped-def]
     path, truth, _ = filmed
     marked = truth.select(np.isin(truth.frames, [0, 20, 40, 59]))
-    with Video(path, scan(path)) as video:
+    with VideoReader(path, scan(path)) as video:
         parts = list(estimate(video, trained, {7: marked}, device="cpu"))
     assert {track_id for track_id, _, _ in parts} == {7}
     found = join([track for _, _, track in parts])
@@ -76,7 +76,7 @@ def test_poses_on_every_frame_of_marked_subjects(filmed, trained: Loaded) -> Non
 
 def test_a_subject_that_nobody_marked_is_found(filmed, trained: Loaded) -> None:  # type: ignore[no-untyped-def]
     path, truth, _ = filmed
-    with Video(path, scan(path)) as video:
+    with VideoReader(path, scan(path)) as video:
         ((track_id, _, found),) = estimate(video, trained, start=10, stop=40, device="cpu")
     assert track_id == 1
     assert (found.frames == np.arange(10, 40)).all()
@@ -85,7 +85,7 @@ def test_a_subject_that_nobody_marked_is_found(filmed, trained: Loaded) -> None:
 
 def test_windows_do_not_depend_on_where_they_begin(filmed, trained: Loaded) -> None:  # type: ignore[no-untyped-def]
     path, truth, _ = filmed
-    with Video(path, scan(path)) as video:
+    with VideoReader(path, scan(path)) as video:
         # In fp32: some processors round bf16 differently for another number of clips, by up to 0.1 px.
         once = list(estimate(video, trained, {1: truth}, device="cpu", precision="fp32"))
         again = list(estimate(video, trained, {1: truth}, batch=5, device="cpu", precision="fp32"))
@@ -113,7 +113,7 @@ def test_nothing_to_be_found_is_the_whole_frame() -> None:
 )
 def test_bad_arguments(filmed, trained: Loaded, arguments, words: str) -> None:  # type: ignore[no-untyped-def]
     path, _, _ = filmed
-    with Video(path, scan(path)) as video, pytest.raises(EstimateError, match=words):
+    with VideoReader(path, scan(path)) as video, pytest.raises(EstimateError, match=words):
         next(estimate(video, trained, **arguments))
 
 
@@ -130,7 +130,7 @@ def said(truth: Track, states: dict[int, int | list[int]]) -> Track:
 def test_there_is_no_pose_where_people_said_that_the_subject_is_absent(filmed, trained: Loaded) -> None:  # type: ignore[no-untyped-def]
     path, truth, _ = filmed
     labels = said(truth, {5: 1, 20: -1, 35: -1, 45: 1, 50: [2]})
-    with Video(path, scan(path)) as video:
+    with VideoReader(path, scan(path)) as video:
         ((_, _, plain),) = estimate(video, trained, {7: labels}, stop=20, device="cpu")
         given = {7: labels, 8: truth}
         found = {n: track for n, _, track in estimate(video, trained, given, labels={7: labels}, device="cpu")}
@@ -149,7 +149,7 @@ def test_there_is_no_pose_where_people_said_that_the_subject_is_absent(filmed, t
 
 def test_a_subject_that_nobody_marked_is_not_looked_for_where_it_is_absent(filmed, trained: Loaded) -> None:  # type: ignore[no-untyped-def]
     path, truth, _ = filmed
-    with Video(path, scan(path)) as video:
+    with VideoReader(path, scan(path)) as video:
         (part,) = estimate(video, trained, labels={1: said(truth, {9: 1, 20: -1})}, stop=40, device="cpu")
         assert np.flatnonzero((part[2].visibility > 0).all(axis=1)).tolist() == [*range(20)]
         nowhere = Track.empty(truth.num_keypoints), said(truth, {20: -1})
@@ -159,7 +159,7 @@ def test_a_subject_that_nobody_marked_is_not_looked_for_where_it_is_absent(filme
 
 def test_a_track_without_a_pose_tells_nothing(filmed, trained: Loaded) -> None:  # type: ignore[no-untyped-def]
     path, _, skeleton = filmed
-    with Video(path, scan(path)) as video, pytest.raises(EstimateError, match="track 3 has no pose"):
+    with VideoReader(path, scan(path)) as video, pytest.raises(EstimateError, match="track 3 has no pose"):
         next(estimate(video, trained, {3: Track.empty(skeleton.size)}))
 
 
@@ -169,7 +169,7 @@ def engine() -> StdPoseEngine:
 
 
 def _propagated(engine: StdPoseEngine, path: Path, labels: Track) -> Track:
-    with Video(path, scan(path)) as video:
+    with VideoReader(path, scan(path)) as video:
         return join([engine.propagate(video, labels, segment) for segment in plan(labels, 0, 60)])
 
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.estimators.views import Change, view_of
+from models.estimators.views import ViewChange, view_of
 
 BOX = np.array([40.0, 20.0, 30.0, 60.0])
 CHANGES = st.builds(
-    Change,
+    ViewChange,
     angle=st.floats(-80, 80),
     scale=st.floats(0.6, 1.4),
     shift=st.tuples(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1)),
@@ -18,7 +18,7 @@ CHANGES = st.builds(
 
 
 @given(CHANGES)
-def test_there_and_back(change: Change) -> None:
+def test_there_and_back(change: ViewChange) -> None:
     view, points = view_of(BOX, 128, 96, change), np.random.default_rng(0).uniform(-50, 200, (7, 2))
     np.testing.assert_allclose(view.to_frame(view.to_input(points)), points, atol=1e-9)
 
@@ -33,7 +33,7 @@ def test_the_enlarged_box_fills_the_input() -> None:
 def test_what_is_seen_is_where_the_labels_say() -> None:
     image = np.zeros((120, 140, 3), np.uint8)
     image[60:63, 50:53] = 255
-    for change in (Change(), Change(angle=30, scale=1.2, mirrored=True), Change(shift=(0.1, -0.05))):
+    for change in (ViewChange(), ViewChange(angle=30, scale=1.2, mirrored=True), ViewChange(shift=(0.1, -0.05))):
         view = view_of(BOX, 128, 96, change)
         rows, columns = np.nonzero(view.cut(image)[..., 0] > 127)
         found = np.array([columns.mean(), rows.mean()])
@@ -42,7 +42,7 @@ def test_what_is_seen_is_where_the_labels_say() -> None:
 
 @pytest.mark.parametrize("scale", [0.5, 2.0])
 def test_a_view_of_a_scaled_part_is_the_view_of_the_frame(scale: float) -> None:
-    view, origin = view_of(BOX, 128, 96, Change(angle=20)), np.array([30.0, 10.0])
+    view, origin = view_of(BOX, 128, 96, ViewChange(angle=20)), np.array([30.0, 10.0])
     part = view.after(np.array([1 / scale, 1 / scale]), origin)
     place = np.array([12.0, 7.0])
     np.testing.assert_allclose(part.to_input(place), view.to_input(place / scale + origin))

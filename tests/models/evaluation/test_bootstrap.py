@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.evaluation.bootstrap import BLOCK_FRAMES, Blocks, fewest_blocks, gains, in_blocks
-from models.evaluation.judged import Judged
+from models.evaluation.judged import LabelledPrediction
 from pose.track import Track
 
 POSE = np.array([[0, 0, 2], [30, 40, 2], [15, 20, 2]], dtype=float)  # a box diagonal of 50
@@ -15,7 +15,7 @@ def judged(name, frames, off):
     truth = np.tile(POSE, (len(frames), 1, 1))
     guess = truth.copy()
     guess[:, 0, 0] -= off
-    return Judged(name, Track.labelled(frames, truth), Track.labelled(frames, guess))
+    return LabelledPrediction(name, Track.labelled(frames, truth), Track.labelled(frames, guess))
 
 
 def blocks_of(difference, seed=0, points=20):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.evaluation import Evaluation, Judged, evaluate
+from models.evaluation import Evaluation, LabelledPrediction, evaluate
 from models.evaluation.bootstrap import BLOCK_FRAMES
 from models.evaluation.evaluation import WORST
 from models.evaluation.report import markdown
@@ -29,7 +29,7 @@ def judged(name, frames, *, nose=0.0, absent=(), **fields):
     guess[:, 0, 0] -= nose
     guess[..., 2] = 2
     guess[:, list(absent), 2] = 0
-    return Judged(name, Track.labelled(frames, truth), Track.labelled(frames, guess), **fields)
+    return LabelledPrediction(name, Track.labelled(frames, truth), Track.labelled(frames, guess), **fields)
 
 
 def test_figures_by_hand():
@@ -71,12 +71,12 @@ def test_true_head_boxes_are_used():
 def test_subjects_of_a_video_are_matched_with_each_other():
     first, second = judged("a/1", [0, 1]), judged("a/2", [0, 1])
     far = Track.labelled([0, 1], np.concatenate([second.truth.xy + 300, second.truth.visibility[..., None]], axis=-1))
-    together = [Judged("a/1", first.truth, far), Judged("a/2", far, first.truth)]
+    together = [LabelledPrediction("a/1", first.truth, far), LabelledPrediction("a/2", far, first.truth)]
     # Who is who plays no part in AP, on the same image; it does in distances.
     assert evaluate(together, SKELETON).coco.ap == pytest.approx(1)
     assert evaluate(together, SKELETON).posetrack.mean == 1
     assert evaluate(together, SKELETON).overall.mean == 1
-    apart = [Judged("a/1", first.truth, far), Judged("b/2", far, first.truth)]
+    apart = [LabelledPrediction("a/1", first.truth, far), LabelledPrediction("b/2", far, first.truth)]
     assert evaluate(apart, SKELETON).coco.ap == 0
 
 
@@ -84,7 +84,7 @@ def test_a_guess_on_frames_without_labels_is_neither_right_nor_wrong():
     one = judged("a/1", [0, 10])
     keypoints = np.concatenate([np.tile(POSE, (4, 1, 1))[..., :2] + 3, np.full((4, 4, 1), 2)], axis=-1)
     keypoints[[0, 3]] = np.concatenate([one.guess.xy, one.guess.visibility[..., None]], axis=-1)
-    more = Judged("a/1", one.truth, Track.labelled([0, 4, 5, 10], keypoints))
+    more = LabelledPrediction("a/1", one.truth, Track.labelled([0, 4, 5, 10], keypoints))
     assert (
         evaluate([more, judged("a/2", [4])], SKELETON).to_json()
         == evaluate([one, judged("a/2", [4])], SKELETON).to_json()
@@ -118,13 +118,13 @@ def test_what_cannot_be_measured_is_refused():
     with pytest.raises(ValueError, match="no frame to measure"):
         evaluate([], SKELETON)
     with pytest.raises(ValueError, match="no frame to measure"):
-        evaluate([Judged("a/1", Track.empty(4), Track.empty(4))], SKELETON)
+        evaluate([LabelledPrediction("a/1", Track.empty(4), Track.empty(4))], SKELETON)
     with pytest.raises(ValueError, match="subject a/1 is there twice"):
         evaluate([judged("a/1", [0])] * 2, SKELETON)
     with pytest.raises(ValueError, match="4 keypoints are not those of skeleton 'two'"):
         evaluate([judged("a/1", [0])], Skeleton(name="two", keypoints=("a", "b")))
     with pytest.raises(ValueError, match="different skeletons"):
-        evaluate([judged("a/1", [0]), Judged("b/1", Track.empty(2), Track.empty(2))], SKELETON)
+        evaluate([judged("a/1", [0]), LabelledPrediction("b/1", Track.empty(2), Track.empty(2))], SKELETON)
 
 
 def test_the_video_is_in_the_name():
@@ -144,7 +144,7 @@ def without(one, states, score):
     labels = Track.labelled(frames, points, state < 0)
     points[..., 2] = 2
     guess = replace(Track.labelled(frames, points), score=np.full(state.shape, score, np.float32))
-    return Judged(one.name, labels.over(one.truth), guess.over(one.guess))
+    return LabelledPrediction(one.name, labels.over(one.truth), guess.over(one.guess))
 
 
 def test_what_is_found_of_absent_subjects_is_a_figure_of_its_own(tmp_path):
@@ -174,7 +174,7 @@ def test_a_subject_that_is_absent_throughout_is_measured_too():
     seen = Track.labelled([3], np.tile(POSE, (1, 1, 1)))
     plain = [judged("a/1", [0, 20], nose=5)]
     for name in ("a/2", "c/1"):
-        result, before = evaluate([*plain, Judged(name, gone, seen)], SKELETON), evaluate(plain, SKELETON)
+        result, before = evaluate([*plain, LabelledPrediction(name, gone, seen)], SKELETON), evaluate(plain, SKELETON)
         assert (result.overall, result.frames, result.coco.ap) == (before.overall, before.frames, before.coco.ap)
         assert result.posetrack.mean == before.posetrack.mean
         assert result.false_positives == FalsePositives(poses=1, poses_found=1, points=4, points_found=3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.evaluation.baseline import average_poses
-from models.evaluation.judged import Judged
+from models.evaluation.judged import LabelledPrediction
 from models.evaluation.promotion import KEYPOINT_TOLERANCE, gate
 from pose.track import Track
 
@@ -36,7 +36,9 @@ def answers(tracks, rng, noise):
     """An estimator that is off by a normal distribution of ``noise`` pixels in x and in y."""
     found = []
     for name, truth in tracks.items():
-        found.append(Judged(name, truth, track_of(truth.frames, truth.xy + rng.normal(0, noise, truth.xy.shape))))
+        found.append(
+            LabelledPrediction(name, truth, track_of(truth.frames, truth.xy + rng.normal(0, noise, truth.xy.shape)))
+        )
     return found
 
 
@@ -119,7 +121,7 @@ def test_a_gain_that_may_be_chance_is_refused():
 
     def off(pixels):
         return [
-            Judged(name, truth, track_of(truth.frames, truth.xy + np.array([distance, 0])))
+            LabelledPrediction(name, truth, track_of(truth.frames, truth.xy + np.array([distance, 0])))
             for (name, truth), distance in zip(tracks.items(), pixels, strict=True)
         ]
 
@@ -164,7 +166,7 @@ def test_the_average_pose_is_in_each_box():
     two = np.array([[100, 100, 2], [140, 140, 2], [100, 140, 2]])
     three = np.array([[0, 0, 2], [8, 4, 2], [7, 7, 0]])
     truth = Track.labelled([0, 1, 2], np.array([one, two, three]))
-    (answer,) = average_poses([Judged("a/1", truth, truth)])
+    (answer,) = average_poses([LabelledPrediction("a/1", truth, truth)])
     # The third point is halfway and on the left, a quarter on average; on the third frame it is not known.
     np.testing.assert_allclose(answer.guess.xy[0], [[0, 0], [10, 20], [2.5, 20]])
     np.testing.assert_allclose(answer.guess.xy[1], [[100, 100], [140, 140], [110, 140]])

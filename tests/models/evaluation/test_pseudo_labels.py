@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.evaluation.judged import Judged
+from models.evaluation.judged import LabelledPrediction
 from models.evaluation.promotion import gate
-from models.evaluation.pseudo_labels import OFFSET_TOLERANCE, Learnt, farthest_offset
+from models.evaluation.pseudo_labels import OFFSET_TOLERANCE, TrainingFit, farthest_offset
 from pose.track import Track
 
 COUNT, VIDEOS, FRAMES = 5, 8, 60
@@ -34,7 +34,7 @@ def learnt(rng, *, shift=(0.0, 0.0), share=0.3, error=4.0, blind=(0.0, 0.0)):
         labels[~person & (rng.random(FRAMES) < share), -1] += shift
         seen = truth + rng.normal(0, error, truth.shape) + blind
         weight = np.where(person[:, None], 1.0, rng.uniform(0.5, 0.95, (FRAMES, COUNT)))
-        made.append(Learnt(Judged(f"video{video}/1", track_of(labels), track_of(seen)), weight))
+        made.append(TrainingFit(LabelledPrediction(f"video{video}/1", track_of(labels), track_of(seen)), weight))
     return made
 
 
@@ -87,7 +87,7 @@ def test_the_gate_refuses_what_learnt_from_them():
 
     def answers(noise):
         return [
-            Judged(f"held{number}/1", track_of(xy), track_of(xy + rng.normal(0, noise, xy.shape)))
+            LabelledPrediction(f"held{number}/1", track_of(xy), track_of(xy + rng.normal(0, noise, xy.shape)))
             for number, xy in enumerate(truths)
         ]
 

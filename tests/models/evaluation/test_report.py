@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.evaluation import Judged, evaluate, gate, write_report
+from models.evaluation import LabelledPrediction, evaluate, gate, write_report
 from models.evaluation.charts import MOST_BARS, loss_picture, report_picture
 from models.evaluation.overlays import worst_frames
 from models.evaluation.report import markdown
@@ -15,7 +15,7 @@ from pose.drawing import subject_scheme
 from pose.frame_table import VideoError
 from pose.skeleton import Skeleton
 from pose.track import Track
-from pose.video import Video
+from pose.video import VideoReader
 
 EPOCHS = [
     {
@@ -41,7 +41,7 @@ def found(walker):
     xy = truth.xy + rng.normal(0, 2, truth.xy.shape)
     xy[12:20, 9] += 25
     guess = replace(truth, xy=xy.astype(np.float32))
-    return [Judged("walker/1", truth, guess)]
+    return [LabelledPrediction("walker/1", truth, guess)]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def evaluation(walker, found):
 
 @pytest.fixture
 def frames(walker):
-    with Video(walker.path) as video:
+    with VideoReader(walker.path) as video:
         yield lambda name, index: {"walker/1": video}[name].read(index)
 
 
@@ -124,7 +124,7 @@ def test_worst_frames_show_labels_and_estimates(walker, found, evaluation, frame
 def test_subjects_at_the_edge_and_beyond_are_drawn(walker, found, frames, corner):
     truth = found[0].truth
     moved = replace(truth, xy=(truth.xy - truth.xy.min(axis=(0, 1)) + np.array(corner)).astype(np.float32))
-    judged = [Judged("walker/1", moved, truth)]
+    judged = [LabelledPrediction("walker/1", moved, truth)]
     sheet = worst_frames(evaluate(judged, walker.skeleton), judged, walker.skeleton, frames)
     assert sheet.shape[2] == 3
 
@@ -132,7 +132,7 @@ def test_subjects_at_the_edge_and_beyond_are_drawn(walker, found, frames, corner
 def test_names_that_mean_something_to_markdown_or_to_charts_are_names(tmp_path):
     skeleton = Skeleton(name="odd", keypoints=("a|b", "$x_{", "two\nlines"))
     pose = np.array([[[0, 0, 2], [30, 40, 2], [9, 9, 2]]])
-    judged = [Judged("v|w/1", Track.labelled([0], pose), Track.labelled([0], pose + np.array([1, 0, 0])))]
+    judged = [LabelledPrediction("v|w/1", Track.labelled([0], pose), Track.labelled([0], pose + np.array([1, 0, 0])))]
     evaluation = evaluate(judged, skeleton)
     write_report(tmp_path, evaluation, judged, skeleton, lambda name, index: np.zeros((60, 60, 3), dtype=np.uint8))
     page = markdown(evaluation)
@@ -146,7 +146,7 @@ def test_of_many_keypoints_the_worst_are_shown():
     skeleton = Skeleton(name="many", keypoints=tuple(f"k{k}" for k in range(count)))
     xy = np.random.default_rng(0).uniform(0, 100, (1, count, 2))
     truth = Track.labelled([0], np.concatenate([xy, np.full((1, count, 1), 2)], axis=-1))
-    evaluation = evaluate([Judged("a/1", truth, replace(truth, xy=truth.xy + np.float32(2)))], skeleton)
+    evaluation = evaluate([LabelledPrediction("a/1", truth, replace(truth, xy=truth.xy + np.float32(2)))], skeleton)
     assert picture_of(report_picture(evaluation, None)).shape[0] == round(100 * (1.2 + 0.26 * MOST_BARS))
 
 

@@ -11,7 +11,7 @@ import torch
 from models.compute.devices import choose
 from models.errors import CheckpointError
 from models.pretraining.clips import clips
-from models.pretraining.training import Recipe, Report, Training
+from models.pretraining.training import Recipe, StepReport, Training
 from models.pretraining.validation import validate
 from models.stdpose import checkpoints
 from models.stdpose.network import StdPose, StdPoseConfig
@@ -48,7 +48,7 @@ def test_a_stopped_training_goes_on_as_if_nothing_had_happened(tmp_path: Path, s
     stopped = Training(_RECIPE, fresh(small), state, EXACT)
     running = stopped.run()
     for _ in range(3):
-        assert isinstance(next(running), Report)
+        assert isinstance(next(running), StepReport)
     running.close()
     stopped.save()
     resumed = Training(_RECIPE, fresh(small), state, EXACT)

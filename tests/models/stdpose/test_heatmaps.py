@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 
 from models.stdpose.correlation import offsets
-from models.stdpose.heatmaps import DynamicAwareMask, KeypointSynthesis, residuals
+from models.stdpose.heatmaps import DynamicAwareMask, HeatmapSynthesis, residuals
 
 _RADIUS = 3
 _CELLS = (2 * _RADIUS + 1) ** 2
 
 
 def test_labelled_frames_enter_synthesis_as_truth() -> None:
-    synthesis = KeypointSynthesis(maps=2, radius=_RADIUS)
+    synthesis = HeatmapSynthesis(maps=2, radius=_RADIUS)
     heatmaps = torch.rand(1, 4, 1, 2, _CELLS)
     anchored = torch.tensor([True, False, False, False])[None, :, None]
     mixed = synthesis(heatmaps, anchored, torch.ones(1, 4, 1, dtype=torch.bool))
@@ -22,7 +22,7 @@ def test_labelled_frames_enter_synthesis_as_truth() -> None:
 
 def test_synthesis_sees_neighbouring_frames_but_none_that_are_left_out() -> None:
     torch.manual_seed(0)
-    synthesis = KeypointSynthesis(maps=2, radius=_RADIUS)
+    synthesis = HeatmapSynthesis(maps=2, radius=_RADIUS)
     torch.nn.init.normal_(synthesis.second.weight)
     heatmaps, changed = torch.rand(2, 1, 6, 1, 2, _CELLS)
     changed[:, :5] = heatmaps[:, :5]

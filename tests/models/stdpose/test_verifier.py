@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.pretraining.losses import choice
-from models.stdpose.candidates import SOURCES, Looks, collect, with_detector
+from models.stdpose.candidates import SOURCES, FrameDescriptors, collect, with_detector
 from models.stdpose.network import Hints, StdPose
 from models.stdpose.verifier import Candidates
 from models.stdpose.windows import Window, stack
@@ -22,7 +22,7 @@ def collected(network: StdPose, images: Tensor, window: Window, *, mirrored: boo
     trust = torch.zeros(others.shape[:-1])
     trust[:, 2, 3] = -1
     turned = network.describe(images.flip(-1)) if mirrored else None
-    looks = Looks(network.describe(images), turned, _WIDTH)
+    looks = FrameDescriptors(network.describe(images), turned, _WIDTH)
     with torch.inference_mode():
         return collect(network, looks, stack([window] * 2, np.arange(_FRAMES)), start, Hints(others, trust))
 

@@ -12,7 +12,7 @@ from models.training.batches import Batches
 from models.training.clips import Clips
 from models.training.subjects import Subject
 from pose.skeleton import Skeleton
-from pose.video import Video
+from pose.video import VideoReader
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_a_clip_shows_the_frames_around_its_centre(clips: Clips, fly: tuple[Subj
     clip = clips.get(10)
     assert clip.images.shape == (3, 64, 64, 3)
     assert subject.table is not None
-    with Video(subject.path, subject.table) as video:
+    with VideoReader(subject.path, subject.table) as video:
         for image, delta in zip(clip.images, clips.config.deltas, strict=True):
             direct = clip.view.cut(video.read(10 + delta)).astype(float)
             # Small differences: the still was scaled before.

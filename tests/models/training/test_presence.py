@@ -17,7 +17,7 @@ from models.training.validation import predict
 from pose.frame_table import scan
 from pose.skeleton import Skeleton
 from pose.track import Track, join
-from pose.video import Video
+from pose.video import VideoReader
 from pose.video_writer import VideoWriter
 from tests.models.training.quick import QUICK
 
@@ -64,7 +64,7 @@ def test_absent_subjects_get_lower_scores_once_it_is_learnt(tmp_path: Path) -> N
         curve = list(train(config, parade.SKELETON, [learnt], [aside], folder))
         loaded = load(folder / "best.safetensors")
         around = {1: parade.subject(absent=False).whereabouts}
-        with Video(parade.path, scan(parade.path)) as video:
+        with VideoReader(parade.path, scan(parade.path)) as video:
             found = join([track for _, _, track in estimate(video, loaded, around, device="cpu")])
         scores[absent] = found.score[gone].mean(), found.score[~gone].mean()
         clips = Clips([parade.subject(absent=True)], parade.SKELETON, loaded.estimator.config, folder / "all")

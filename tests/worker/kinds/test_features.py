@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.tables import Job, JobSegment, Video
 from models import registry
-from models.stdpose.descriptors import Eye
+from models.stdpose.descriptors import DescriptorExtractor
 
 pytestmark = pytest.mark.slow
 
@@ -21,13 +21,13 @@ KEYFRAMES = [0, 8, 14]
 def described(monkeypatch):
     """How many frames are described, in a list that can be emptied."""
     counts = []
-    describe = Eye._describe
+    describe = DescriptorExtractor._describe
 
     def counted(eye, images):
         counts.append(len(images))
         return describe(eye, images)
 
-    monkeypatch.setattr(Eye, "_describe", counted)
+    monkeypatch.setattr(DescriptorExtractor, "_describe", counted)
     return counts
 
 

@@ -20,7 +20,7 @@ from pose.formats import hidden as files
 from pose.formats.hidden import errors_of
 from pose.frame_table import scan
 from pose.frames import RecentFrames
-from pose.video import Video
+from pose.video import VideoReader
 
 FRAMES = (0, 10, 20, 30, 44)
 
@@ -123,7 +123,7 @@ def test_what_is_kept_is_what_hiding_gives_and_poses_are_there_before(bench, hid
     assert (row.run_id, row.keyframes) == (job["result"]["run_id"], 11)
     labels = {1: bench.walker.tracks[1].select(np.isin(bench.walker.tracks[1].frames, FRAMES))}
     assert sorted(map(repr, seen)) == sorted(map(repr, choose(labels)))
-    with Video(bench.walker.path, scan(bench.walker.path)) as video:
+    with VideoReader(bench.walker.path, scan(bench.walker.path)) as video:
         want = {one: errors for one in seen for errors in hide(RecentFrames(video), labels, CLASSICAL["linear"], [one])}
     found = bench.known("linear")
     assert [(one.track, one.frame) for one in found] == [(one.track, one.frame) for one in seen]

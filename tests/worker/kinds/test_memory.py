@@ -13,7 +13,7 @@ from models.weights import TINY
 from pose.segments import Segment
 from pose.track import Track
 from worker.context import TooLittleMemory
-from worker.kinds.memory import Sparing, SparingBatches
+from worker.kinds.memory import OomRetry, OomRetryBatches
 
 FRAMES = 12
 _MORE_THAN_THERE_IS = 1 << 50  # bytes
@@ -31,7 +31,7 @@ class Noise:
 def propagate(engine, told=None):
     points = np.array([[50, 30, 2], [110, 75, 2], [75, 100, 2]], dtype=np.float32)
     keyframes = Track.labelled([0, FRAMES - 1], np.stack([points, points + np.float32([5, 5, 0])]))
-    return Sparing(engine, told).propagate(Noise(), keyframes, Segment(0, FRAMES), Cuts(scanned=[(0, FRAMES)]))
+    return OomRetry(engine, told).propagate(Noise(), keyframes, Segment(0, FRAMES), Cuts(scanned=[(0, FRAMES)]))
 
 
 def needing_much(engine, monkeypatch, most):
@@ -108,7 +108,7 @@ def test_batches_are_halved_where_memory_does_not_suffice():
             raise MemoryError
         return size
 
-    batches = SparingBatches(16, told.append)
+    batches = OomRetryBatches(16, told.append)
     assert batches.run(compute, Segment(0, 9)) == 2
     assert batches.run(compute, Segment(9, 18)) == 2
     assert tried == [16, 8, 4, 2, 2]
@@ -120,7 +120,7 @@ def test_not_even_batches_of_one():
         torch.empty(_MORE_THAN_THERE_IS, dtype=torch.uint8)
 
     with pytest.raises(TooLittleMemory, match="frames 5 to 8"):
-        SparingBatches(4).run(compute, Segment(5, 9))
+        OomRetryBatches(4).run(compute, Segment(5, 9))
 
 
 def test_other_errors_of_a_batch_are_not_about_memory():
@@ -128,4 +128,4 @@ def test_other_errors_of_a_batch_are_not_about_memory():
         raise RuntimeError("a mistake")
 
     with pytest.raises(RuntimeError, match="a mistake"):
-        SparingBatches(4).run(compute, Segment(0, 9))
+        OomRetryBatches(4).run(compute, Segment(0, 9))

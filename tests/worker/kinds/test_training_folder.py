@@ -13,7 +13,7 @@ from app.jobs.ledger import Fenced
 from app.storage import open_storage
 from app.tables import Job, Project
 from app.trainings.service import TRAIN
-from worker.context import Cancelled, Context, JobFailed, Missing, Stopping
+from worker.context import Cancelled, Context, JobFailed, MissingFile, Stopping
 from worker.kinds.training_folder import training_folder
 
 
@@ -59,7 +59,7 @@ def test_it_is_removed_when_all_is_done(attempt):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("error", [Stopping, Fenced, Missing, RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [Stopping, Fenced, MissingFile, RuntimeError, KeyboardInterrupt])
 def test_the_next_attempt_goes_on_in_it(attempt, error):
     folder = broken_off(attempt, error)
     with training_folder(later(attempt)) as again:

@@ -23,7 +23,7 @@ KEPT_SECONDS = 60
 _RANGE = re.compile(r"\s*(?:([0-9]{1,18})-([0-9]{0,18})|-[0-9]{1,18})\s*")
 
 
-class Content(FileResponse):
+class StoredFileResponse(FileResponse):
     """A file. A range that cannot be read is passed over, one beyond the end is a problem document."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

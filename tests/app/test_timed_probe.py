@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from app.questions import Question
+from app.timed_probe import TimedProbe
 
 
 @pytest.fixture
@@ -30,21 +30,21 @@ def hanging():
 
 def test_an_answer_is_good_for_a_while():
     asked = []
-    question = Question(lambda: asked.append(1) or len(asked), patience=60, fresh=3600)
+    question = TimedProbe(lambda: asked.append(1) or len(asked), patience=60, fresh=3600)
     assert [question.answer() for _ in range(3)] == [1, 1, 1]
-    anew = Question(lambda: asked.append(1) or len(asked), patience=60, fresh=0)
+    anew = TimedProbe(lambda: asked.append(1) or len(asked), patience=60, fresh=0)
     assert [anew.answer() for _ in range(3)] == [2, 3, 4]
 
 
 def test_an_exception_is_an_answer():
-    question = Question(lambda: 1 / 0, patience=60, fresh=3600)
+    question = TimedProbe(lambda: 1 / 0, patience=60, fresh=3600)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             question.answer()
 
 
 def test_who_does_not_answer_is_asked_once(hanging):
-    question = Question(hanging, patience=0.05, fresh=0)
+    question = TimedProbe(hanging, patience=0.05, fresh=0)
     began = time.monotonic()
     for _ in range(5):
         with pytest.raises(TimeoutError):
@@ -59,7 +59,7 @@ def test_who_does_not_answer_is_asked_once(hanging):
 
 
 def test_many_wait_for_one_answer(hanging):
-    question = Question(hanging, patience=60, fresh=3600)
+    question = TimedProbe(hanging, patience=60, fresh=3600)
 
     async def together():
         waiting = [asyncio.create_task(question.awaited()) for _ in range(5)]

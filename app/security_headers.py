@@ -72,7 +72,8 @@ def add(request: Request, headers: Mapping[str, str]) -> None:
 
 
 def page_policies(app: FastAPI, home: str) -> dict[str, str]:
-    """What each page may load: its own files, and the scripts and styles that stand in it as they were written.
+    """The content security policy of each page: its own files, and the scripts and styles that stand in it as they were
+    written.
 
     Args:
         app: The application, for its documentation pages.

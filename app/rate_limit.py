@@ -1,4 +1,4 @@
-"""How many requests a key may send: a bucket of tokens for each, in the memory of this process."""
+"""Rate limits of keys: a bucket of tokens for each, in the memory of this process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Bucket:
     filled_at: float
 
 
-class Rates:
+class RateLimit:
     """Lets a key send a minute's worth of requests at once, and then as many as flow back in.
 
     Every API process counts for itself, so that no request waits for a database or a Redis to be counted; with ``n``

@@ -14,7 +14,7 @@ REAP, RING, ERASE = "reap", "ring", "erase"
 
 
 def due(session: Session, name: str, seconds: float) -> bool:
-    """Whether a duty is due. A readonly question, so that processes do not queue up for asking.
+    """Return whether a duty is due. A readonly question, so that processes do not queue up for asking.
 
     Args:
         session: The transaction.

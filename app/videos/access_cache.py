@@ -20,7 +20,7 @@ _MOST = 10_000
 
 
 @dataclass(frozen=True)
-class Sight:
+class VideoAccess:
     """A video that can be read, and who may look at it.
 
     Attributes:
@@ -40,8 +40,8 @@ class Sight:
     damaged: tuple[tuple[int, int], ...]
 
     @classmethod
-    def of(cls, video: Video, caller: Caller) -> Sight:
-        """What a caller sees of a video that can be read."""
+    def of(cls, video: Video, caller: Caller) -> VideoAccess:
+        """The access of a caller to a video that can be read."""
         assert video.num_frames is not None
         assert video.width is not None
         assert video.proxy_sha256 is not None
@@ -51,9 +51,9 @@ class Sight:
 
 
 #: By what somebody shows of themselves, a key or a cookie, and the video's id. For one thread.
-Sights = TTLCache[tuple[str | None, str | None, int], Sight]
+VideoAccessCache = TTLCache[tuple[str | None, str | None, int], VideoAccess]
 
 
-def new_sights() -> Sights:
+def new_access_cache() -> VideoAccessCache:
     """Nobody looks at anything yet."""
     return TTLCache(_MOST, SECONDS)

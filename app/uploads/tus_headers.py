@@ -1,4 +1,4 @@
-"""What tus wants of every request and every answer, whatever comes of it."""
+"""The headers that tus wants of every request and every answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.uploads.protocol import VERSION
 _OVERRIDES = {"PATCH", "DELETE", "HEAD"}
 
 
-class TusManners:
+class TusHeaders:
     """ASGI middleware that names the version in each answer, lets none be cached, and heeds method overrides.
 
     Args:

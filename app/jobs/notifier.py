@@ -38,12 +38,12 @@ _SETTINGS = {
 }
 
 
-def note(session: Session, queue: str, job_id: int) -> None:
+def notify_after_commit(session: Session, queue: str, job_id: int) -> None:
     """Have the bell rung for a job when the transaction is committed."""
     session.info.setdefault(_NOTED, []).append((queue, job_id))
 
 
-class Bell:
+class Notifier:
     """Sends messages.
 
     Args:
@@ -57,13 +57,13 @@ class Bell:
     def attach(self, database: Database) -> None:
         """Ring for what transactions of a database noted, once they are committed."""
 
-        def ring(session: Session) -> None:
+        def publish(session: Session) -> None:
             for queue, job_id in session.info.pop(_NOTED, []):
-                self.ring(queue, job_id)
+                self.publish(queue, job_id)
 
-        event.listen(database.write, "after_commit", ring)
+        event.listen(database.write, "after_commit", publish)
 
-    def ring(self, queue: str, job_id: int) -> bool:
+    def publish(self, queue: str, job_id: int) -> bool:
         """Send one message; tells whether the broker took it. Never raises: an unrung job only starts later."""
         if time.monotonic() < self._silent_until:
             return False
@@ -75,7 +75,7 @@ class Bell:
             return False
         return True
 
-    def unheard(self, queue: str) -> int:
+    def count_pending(self, queue: str) -> int:
         """Messages of a queue that no worker has taken yet.
 
         Raises:

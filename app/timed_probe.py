@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 Answer = TypeVar("Answer")
 
 
-class Question(Generic[Answer]):
+class TimedProbe(Generic[Answer]):
     """A question that is asked in a thread of its own, by one thread at a time, and whose answer is good for a while.
 
     Where an earlier asking still waits, that one is waited for: a server that hangs costs one thread, not one a call.

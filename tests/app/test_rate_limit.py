@@ -10,7 +10,7 @@ import pytest
 
 from app.errors import TooMany
 from app.keys.service import Role
-from app.rates import Rates
+from app.rate_limit import RateLimit
 from app.settings import Settings
 
 
@@ -39,7 +39,7 @@ def taken(rates, key_id, tries):
 
 def test_a_minute_s_worth_at_once_and_then_what_flows_back():
     clock = Clock()
-    rates = Rates(120, clock)
+    rates = RateLimit(120, clock)
     assert taken(rates, 1, 200) == 120
     clock.now += 0.25
     assert taken(rates, 1, 5) == 0
@@ -53,7 +53,7 @@ def test_a_minute_s_worth_at_once_and_then_what_flows_back():
 
 def test_over_any_length_of_time_no_more_than_the_limit_and_one_bucket():
     clock = Clock()
-    rates = Rates(60, clock)
+    rates = RateLimit(60, clock)
     through = 0
     for _ in range(3000):
         clock.now += 0.1
@@ -62,14 +62,14 @@ def test_over_any_length_of_time_no_more_than_the_limit_and_one_bucket():
 
 
 def test_each_key_has_its_own_bucket():
-    rates = Rates(10, Clock())
+    rates = RateLimit(10, Clock())
     assert (taken(rates, 1, 50), taken(rates, 2, 3)) == (10, 3)
     assert left(rates.take(2)) == 6
 
 
 def test_the_headers_say_how_it_stands():
     clock = Clock()
-    rates = Rates(60, clock)
+    rates = RateLimit(60, clock)
     assert rates.take(1) == {"RateLimit-Policy": '"key";q=60;w=60', "RateLimit": '"key";r=59;t=1'}
     taken(rates, 1, 59)
     with pytest.raises(TooMany) as told:
@@ -83,7 +83,7 @@ def test_the_headers_say_how_it_stands():
 def test_who_waits_as_long_as_told_gets_through():
     for per_minute in (1, 7, 59, 1000):
         clock = Clock()
-        rates = Rates(per_minute, clock)
+        rates = RateLimit(per_minute, clock)
         taken(rates, 1, per_minute)
         with pytest.raises(TooMany) as told:
             rates.take(1)
@@ -92,13 +92,13 @@ def test_who_waits_as_long_as_told_gets_through():
 
 
 def test_zero_is_no_limit():
-    rates = Rates(0, Clock())
+    rates = RateLimit(0, Clock())
     assert taken(rates, 1, 10_000) == 10_000
     assert rates.take(1) == {}
 
 
 def test_threads_do_not_get_more():
-    rates = Rates(500, Clock())
+    rates = RateLimit(500, Clock())
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(lambda _: taken(rates, 1, 250), range(8))) == 500
 

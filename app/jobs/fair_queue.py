@@ -1,4 +1,4 @@
-"""Whose turn it is: labs get equal shares of the work of a queue, however many jobs each has waiting.
+"""Fair queueing: labs get equal shares of the work of a queue, however many jobs each has waiting.
 
 Start-time fair queueing (P. Goyal, H. M. Vin and H. Cheng, SIGCOMM 1996): a job's turn, given when it is queued, is the
 turn of the lab's last unfinished job and that one's work, or the turn of the job that was begun last, whichever is

@@ -14,7 +14,7 @@ import pytest
 from app.main import create_app
 from app.settings import Settings
 from app.tables import Upload
-from app.uploads.sweeping import sweep
+from app.uploads.expiry import sweep
 
 SIZE = 300_000
 
