@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.runs import basis
-from app.runs.trust_schemas import TrustOut
+from app.runs.trust_schemas import EnginesOut, TrustOut
 from app.storage import Storage
 from app.tables import Measurement, Run
 from pose.calibration.calibration import CALIBRATED
@@ -42,24 +42,26 @@ def trust(session: Session, storage: Storage, run: Run) -> TrustOut:
             }
             for regime, one in told.items()
         ]
-    return TrustOut.model_validate({**about, "engines": _engines(session, storage, run.video_id)})
+    return TrustOut.model_validate({**about, "engines": engines(session, storage, run.video_id)})
 
 
-def _engines(session: Session, storage: Storage, video_id: int) -> dict[str, Any] | None:
+def engines(session: Session, storage: Storage, video_id: int) -> EnginesOut | None:
+    """Compare the engines that were measured on a video; None where fewer than two were on the same keyframes."""
     query = select(Measurement.engine, Measurement.sha256).where(Measurement.video_id == video_id)
     rows = session.execute(query.order_by(Measurement.engine)).all()
     found = basis.errors(storage, [sha256 for _, sha256 in rows])
-    return compared({engine: found[sha256] for engine, sha256 in rows if sha256 in found})
+    told = compared({engine: found[sha256] for engine, sha256 in rows if sha256 in found})
+    return None if told is None else EnginesOut.model_validate(told)
 
 
-def compared(engines: Mapping[str, Residuals]) -> dict[str, Any] | None:
+def compared(errors: Mapping[str, Residuals]) -> dict[str, Any] | None:
     """Compare engines on the points that were hidden from all of them in the same way; None where there are none."""
-    places = {engine: _places(errors) for engine, errors in engines.items()}
+    places = {engine: _places(each) for engine, each in errors.items()}
     if len(places) < 2 or not (common := set.intersection(*({*rows} for rows in places.values()))):
         return None
     order = sorted(common)
     mean = {
-        engine: float(np.mean([engines[engine].error[rows[place]] for place in order]))
+        engine: float(np.mean([errors[engine].error[rows[place]] for place in order]))
         for engine, rows in places.items()
     }
     ranked = sorted(mean, key=lambda engine: (mean[engine], engine))

@@ -78,6 +78,7 @@ def get_run(run: RunDep, session: SessionDep, storage: StorageDep) -> RunOut:
     """One run, its pedigree, where it rests on labels that do not stand any more, and how far it can be trusted."""
     shown = service.show(session, run)
     shown.calibration = trust.calibration(session, storage, run)
+    shown.engines = reporting.engines(session, storage, run.video_id)
     return shown
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from app.jobs.schemas import State
+from app.runs.trust_schemas import EnginesOut
 from app.trash.schemas import RestsOnDeleted
 
 Engine = Literal["auto", "stdpose", "flow", "linear"]
@@ -150,7 +151,8 @@ class RunOut(BaseModel):
     was made from that was deleted since. ``stale`` tells where the run rests on labels that
     were moved or taken back since: propagate again to have that computed from the labels as they are.
     ``calibration`` tells how far the engine's error bars can be trusted on this video. It is None where a list of runs
-    is asked for, and for poses that no engine propagated.
+    is asked for, and for poses that no engine propagated. ``engines`` compares those that were measured on the video;
+    it is None in a list too, and where fewer than two were measured on the same keyframes.
     """
 
     id: int
@@ -177,5 +179,6 @@ class RunOut(BaseModel):
     other_stage: OtherStage | None
     stale: list[StaleSpan]
     calibration: CalibrationOut | None
+    engines: EnginesOut | None
     created_at: datetime
     rests_on_deleted: RestsOnDeleted | None

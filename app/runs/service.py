@@ -163,6 +163,7 @@ def show_all(session: Session, video: Video, runs: Sequence[Run]) -> list[RunOut
                     "created_at": run.created_at,
                     "rests_on_deleted": deleted.get(job.id),
                     "calibration": None,
+                    "engines": None,
                     "stale": spans_of(grounds.stale(session, run.id)),
                 }
             )

@@ -51,6 +51,8 @@ def test_a_report_tells_of_each_keypoint_and_gap_and_of_the_engines(lab):
     assert {one["engine"] for one in engines["engines"]} == {"linear", "flow"}
     assert engines["engines"][0]["error"] <= engines["engines"][1]["error"]
     assert engines["keyframes"] >= known["keyframes"]
+    assert lab.http.get(f"/runs/{run}").json()["engines"] == engines
+    assert lab.http.get(f"{lab.url}/runs").json()["items"][0]["engines"] is None
 
 
 def test_where_nothing_was_measured_or_the_engine_learnt_nothing_is_told(lab):
