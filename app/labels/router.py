@@ -11,6 +11,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
+from msgspec import UNSET
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -308,7 +309,7 @@ class _Asked:
             stop=end,
             next_start=end if end < wanted else None,
             labels=showing.show(found),
-            basis=None if basis is None else basis.sha256,
+            basis=UNSET if basis is None else basis.sha256,
         )
         body = msgspec.json.encode(answer)
         return Response(body, media_type="application/json", headers={"ETag": precondition.tag(video, basis)})

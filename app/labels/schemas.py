@@ -85,7 +85,7 @@ class LabelsOut(Struct):
 
     ``next_start`` is null where the window has all that was asked for. Else ask again with ``start`` of that value, the
     same ``stop``, and ``revision`` of this answer so that a write in between does not show in one part only. ``basis``
-    names what radii were read by, see ``GET /videos/{id}/reviews``; null where they are as engines gave them.
+    names what radii were read by, see ``GET /videos/{id}/reviews``; it is left out where they are as engines gave them.
     """
 
     revision: int
@@ -94,7 +94,7 @@ class LabelsOut(Struct):
     stop: Annotated[int, Meta(description="The frame after the window's last")]
     next_start: Annotated[int | None, Meta(description="Where to go on; null where nothing is missing")]
     labels: list[LabelOut]
-    basis: str | None = None
+    basis: str | UnsetType = UNSET
 
 
 class Written(BaseModel):
