@@ -309,7 +309,7 @@ class _Asked:
             stop=end,
             next_start=end if end < wanted else None,
             labels=showing.show(found),
-            basis=UNSET if basis is None else basis.sha256,
+            basis=basis.sha256 if basis is not None and showing.calibrated(found) else UNSET,
         )
         body = msgspec.json.encode(answer)
         return Response(body, media_type="application/json", headers={"ETag": precondition.tag(video, basis)})

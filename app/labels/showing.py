@@ -21,6 +21,11 @@ def show(tracks: Sequence[Layered]) -> list[LabelOut]:
     return sorted(shown, key=lambda label: (label.frame_index, label.track_id))
 
 
+def calibrated(tracks: Sequence[Layered]) -> bool:
+    """Whether any radius of a window is not as its engine gave it."""
+    return any(track.rests is not None and bool(track.rests.any()) for track in tracks)
+
+
 def _show(track: Layered) -> list[LabelOut]:
     # Rows become lists together: one by one that takes longer than reading them.
     poses_, known = track.poses, track.poses.visibility > 0

@@ -29,7 +29,7 @@ def listed(desk, video=0):
 
 def share(desk, video=0):
     """The numbers once they are of things as they are."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 300  # a video that took long to count rests nine times as long
     while not (found := listed(desk, video)) or not found["current"]:
         assert time.monotonic() < until, found
         time.sleep(0.05)
@@ -166,7 +166,7 @@ def test_a_long_video_is_counted_in_another_process(desk, apart, monkeypatch):
     monkeypatch.setattr(module, "MANY", FRAMES * 3 - 1)
     desk.label(2, 3)
     assert numbers(desk) == (4, 0, 42)
-    assert apart == [module.look]
+    assert {*apart} == {module.look}
 
 
 @pytest.mark.parametrize(("many", "at_once"), [(1, 1), (FRAMES * 2, 2), (FRAMES * 3, 3)])
