@@ -2,7 +2,7 @@
 
 What is read depends on the run's poses, on the labels that it was made from and on the basis, none of which changes, so
 what was worked out last is remembered, a segment of a track, or its part of a slab, at a time. Points of people stay as
-they are, and so do those of which too little is known (``pose.calibration``).
+they are, and so do those on damaged frames and those of which too little is known (``pose.calibration``).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from app.runs.keyframes import keyframes_of
 from app.tables import Job, Run, Video
 from pose.calibration.calibration import Calibration, State
 from pose.calibration.situation import situation
+from pose.damage import inside
 from pose.track import Track
 
 #: Bytes of read radii, and of labels that runs were made from, which are remembered.
@@ -143,7 +144,11 @@ class Radii:
         rests = np.zeros(visibility.shape, dtype=np.uint16)
         for regime, told in calibration.told.items():
             rests[known.machine & (known.regime == regime)] = STATES.index(told.state) | told.keyframes << 2
-        return Read(read.radius90, read.score, rests)
+        # No keyframe is hidden on a damaged frame, which shows another one's picture: the worker's doubt stands there.
+        bad = inside(self._video.damaged or (), poses.frames)[:, None]
+        return Read(
+            np.where(bad, radius90, read.radius90), np.where(bad, score, read.score), np.where(bad, np.uint16(0), rests)
+        )
 
     def _keyframes(self, run_id: int) -> dict[int, Track]:
         run = self._session.get_one(Run, run_id)

@@ -52,7 +52,7 @@ def poisoned(tenant, walker):
 @pytest.fixture
 def gaps(monkeypatch):
     """Seconds of the processor that jobs took between two moments at which they listened."""
-    found, own, listen = [], threading.local(), Context.listen
+    found, own, listen = [], threading.local(), Context.check_cancelled
 
     def listening(self):
         now = time.thread_time()
@@ -61,7 +61,7 @@ def gaps(monkeypatch):
         listen(self)
         own.last = time.thread_time()
 
-    monkeypatch.setattr(Context, "listen", listening)
+    monkeypatch.setattr(Context, "check_cancelled", listening)
     # What tests before this one left in this process is not the job's to look through for what can be thrown away.
     gc.collect()
     gc.freeze()
