@@ -122,7 +122,7 @@ def test_what_is_kept_is_what_hiding_gives_and_poses_are_there_before(bench, hid
     # Measured or not, they are the same poses; what their radii and scores are read by has changed since.
     assert list(map(places, shown)) == [places(bench.poses())]
     assert {row.get("radius90_state") for row in shown[0]} == {None}
-    assert "calibrated" in {row.get("radius90_state") for row in bench.poses()}
+    assert "provisional" in {row.get("radius90_state") for row in bench.poses()}
     assert {row["run_id"] for row in shown[0] if row["source"] == "pseudo"} == {job["result"]["run_id"]}
     (measured,) = bench.jobs()
     assert (measured.state, measured.priority) == ("succeeded", measuring.PRIORITY)
