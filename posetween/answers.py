@@ -135,6 +135,7 @@ class RunOut(TypedDict):
     other_stage: dict[str, Any] | None
     stale: list[dict[str, Any]]
     calibration: dict[str, Any] | None
+    engines: dict[str, Any] | None
     created_at: str
     rests_on_deleted: dict[str, Any] | None
 
