@@ -34,9 +34,10 @@ _RETRY_SECONDS = 2
 #: Frames of a group that are made while others wait.
 _MOST_IN_A_TURN = 30
 
-#: What is made ahead takes no longer for each group of the same lab that waits: one that waits is answered soon, and
-#: where many do, groups are made whole, since each frame that is missing then is decoded from the keyframe on again.
+#: What is made ahead takes no longer for each group that waits, up to so many: one that waits is answered soon, and a
+#: hundred annotators do not have everything decoded from the keyframe on at every step.
 _AHEAD_SECONDS = 0.15
+_CROWD = 4
 
 #: Pixels; nobody labels on what is no wider.
 _SMALL_WIDTH = 400
@@ -271,8 +272,8 @@ class Frames:
                 return min(group.wanted, key=lambda index: (index <= last, index))
             # The others, where that is quick and they can be kept.
             waited = any(other.wanted for other in self._groups.values())
-            waiting = sum(not one.under_way and one.lab_id == group.lab_id for one in self._groups.values())
-            if ahead and (not waited or time.monotonic() - began < _AHEAD_SECONDS * max(waiting, 1)):
+            waiting = sum(not other.under_way for other in self._groups.values())
+            if ahead and (not waited or time.monotonic() - began < _AHEAD_SECONDS * min(max(waiting, 1), _CROWD)):
                 behind = range(0) if waited else range(group.start, last + 1)
                 for index in chain(range(last + 1, group.stop), behind):
                     if index not in group.passed and view.name(index) not in self._cache:
