@@ -87,14 +87,19 @@ class Counting:
 
     async def _counted(self, video_id: int, lab_id: int) -> VideoShare | None:
         act = partial(look, video_id)
-        if await run_in_threadpool(self._poses, video_id) > MANY:
+        poses = await run_in_threadpool(self._uncounted, video_id)
+        if poses is None:
+            return None
+        if poses > MANY:
             return await self._apart(act, lab_id)
         async with self._turns.large.of(lab_id):
             return await run_in_threadpool(self._here, act)
 
-    def _poses(self, video_id: int) -> int:
+    def _uncounted(self, video_id: int) -> int | None:
+        """How many poses to look at; None where it was counted as it is, while somebody still saw old numbers."""
         with self._database.session(readonly=True) as session:
-            return session.scalar(of_video(video_id)) or 0
+            kept = shares.known(session, [video_id]).get(video_id)
+            return None if kept is not None and kept.current else session.scalar(of_video(video_id)) or 0
 
     def _here(self, act: Act[VideoShare | None]) -> VideoShare | None:
         with self._database.session(readonly=True) as session:
