@@ -22,7 +22,7 @@ TRACKS, FRAMES = 5000, 45
 #: Seconds of the processor between two moments at which a cancellation is heard: 2 s, less what a heartbeat may take.
 MOST_SECONDS = 1.0
 #: Seconds for which a job is watched before it is cancelled.
-WATCHED = 12.0
+WATCHED = 25.0
 
 KINDS = ["pack", "export", "propagate", "estimate", "train"]  # the run that is packed waits from the beginning
 

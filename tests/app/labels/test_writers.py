@@ -26,7 +26,7 @@ from worker.loop import work
 
 pytestmark = pytest.mark.slow
 
-WRITERS, WRITES = 8, 250
+WRITERS, WRITES = 8, 500
 FRAMES, TRACKS, KEYPOINTS = 6, 2, 3
 #: How often somebody whose write was refused looks at what the others wrote and sends it again.
 TRIES = 3
