@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,32 +17,7 @@ from pose.metrics import evaluate
 from pose.segments import Segment, plan
 from pose.synthetic import Scene, SceneSpec
 from pose.track import Track, join
-
-
-@dataclass
-class Footage:
-    """Frames in memory, as an open video gives them; counts what was read."""
-
-    gray: np.ndarray
-    read: int = 0
-    key: str | None = None
-
-    @property
-    def num_frames(self) -> int:
-        return len(self.gray)
-
-    @property
-    def height(self) -> int:
-        return self.gray.shape[1]
-
-    @property
-    def width(self) -> int:
-        return self.gray.shape[2]
-
-    def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
-        for frame in self.gray[start:stop]:
-            self.read += 1
-            yield frame if gray else np.repeat(frame[..., None], 3, axis=2)
+from tests.models.gray_frames import Footage
 
 
 @pytest.fixture(scope="module")

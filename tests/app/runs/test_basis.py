@@ -16,9 +16,7 @@ from app.exports.build import build
 from app.jobs.params import Computed, Fit
 from app.labels.binary import HIDDEN
 from app.runs import basis as bases
-from app.runs import measuring
 from app.runs.keyframes import keyframes_of
-from app.settings import Settings
 from app.tables import Export, Job, Measurement, Run, Video
 from pose.formats import hidden as files
 from pose.track import blank
@@ -93,16 +91,8 @@ class Reader(Lab):
 
 
 @pytest.fixture(scope="module")
-def service(serving, tmp_path_factory):
-    return serving(Settings(data_dir=tmp_path_factory.mktemp("lab"), port=0))
-
-
-@pytest.fixture
-def lab(service, walker, monkeypatch):
-    monkeypatch.setattr(measuring, "LEAST_SECONDS", 600.0)  # whatever else the machine does
-    made = Reader(service, walker)
-    yield made
-    made.database.dispose()
+def kind():
+    return Reader
 
 
 def test_windows_are_read_as_the_calibration_says_and_points_of_people_stay(lab):

@@ -3,27 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from app.runs import measuring
 from app.runs.reporting import compared
-from app.settings import Settings
 from app.tables import Job, Run
 from pose.calibration.residuals import Residuals
-from tests.app.runs.lab import Lab
-
-
-@pytest.fixture(scope="module")
-def service(serving, tmp_path_factory):
-    return serving(Settings(data_dir=tmp_path_factory.mktemp("lab"), port=0))
-
-
-@pytest.fixture
-def lab(service, walker, monkeypatch):
-    monkeypatch.setattr(measuring, "LEAST_SECONDS", 600.0)  # whatever else the machine does
-    made = Lab(service, walker)
-    yield made
-    made.database.dispose()
 
 
 def reported(lab, run):

@@ -7,28 +7,13 @@ import pytest
 from cachetools import LRUCache
 
 from app.jobs.params import Computed, Fit
-from app.runs import basis, measuring
-from app.settings import Settings
+from app.runs import basis
 from app.tables import Job, Measurement, Run
 from pose.calibration.shipped import shipped
 from pose.formats import hidden as files
 from pose.formats.hidden import errors_of
-from tests.app.runs.lab import Lab
 
 REGIMES = ["between", "outside", "occluded"]
-
-
-@pytest.fixture(scope="module")
-def service(serving, tmp_path_factory):
-    return serving(Settings(data_dir=tmp_path_factory.mktemp("lab"), port=0))
-
-
-@pytest.fixture
-def lab(service, walker, monkeypatch):
-    monkeypatch.setattr(measuring, "LEAST_SECONDS", 600.0)  # whatever else the machine does
-    made = Lab(service, walker)
-    yield made
-    made.database.dispose()
 
 
 def test_a_run_tells_what_was_hidden_and_what_its_radii_held(lab):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -12,35 +11,17 @@ from hypothesis import strategies as st
 
 from models.engines.cuts import REACH, Cuts
 from pose.synthetic import Scene, SceneSpec
+from tests.models.gray_frames import Footage
 
 SHOT = 24
 
 
-@dataclass
-class Footage:
-    """Gray frames in memory, as an open video gives them; counts what was read."""
-
-    gray: np.ndarray
-    read: int = 0
-    key: str | None = None
-
-    @property
-    def num_frames(self) -> int:
-        return len(self.gray)
-
-    @property
-    def height(self) -> int:
-        return self.gray.shape[1]
-
-    @property
-    def width(self) -> int:
-        return self.gray.shape[2]
+class GrayFootage(Footage):
+    """Where nobody may ask for colours."""
 
     def frames(self, start: int = 0, stop: int | None = None, *, gray: bool = False) -> Iterator[np.ndarray]:
         assert gray
-        for frame in self.gray[start:stop]:
-            self.read += 1
-            yield frame
+        return super().frames(start, stop, gray=True)
 
 
 def rendered(**spec: object) -> np.ndarray:
@@ -59,7 +40,7 @@ def shots() -> list[np.ndarray]:
 
 
 def cuts(frames: np.ndarray) -> list[int]:
-    return Cuts().within(Footage(frames), 0, len(frames))
+    return Cuts().within(GrayFootage(frames), 0, len(frames))
 
 
 def test_shots_begin_where_they_were_joined(shots: list[np.ndarray]) -> None:
@@ -182,14 +163,14 @@ def test_too_few_frames_have_no_cut(shots: list[np.ndarray], count: int) -> None
 @given(order=st.permutations(range(0, 3 * SHOT, 8)), width=st.integers(1, 30))
 def test_the_order_of_asking_changes_nothing(shots: list[np.ndarray], order: list[int], width: int) -> None:
     frames = np.concatenate(shots)
-    found, video = Cuts(), Footage(frames)
+    found, video = Cuts(), GrayFootage(frames)
     for start in order:
         stop = min(start + width, len(frames))
         assert found.within(video, start, stop) == [c for c in (SHOT, 2 * SHOT) if start <= c < stop]
 
 
 def test_each_frame_is_looked_at_once(shots: list[np.ndarray]) -> None:
-    video = Footage(np.concatenate(shots * 4))
+    video = GrayFootage(np.concatenate(shots * 4))
     found = Cuts()
     for start in range(0, video.num_frames, 20):
         found.within(video, start, min(start + 20, video.num_frames))
@@ -201,7 +182,7 @@ def test_each_frame_is_looked_at_once(shots: list[np.ndarray]) -> None:
 
 
 def test_what_was_found_before_is_taken_up(shots: list[np.ndarray]) -> None:
-    video = Footage(np.concatenate(shots))
+    video = GrayFootage(np.concatenate(shots))
     first = Cuts()
     first.within(video, 0, SHOT + 5)
     video.read = 0
@@ -213,7 +194,7 @@ def test_what_was_found_before_is_taken_up(shots: list[np.ndarray]) -> None:
 
 
 def test_the_shot_around_a_frame(shots: list[np.ndarray]) -> None:
-    video, found = Footage(np.concatenate(shots)), Cuts()
+    video, found = GrayFootage(np.concatenate(shots)), Cuts()
     assert found.shot_start(video, SHOT, 0) == SHOT
     assert found.shot_start(video, SHOT - 1, 0) is None
     assert found.shot_start(video, 2 * SHOT + 3, SHOT) == 2 * SHOT
@@ -225,6 +206,6 @@ def test_the_shot_around_a_frame(shots: list[np.ndarray]) -> None:
 
 
 def test_a_search_goes_no_farther_than_the_next_cut(shots: list[np.ndarray]) -> None:
-    video = Footage(np.concatenate([shots[0], shots[1], np.repeat(shots[2], 50, axis=0)]))
+    video = GrayFootage(np.concatenate([shots[0], shots[1], np.repeat(shots[2], 50, axis=0)]))
     assert Cuts().shot_stop(video, 0, video.num_frames) == SHOT
     assert video.read < 400
