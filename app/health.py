@@ -69,15 +69,15 @@ class Readiness:
         }
         if notifier is not None:
             asked["broker"] = notifier.check
-        self._questions = {
+        self._probes = {
             name: TimedProbe(ask, patience=_PATIENCE_SECONDS, fresh=_FRESH_SECONDS) for name, ask in asked.items()
         }
         self._said: dict[str, str] = {}
 
     async def look(self) -> Health:
         """How it is."""
-        said = await asyncio.gather(*(self._part(name) for name in self._questions))
-        parts = dict(zip(self._questions, said, strict=True))
+        said = await asyncio.gather(*(self._part(name) for name in self._probes))
+        parts = dict(zip(self._probes, said, strict=True))
         if all(state == "ok" for state in said):
             return Health(status="ok", parts=parts)
         fit = all(parts[name] == "ok" for name in _NEEDED)
@@ -86,7 +86,7 @@ class Readiness:
     async def _part(self, name: str) -> str:
         fault: Exception | None = None
         try:
-            await self._questions[name].awaited()
+            await self._probes[name].awaited()
             said = "ok"
         except TimeoutError:
             said = f"did not answer within {_PATIENCE_SECONDS:g} s"

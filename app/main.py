@@ -57,7 +57,7 @@ from app.reviews.queue_router import router as queues
 from app.reviews.router import router as reviews
 from app.reviews.timeline_router import router as timelines
 from app.runs.router import router as runs
-from app.security_headers import AnswerHeaders, page_policies
+from app.security_headers import SecurityHeaders, page_policies
 from app.sessions.router import router as sessions
 from app.settings import Settings
 from app.storage import open_storage
@@ -105,7 +105,7 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
     metrics = ApiMetrics.on(counting)
     storage = open_storage(settings, partial(ObservedStorage, StorageMetrics.on(counting)))
     turns = Turns.of(database)
-    intake = UploadServices(settings, database, storage, turns, Parts(settings.uploads_dir))
+    upload_services = UploadServices(settings, database, storage, turns, Parts(settings.uploads_dir))
     cache = FileCache(settings.frames_dir, settings.frame_cache_bytes)
     makers = max(1, (os.cpu_count() or 1) // settings.processes)
     memory_bytes = 2 * settings.ingest_memory_bytes  # it has several videos open
@@ -121,7 +121,7 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with create_task_group() as tasks:
             tasks.start_soon(usage.keep_writing, database, turns.writing)
-            tasks.start_soon(keep_swept, intake)
+            tasks.start_soon(keep_swept, upload_services)
             tasks.start_soon(keep_forgetting, database, turns.writing)
             tasks.start_soon(followers.keep_looking)
             tasks.start_soon(shares.keep_counting)
@@ -151,7 +151,7 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
     app.state.apart = apart
     app.state.request_limits = RequestLimits(usage, RateLimit(settings.requests_per_minute), presence, faces)
     app.state.storage = storage
-    app.state.intake = intake
+    app.state.upload_services = upload_services
     app.state.frames = frames
     app.state.access_cache = new_access_cache()
     app.state.readiness = Readiness(database, storage, notifier, turns, settings.scratch_dir)
@@ -188,7 +188,7 @@ def create_app(settings: Settings, *, page: Path = serving.BUILT) -> FastAPI:
     policies = page_policies(app, home.page())
     if paged:
         policies["/"] = serving.POLICY
-    answering = AnswerHeaders(cors.allow(app.build_middleware_stack(), settings), PREFIX, policies)
+    answering = SecurityHeaders(cors.allow(app.build_middleware_stack(), settings), PREFIX, policies)
     app.middleware_stack = RequestLog(answering, PREFIX, metrics)
     return app
 

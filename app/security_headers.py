@@ -12,7 +12,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_ADDED = "posetween.answer_headers"
+_ADDED = "posetween.security_headers"
 
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -27,7 +27,7 @@ _NOTHING = "default-src 'none'; frame-ancestors 'none'"
 _PAGE = "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 
-class AnswerHeaders:
+class SecurityHeaders:
     """ASGI middleware that adds headers to every answer; those that a handler set itself stay as they are.
 
     Args:

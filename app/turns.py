@@ -21,6 +21,7 @@ from app.database import Database
 # Python computes on one core: more at a time would only delay the thread that reads all requests.
 _GLANCES = 3
 _PARSES = 2
+_CONVERSIONS = 2
 _LARGE_READS = 4
 # What waits for a child process or for storage.
 _SLOW = 8
@@ -135,6 +136,8 @@ class Turns:
         storing: Putting objects into storage that rows are about to refer to. Where one writes at a time this is that
             turn (see ``app.blobs.drop_unused``); elsewhere nobody shall wait for a store to write to the database.
         parsing: Reading bodies that take noticeable time.
+        converting: Reading files of other tools in child processes, which may take a minute: nobody who writes labels
+            waits for that.
         checking: Threads that look whose a key is; nothing else uses them, so that nothing can fill them.
         glancing: Threads that look up a thing or two and wait for no storage.
         fetching: Threads that fetch and check whole files for those who download them.
@@ -146,6 +149,7 @@ class Turns:
     writing: FairTurns
     storing: FairTurns
     parsing: FairTurns = field(default_factory=lambda: FairTurns(_PARSES, 1))
+    converting: FairTurns = field(default_factory=lambda: FairTurns(_CONVERSIONS, 1))
     checking: FairThreads = field(default_factory=lambda: FairThreads(_GLANCES, _GLANCES - 1))
     glancing: FairThreads = field(default_factory=lambda: FairThreads(_GLANCES, _GLANCES - 1))
     fetching: FairThreads = field(default_factory=lambda: FairThreads(_SLOW, _SLOW // 2))

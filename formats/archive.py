@@ -25,19 +25,20 @@ def is_archive(path: Path) -> bool:
     return path.is_file() and read_head(path, len(MAGIC)) == MAGIC
 
 
-def unpacked(path: Path, folder: Path) -> Path:
+def unpacked(path: Path, folder: Path, most: int = MAX_BYTES) -> Path:
     """Unpack an archive; gives the project in it: the folder, or what lies in it alone.
 
     Args:
         path: The ZIP.
         folder: Takes what is in it; it is not there yet.
+        most: Bytes that it may unfold to.
 
     Raises:
         FormatError: It is broken, encrypted or unfolds to too much, or a name leads out of the folder.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            _unpack(path, archive, folder)
+            _unpack(path, archive, folder, most)
     except FormatError:
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
@@ -47,10 +48,10 @@ def unpacked(path: Path, folder: Path) -> Path:
     return inside[0] if len(inside) == 1 and inside[0].name not in _PARTS else folder
 
 
-def _unpack(path: Path, archive: zipfile.ZipFile, folder: Path) -> None:
+def _unpack(path: Path, archive: zipfile.ZipFile, folder: Path, most: int) -> None:
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-    if len(entries) > MAX_FILES or sum(entry.file_size for entry in entries) > MAX_BYTES:
-        raise refuse(path, "", f"more than {MAX_FILES} files or {MAX_BYTES} bytes are in it")
+    if len(entries) > MAX_FILES or sum(entry.file_size for entry in entries) > most:
+        raise refuse(path, "", f"more than {MAX_FILES} files or {most} bytes are in it, for which there is no room")
     folder.mkdir()
     for entry in entries:
         name = PurePosixPath(entry.filename.replace("\\", "/"))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app import disk
 from app.exchange import task as tasks
-from formats.archive import is_archive, unpacked
+from formats.archive import MAX_BYTES, is_archive, unpacked
 from formats.dataset import Dataset
 from formats.errors import FormatError, refuse
 from formats.media import Media, from_json, media_of, to_json
@@ -63,7 +64,7 @@ def read(
     except (OSError, RuntimeError, ValueError):
         raise refuse(path, "", "there is no such file") from None
     near = place.parent if place.is_file() and place.suffix.lower() in _BESIDE else place
-    task = {"path": str(place), "format": name, "media": media}
+    task = {"path": str(place), "format": name, "media": media, "room": disk.room(folder)}
     try:
         said = tasks.do("app.exchange.reading", task, folder, (str(near),), limits)
         if "errors" in said:
@@ -101,7 +102,7 @@ def main(task: dict[str, Any]) -> None:
     path, folder = Path(wanted["path"]), Path(wanted["folder"])
     try:
         if is_archive(path):
-            path = unpacked(path, folder / "unpacked")
+            path = unpacked(path, folder / "unpacked", min(MAX_BYTES, wanted["room"]))
         name = wanted["format"] or recognise(path)
         dataset = FORMATS[name].read(path)
         media = media_of(path, name, dataset, folder) if wanted["media"] else [Media()] * len(dataset.videos)

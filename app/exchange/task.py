@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,15 @@ class Limits:
         memory_bytes: Address space.
         file_bytes: Size of a file that it writes.
         cpu_seconds: Processor time; None for as much as it takes.
+        seconds: Time by the clock; None for as much as it takes.
+        niceness: How much others come before it, of 19.
     """
 
     memory_bytes: int = 8 * 2**30
     file_bytes: int = 16 * 2**30
     cpu_seconds: float | None = None
+    seconds: float | None = None
+    niceness: int = 0
 
 
 #: What a child may for somebody who waits for it at a terminal.
@@ -59,11 +64,13 @@ def do(module: str, task: Mapping[str, Any], folder: Path, readable: tuple[str, 
         file_bytes=limits.file_bytes,
         readable=readable,
         writable=(place,),
+        niceness=limits.niceness,
         makes_folders=True,  # of what was packed
     )
     process = child.start(module, {"folder": place}, confinement, stdout=subprocess.DEVNULL)
     try:
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):  # then there is no answer
+            process.wait(limits.seconds)
     finally:
         process.kill()
         process.wait()

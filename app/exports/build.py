@@ -59,7 +59,7 @@ def build(database: Database, storage: Storage, export: Export, target: Path, re
         "left_out": written.left_out,
         "stale_left_out": source.stale,
         "rejected_left_out": source.rejected,
-        "radii": told(source.bases),
+        "radii": told(source.bases, source.calibrated()),
         "losses": losses,
         "warnings": source.warnings(),
     }

@@ -20,7 +20,7 @@ from app.runs.basis import Basis, stored
 from app.runs.radii import state_of
 from app.runs.staleness import Grounds
 from app.storage import Storage
-from app.tables import Export, Project, Video
+from app.tables import Export, Project, Run, Video
 from app.version import VERSION
 from pose.formats.coco import Instance, VideoInfo, Written, write_coco
 from pose.formats.coco_layout import counted
@@ -105,8 +105,9 @@ class Selection:
         #: Poses from which rejected points were left out.
         self.rejected = 0
         self.accepted = 0
-        #: Runs that a pose in the file is of.
+        #: Runs that a pose in the file is of, and those of which one has a radius that is not as the engine gave it.
         self.used: set[int] = set()
+        self._calibrated: set[int] = set()
 
     def warnings(self) -> list[str]:
         """Warnings about the export for the person who asked for it."""
@@ -123,6 +124,15 @@ class Selection:
                 f"the poses of run{'s' * (len(firsts) > 1)} {', '.join(map(str, firsts))} are those of the first stage:"
                 " the second, fitted to the video, had not ended when the export was asked for"
             )
+        return found
+
+    def calibrated(self) -> dict[int, set[str]]:
+        """The engines, by video, of whose poses in the file a radius is not as the engine gave it."""
+        found: dict[int, set[str]] = {}
+        with self.database.session(readonly=True) as session:
+            for run_id in sorted(self._calibrated):
+                run = session.get_one(Run, run_id)
+                found.setdefault(run.video_id, set()).add(run.engine)
         return found
 
     def write(self, stream: BinaryIO) -> Written:
@@ -179,6 +189,8 @@ class Selection:
                 found = _instance(track, row, visibility, absent)
                 if found.run_id is not None:
                     self.used.add(found.run_id)
+                    if found.radius90_states is not None:
+                        self._calibrated.add(found.run_id)
                 yield found
             self.done += stop - start
             self.report(self.done, self.total)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -50,8 +50,13 @@ def settle(session: Session, export: Export, found: Mapping[int, Basis | None]) 
     export.snapshot = msgspec.structs.replace(snapshot, videos=videos).to_row()
 
 
-def told(found: Mapping[int, Basis | None]) -> list[dict[str, Any]]:
-    """What the manifest says of videos whose radii are not all as engines gave them: states, and keyframes behind."""
+def told(found: Mapping[int, Basis | None], engines: Mapping[int, Collection[str]]) -> list[dict[str, Any]]:
+    """What the manifest says of videos whose radii are not all as engines gave them: states, and keyframes behind.
+
+    Args:
+        found: What radii of each video were read by.
+        engines: Those whose radii in the file are not as they gave them, by video.
+    """
     return [
         {
             "video_id": video_id,
@@ -62,8 +67,9 @@ def told(found: Mapping[int, Basis | None]) -> list[dict[str, Any]]:
                     for regime, one in known.told.items()
                 }
                 for engine, known in basis.engines.items()
+                if engine in engines[video_id]
             },
         }
         for video_id, basis in sorted(found.items())
-        if basis is not None
+        if basis is not None and video_id in engines
     ]

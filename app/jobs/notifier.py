@@ -1,7 +1,7 @@
-"""The bell: tells idle workers over a broker that a queue has work, once the work is committed.
+"""Messages to idle workers over a broker that a queue has work, once the work is committed.
 
 The ledger stays the truth. A message carries a job's id and means no more than "look at this queue": what is lost is
-rung again (``worker.maintenance``), what comes twice finds nothing to do. Without a broker workers poll.
+sent again (``worker.maintenance``), what comes twice finds nothing to do. Without a broker workers poll.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 #: Name of the task that workers do for a message.
 TASK = "posetween.work"
 
-_NOTED = "jobs to ring for"
+_NOTED = "jobs to tell of"
 
 # A request waits for the broker no longer than this, and after a failure the next ones do not wait at all for a while.
 _PATIENCE_SECONDS = 2.0
@@ -39,7 +39,7 @@ _SETTINGS = {
 
 
 def notify_after_commit(session: Session, queue: str, job_id: int) -> None:
-    """Have the bell rung for a job when the transaction is committed."""
+    """Have workers told of a job when the transaction is committed."""
     session.info.setdefault(_NOTED, []).append((queue, job_id))
 
 
@@ -55,7 +55,7 @@ class Notifier:
         self._silent_until = -float("inf")
 
     def attach(self, database: Database) -> None:
-        """Ring for what transactions of a database noted, once they are committed."""
+        """Tell of what transactions of a database noted, once they are committed."""
 
         def publish(session: Session) -> None:
             for queue, job_id in session.info.pop(_NOTED, []):
@@ -64,7 +64,7 @@ class Notifier:
         event.listen(database.write, "after_commit", publish)
 
     def publish(self, queue: str, job_id: int) -> bool:
-        """Send one message; tells whether the broker took it. Never raises: an unrung job only starts later."""
+        """Send one message; tells whether the broker took it. Never raises: the job only starts later without it."""
         if time.monotonic() < self._silent_until:
             return False
         try:

@@ -86,8 +86,7 @@ def _rests(tracks: Sequence[Layered], num_keypoints: int, start: int, frames: in
     rests = np.zeros((len(tracks), frames, num_keypoints), dtype="<u4")
     for index, track in enumerate(tracks):
         if track.rests is not None:
-            machine = (track.poses.visibility > 0) & ~track.human
-            rests[index, track.poses.frames - start] = np.where(machine, track.rests, 0)
+            rests[index, track.poses.frames - start] = track.rests
     return rests
 
 

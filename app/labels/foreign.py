@@ -6,6 +6,7 @@ What the child is given lies in a folder of its own: a file, or a ZIP with a pro
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -14,7 +15,8 @@ from typing import Annotated, Literal
 import numpy as np
 from fastapi import Depends, Query
 
-from app.errors import FieldProblem, Invalid, invalid
+from app import disk, incoming
+from app.errors import FieldProblem, Invalid, NoSpace, invalid
 from app.exchange import reading
 from app.exchange.task import Limits
 from app.exports.schemas import Format
@@ -29,9 +31,10 @@ from pose.formats.coco_layout import counted
 FileFormat = Literal[Format, "auto"]
 
 #: What the child may: others wait for their turn, and what it writes is read into the memory of the API.
-LIMITS = Limits(memory_bytes=4 * 2**30, file_bytes=512 * 2**20, cpu_seconds=60)
+LIMITS = Limits(memory_bytes=4 * 2**30, file_bytes=512 * 2**20, cpu_seconds=60, seconds=240, niceness=10)
 
 _SHOWN = 10  # names in a sentence
+_ENDING = re.compile(r"\.[A-Za-z0-9]{1,10}")
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,14 @@ def _foreign(
         str | None, Query(max_length=1000, description="Which video of the file is meant, where it has several")
     ] = None,
     filename: Annotated[
-        str, Query(max_length=255, description="Name of the file, which some formats say the video by")
-    ] = "labels",
+        str | None, Query(max_length=255, description="Name of the file, which some formats say the video by")
+    ] = None,
 ) -> Foreign | None:
     if file_format != "coco":
-        return Foreign(file_format, source, filename)
-    if source is not None:
-        raise invalid("/source", "this is about other formats; a COCO file is of one video", "query")
+        return Foreign(file_format, source, filename or "labels")
+    for name, said in (("source", source), ("filename", filename)):
+        if said is not None:
+            raise invalid(f"/{name}", "this is about other formats; a COCO file is of one video", "query")
     return None
 
 
@@ -108,13 +112,18 @@ def read(storage: Storage, body: bytes, foreign: Foreign) -> Read:
 
     Raises:
         Invalid: It cannot be read; the sentences name the places in it.
+        NoSpace: The disk has no room for it.
     """
-    plain = PurePath(foreign.filename.replace("\\", "/")).name
+    plain = PurePath(foreign.filename.replace("\\", "/").rpartition("/")[2])
+    ending = plain.suffix if _ENDING.fullmatch(plain.suffix) else ""
     with storage.scratch_folder() as folder:
+        if disk.room(folder) < len(body):
+            raise NoSpace(disk.FULL)
         (folder / "in").mkdir()
         (folder / "out").mkdir()
-        file = folder / "in" / f"{folder_name(PurePath(plain).stem)}{PurePath(plain).suffix[:20]}"
-        file.write_bytes(body)
+        file = folder / "in" / f"{folder_name(plain.stem)}{ending}"
+        with incoming.room():
+            file.write_bytes(body)
         name = None if foreign.format == "auto" else foreign.format
         try:
             found = reading.read(file, name, folder / "out", media=False, limits=LIMITS)

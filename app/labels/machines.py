@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.reviews.standing import RadiusOf
 from app.runs import poses
-from app.runs.basis import Basis, stored
+from app.runs.basis import Basis, same, stored
 from app.runs.poses import PseudoLabels
 from app.runs.radii import Radii
 from app.storage import Step, Storage, go_on
@@ -32,9 +32,9 @@ class Machine:
     stop: int
 
     def read(
-        self, basis: Basis | None, run: int | None = None, track: int | None = None, step: Step = go_on
+        self, basis: Basis | None, run: int | None = None, tracks: Sequence[int] | None = None, step: Step = go_on
     ) -> dict[int, PseudoLabels]:
-        """Read them by a basis; with ``run`` as if they were that one's, and with ``track`` the radii of it alone."""
+        """Read them by a basis; with ``run`` as if they were that one's, with ``tracks`` the radii of these alone."""
         return poses.read(
             self.session,
             self.storage,
@@ -44,20 +44,22 @@ class Machine:
             stop=self.stop,
             step=step,
             radii=None if basis is None else Radii(self.session, self.video, basis, run),
-            tracks=None if track is None else [track],
-            fields=(*slab.FIELDS,) if track is None else ("visibility", "radius90"),
+            tracks=tracks,
+            fields=(*slab.FIELDS,) if tracks is None else ("visibility", "radius90"),
         )
 
     def radii(self, basis: Basis | None, pseudo: Mapping[int, PseudoLabels]) -> RadiusOf:
         """What the radii of poses that were read by ``basis`` are by those that reviews name."""
 
         @cache
+        def read_by(sha256: str | None, run: int) -> dict[int, PseudoLabels]:
+            return self.read(stored(self.session, self.video.id, sha256), run, [*pseudo])
+
         def radius_of(sha256: str | None, run: int, track: int) -> np.ndarray:
             shown = pseudo[track]
-            if sha256 is None and basis is None:
+            if same(basis, sha256, shown.runs, run):
                 return shown.poses.radius90
-            named = stored(self.session, self.video.id, sha256)
-            read = self.read(named, run, track)[track].poses
+            read = read_by(sha256, run)[track].poses
             return read.radius90[np.searchsorted(read.frames, shown.poses.frames)]
 
         return radius_of

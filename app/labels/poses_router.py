@@ -96,4 +96,8 @@ def _read(
     found = windows.read(session, storage, video, size, start=first, stop=end, layer=layer, runs=runs, basis=basis)
     more = end if end < wanted else None
     body = binary.encode(found, size, start=first, stop=end, next_start=more, revision=video.revision, states=states)
-    return Response(body, media_type=_TYPE, headers={"ETag": precondition.tag(video, basis)})
+    return Response(
+        body,
+        media_type=_TYPE,
+        headers={"ETag": precondition.tag(video.revision, None if basis is None else basis.sha256)},
+    )

@@ -12,15 +12,14 @@ from app.errors import FieldProblem, Stale, invalid
 from app.labels import history
 from app.labels.absences import absences
 from app.labels.history import Labels
-from app.runs.basis import Basis
 from app.tables import Video
 
 _TAG = re.compile(r"([0-9]{1,15})(?:-[0-9a-f]{8})?")
 
 
-def tag(video: Video, basis: Basis | None) -> str:
-    """The ``ETag`` of a window: the revision of the labels, which ``If-Match`` takes, and what radii were read by."""
-    return f'"{video.revision}"' if basis is None else f'"{video.revision}-{basis.sha256[:8]}"'
+def tag(revision: int, basis_sha256: str | None) -> str:
+    """The ``ETag`` of what is read of a video: the labels' revision, for ``If-Match``, and what radii were read by."""
+    return f'"{revision}"' if basis_sha256 is None else f'"{revision}-{basis_sha256[:8]}"'
 
 
 async def _if_match(if_match: Annotated[str | None, Header(max_length=100)] = None) -> int | None:

@@ -41,7 +41,7 @@ from app.errors import invalid, problem_responses
 from app.idempotency import OnceDep
 from app.keys.service import Caller, Role
 from app.labels import imports, precondition, service, showing, windows
-from app.labels.foreign import ForeignDep
+from app.labels.foreign import Foreign, ForeignDep, Read
 from app.labels.foreign import read as read_foreign
 from app.labels.history import More
 from app.labels.precondition import IfMatch
@@ -153,17 +153,23 @@ async def _sheet(
     if foreign is not None and wanted.numbering != Numbering():
         raise invalid("/frame_from", "this is about COCO files; other formats say their frames themselves", "query")
 
-    def read() -> imports.Sheet:
+    def convert(foreign: Foreign) -> tuple[Foreign, Read]:
         with database.session(readonly=True) as session:
             find_video(video_id, session, caller)  # nothing is read for who may not write
-        other = None if foreign is None else (foreign, read_foreign(storage, body, foreign))
+        return foreign, read_foreign(storage, body, foreign)
+
+    def read(other: tuple[Foreign, Read] | None) -> imports.Sheet:
         with database.session(readonly=True) as session:
             video = find_video(video_id, session, caller)
             poses = imports.read_sheet(session, video, body, wanted, other)
         return imports.store(storage, poses, wanted)
 
+    other = None
+    if foreign is not None:
+        async with turns.converting.of(caller.lab_id):
+            other = await run_in_threadpool(convert, foreign)
     async with turns.parsing.of(caller.lab_id):
-        sheet = await run_in_threadpool(read)
+        sheet = await run_in_threadpool(read, other)
     try:
         yield sheet
     except Exception:
@@ -302,6 +308,7 @@ class _Asked:
         size = projects.skeleton(session, video.project_id).size
         basis = bases.present(session, storage, video) if self.layer != "human" else None
         found = windows.read(session, storage, video, size, start=start, stop=end, most=most, basis=basis, **window)
+        read_by = basis.sha256 if basis is not None and showing.calibrated(found) else None
         answer = LabelsOut(
             revision=video.revision if self.revision is None else min(self.revision, video.revision),
             layer=self.layer,
@@ -309,10 +316,12 @@ class _Asked:
             stop=end,
             next_start=end if end < wanted else None,
             labels=showing.show(found),
-            basis=basis.sha256 if basis is not None and showing.calibrated(found) else UNSET,
+            basis=UNSET if read_by is None else read_by,
         )
         body = msgspec.json.encode(answer)
-        return Response(body, media_type="application/json", headers={"ETag": precondition.tag(video, basis)})
+        return Response(
+            body, media_type="application/json", headers={"ETag": precondition.tag(video.revision, read_by)}
+        )
 
 
 @router.get("/revisions")

@@ -55,8 +55,8 @@ class Layered:
         rejected: ``(F, K)`` bool: a machine's points that a person rejected.
         revisions: ``(F,)`` int64 revision of the human label, 0 where there is none.
         runs: ``(F,)`` int64 run of the pseudo-label, 0 where there is none.
-        rests: ``(F, K)`` uint16 what a machine's radii rest on, see ``app.runs.radii.state_of``; None where all are as
-            engines gave them.
+        rests: ``(F, K)`` uint16 what a machine's radii rest on, see ``app.runs.radii.state_of``, 0 for other points;
+            None where all are as engines gave them.
     """
 
     number: int
@@ -333,11 +333,11 @@ def _merge(number: int, above: Track, revisions: np.ndarray, below: _Judged) -> 
         runs=np.zeros(len(merged), dtype=np.int64),
         rests=None if below.rests is None else np.zeros(known.shape, dtype=np.uint16),
     )
-    if layered.rests is not None:
-        layered.rests[by_run] = below.rests
     layered.human[by_run] = below.copied & known[by_run]
     layered.human[by_hand] |= above.visibility > 0
     machine = (known & ~layered.human)[by_run]
+    if layered.rests is not None and below.rests is not None:
+        layered.rests[by_run] = np.where(machine, below.rests, 0)
     layered.stale[by_run] = below.stale & machine
     layered.accepted[by_run] = below.verdicts.accepted & ~below.stale & machine
     layered.rejected[by_run] = below.verdicts.rejected & machine

@@ -139,7 +139,7 @@ def verdicts(
                 found[track] = nothing(poses.visibility.shape)
             points = _points(keypoints, num_keypoints)
             mine = frames[poses.frames - start][:, None] & points & (poses.visibility > 0)
-            if most is not None:
+            if most is not None and mine.any():
                 mine &= radii(basis, run, track) <= most
             found[track].accepted[mine] = verdict == ACCEPT
             found[track].rejected[mine] = verdict == REJECT

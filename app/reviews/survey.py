@@ -15,7 +15,7 @@ from app.projects import service as projects
 from app.reviews import standing
 from app.reviews.standing import RadiusOf
 from app.runs import poses
-from app.runs.basis import Basis, stored
+from app.runs.basis import Basis, same, stored
 from app.runs.poses import PseudoLabels
 from app.runs.profiles import Profile, profiles
 from app.runs.radii import Radii
@@ -132,13 +132,13 @@ class _There:
         """What the widest radii of profiles that were read by ``basis`` are by those that reviews name."""
 
         @cache
+        def read_by(sha256: str | None, run: int) -> dict[int, Profile]:
+            return self.read(stored(self.session, self.video.id, sha256), [*found], run)
+
         def radius_of(sha256: str | None, run: int, track: int) -> np.ndarray:
             shown = found[track]
-            if sha256 is None and basis is None:
-                read = shown.radius90
-            else:
-                read = self.read(stored(self.session, self.video.id, sha256), [track], run)[track].radius90
-            radii: np.ndarray = read[~np.isnan(shown.score)][:, None]
+            profile = shown if same(basis, sha256, shown.runs, run) else read_by(sha256, run)[track]
+            radii: np.ndarray = profile.radius90[~np.isnan(shown.score)][:, None]
             return radii
 
         return radius_of

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.dependencies import MAX_ID, CallerDep, Id, ReadingDep, StorageDep, find_video
 from app.errors import invalid, problem_responses
 from app.keys.service import Caller
+from app.labels.precondition import tag
 from app.labels.schemas import schema
 from app.reviews.reading import of_video, read
 from app.reviews.timeline import Timeline, timeline
@@ -40,7 +41,9 @@ async def get_timeline(
     """A video in buckets of frames: keyframes, how sure a machine is of its poses, what is reviewed or absent."""
     act = partial(_read, caller, video_id, track_id, buckets, start, stop)
     found = await read(reading, storage, caller, of_video(video_id), act)
-    return Response(msgspec.json.encode(found), media_type="application/json", headers={"ETag": f'"{found.revision}"'})
+    return Response(
+        msgspec.json.encode(found), media_type="application/json", headers={"ETag": tag(found.revision, found.basis)}
+    )
 
 
 def _read(

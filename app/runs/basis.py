@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 
+import numpy as np
 from cachetools import LRUCache
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
@@ -110,6 +111,13 @@ def stored(session: Session, video_id: int, sha256: str | None) -> Basis | None:
         return None
     row = session.get_one(Row, (video_id, sha256))
     return Basis(row.sha256, row.data)
+
+
+def same(basis: Basis | None, sha256: str | None, runs: np.ndarray, run: int) -> bool:
+    """Whether poses of ``runs`` that were read by ``basis`` are read alike by the one of a name as those of ``run``."""
+    if basis is None or sha256 is None:
+        return basis is None and sha256 is None
+    return basis.sha256 == sha256 and bool((runs[runs > 0] == run).all())
 
 
 def keep(session: Session, video_id: int, basis: Basis | None) -> str | None:

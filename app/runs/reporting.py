@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -17,6 +19,10 @@ from pose.calibration.calibration import CALIBRATED
 from pose.calibration.report import Bin, Part, report
 from pose.calibration.residuals import Residuals
 from pose.calibration.shipped import SCALES, shipped
+
+#: Comparisons, by engines and digests of their errors.
+_compared: LRUCache[tuple[tuple[str, str], ...], EnginesOut | None] = LRUCache(256)
+_lock = Lock()
 
 #: Engines whose errors differ by less than this share do as well as each other.
 _ALIKE = 0.1
@@ -48,10 +54,17 @@ def trust(session: Session, storage: Storage, run: Run) -> TrustOut:
 def engines(session: Session, storage: Storage, video_id: int) -> EnginesOut | None:
     """Compare the engines that were measured on a video; None where fewer than two were on the same keyframes."""
     query = select(Measurement.engine, Measurement.sha256).where(Measurement.video_id == video_id)
-    rows = session.execute(query.order_by(Measurement.engine)).all()
-    found = basis.errors(storage, [sha256 for _, sha256 in rows])
-    told = compared({engine: found[sha256] for engine, sha256 in rows if sha256 in found})
-    return None if told is None else EnginesOut.model_validate(told)
+    named = tuple((engine, sha256) for engine, sha256 in session.execute(query.order_by(Measurement.engine)))
+    with _lock:
+        if named in _compared:
+            return _compared[named]
+    found = basis.errors(storage, [sha256 for _, sha256 in named])
+    told = compared({engine: found[sha256] for engine, sha256 in named if sha256 in found})
+    made = None if told is None else EnginesOut.model_validate(told)
+    if len(found) == len(named):  # what cannot be read now may be there again later
+        with _lock:
+            _compared[named] = made
+    return made
 
 
 def compared(errors: Mapping[str, Residuals]) -> dict[str, Any] | None:

@@ -120,9 +120,9 @@ async def _delete(
 ) -> Deletion:
     deletion, uploads = await writing(lambda s: service.delete(s, settings, find(s), caller, purge=purge))
     request.app.state.access_cache.clear()
-    intake: UploadServices = request.app.state.intake
+    upload_services: UploadServices = request.app.state.upload_services
     # What another request is writing to, or lies on another machine, is removed when uploads are swept.
-    await to_thread.run_sync(intake.parts.remove_idle, uploads)
+    await to_thread.run_sync(upload_services.parts.remove_idle, uploads)
     return deletion
 
 

@@ -116,7 +116,7 @@ class Parts:
         """The number of bytes of an upload that are safely on disk.
 
         Raises:
-            Missing: There is no such part.
+            PartMissing: There is no such part.
         """
         try:
             with self._path(upload_id).open("rb") as file:
@@ -135,8 +135,8 @@ class Parts:
             patience: Seconds to wait for somebody else, who may be about to notice that the connection is gone.
 
         Raises:
-            Taken: Somebody else keeps it.
-            Missing: There is no such part.
+            PartTaken: Somebody else keeps it.
+            PartMissing: There is no such part.
         """
         deadline = time.monotonic() + patience
         while True:

@@ -32,11 +32,11 @@ UploadChecksum = Annotated[str | None, Header(max_length=200, description="An al
 ContentType = Annotated[str | None, Header(max_length=200, include_in_schema=False)]
 
 
-def _intake(request: Request) -> UploadServices:
-    return request.app.state.intake  # type: ignore[no-any-return]
+def _uploads(request: Request) -> UploadServices:
+    return request.app.state.upload_services  # type: ignore[no-any-return]
 
 
-IntakeDep = Annotated[UploadServices, Depends(_intake)]
+UploadsDep = Annotated[UploadServices, Depends(_uploads)]
 
 
 def _find(upload_id: Annotated[str, Path(max_length=100)], database: DatabaseDep, caller: CallerDep) -> Upload:
@@ -78,7 +78,7 @@ def options(caller: CallerDep, settings: SettingsDep) -> Response:
 async def create_upload(
     request: Request,
     caller: CallerDep,
-    services: IntakeDep,
+    services: UploadsDep,
     upload_length: Count = None,
     upload_defer_length: Annotated[str | None, Header(max_length=10)] = None,
     upload_metadata: Annotated[
@@ -108,7 +108,7 @@ async def create_upload(
 
 
 @router.head("/{upload_id}", responses=problem_responses(410, 412, 423, 507))
-async def get_offset(upload: UploadDep, services: IntakeDep) -> Response:
+async def get_offset(upload: UploadDep, services: UploadsDep) -> Response:
     """How many bytes have arrived, and the video once there is one."""
     said = {"Upload-Metadata": upload.description} if upload.description else {}
     length = {"Upload-Defer-Length": "1"} if upload.length is None else {"Upload-Length": str(upload.length)}
@@ -125,7 +125,7 @@ async def append(
     request: Request,
     upload: UploadDep,
     caller: CallerDep,
-    services: IntakeDep,
+    services: UploadsDep,
     upload_offset: Annotated[int, Header(ge=0, le=_MOST)],
     upload_length: Count = None,
     upload_checksum: UploadChecksum = None,
@@ -162,7 +162,7 @@ async def append(
     dependencies=[require(Role.ANNOTATOR)],
     responses=problem_responses(409, 410, 412, 423),
 )
-async def terminate(upload: UploadDep, caller: CallerDep, services: IntakeDep) -> Response:
+async def terminate(upload: UploadDep, caller: CallerDep, services: UploadsDep) -> Response:
     """End an upload that is not finished, and drop its bytes."""
     if upload.state == service.FINISHED:
         raise Conflict(f"this upload is finished: it is video {upload.video_id}", video_id=upload.video_id)

@@ -134,14 +134,6 @@ class Calibration:
         }
         return Calibration({regime: self.scales[regime] for regime in enough}, enough)
 
-    def states(self, known: Situation) -> np.ndarray:
-        """``(F, K)`` object array of :class:`State`, None for points that are no machine's."""
-        states = np.full(known.machine.shape, None, dtype=object)
-        states[known.machine] = State.PRIOR
-        for regime, told in self.told.items():
-            states[known.machine & (known.regime == regime)] = told.state
-        return states
-
 
 def calibrate(
     own: Residuals,

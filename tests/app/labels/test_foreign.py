@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from app import disk
+from app.labels import router
 from app.settings import Settings
 from formats.dataset import Dataset, Video
 from formats.registry import FORMATS, write
@@ -144,6 +149,9 @@ def test_labels_of_frames_that_the_video_lacks_write_nothing(lab, video, tmp_pat
         (b"\x89HDF\r\n\x1a\nbroken", {"format": "auto"}, "HDF5"),
         (b"PK\x03\x04broken", {"format": "auto"}, "a broken archive"),
         (b"[]", {"format": "label-studio"}, "0 different keypoints"),
+        (b"hello", {"format": "cvat", "filename": "x.a\0"}, "not XML"),
+        (b"hello", {"format": "cvat", "filename": "\U0001f42d" * 50 + "." + "\U0001f42d" * 19}, "not XML"),
+        (b"hello", {"format": "cvat", "filename": ".."}, "not XML"),
     ],
 )
 def test_a_body_that_cannot_be_read_is_refused_without_a_path_of_the_server(body, query, said, lab, video):
@@ -181,10 +189,45 @@ def test_an_archive_that_reaches_out_is_refused(body, said, lab, video, tmp_path
 
 
 def test_options_that_belong_to_the_other_kind_of_file_are_refused(lab, video):
-    for query in ({"source": "walk"}, {"format": "dlc", "frame_from": "file_name"}):
+    for query in ({"source": "walk"}, {"filename": "walk.json"}, {"format": "dlc", "frame_from": "file_name"}):
         refused = send(lab, video, b"{}", **query)
         assert refused.status_code == 422, refused.text
     assert send(lab, video, b"{}", format="magic").status_code == 422
+
+
+def test_labels_are_written_while_a_file_is_read(lab, video, tmp_path, monkeypatch):
+    write(table(video), "dlc", tmp_path / "there")
+    reading, go_on = threading.Event(), threading.Event()
+    read = router.read_foreign
+
+    def held(*what):
+        reading.set()
+        assert go_on.wait(60)
+        return read(*what)
+
+    monkeypatch.setattr(router, "read_foreign", held)
+    lab.track(video)
+    points = [[1.25, 2.5, 2], [3.75, 4.5, 2]]
+    many = [{"frame_index": frame, "track_id": 1, "keypoints": points} for frame in range(45)]
+    body = json.dumps({"labels": many}) + " " * router._SHORT_BODY
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(send, lab, video, packed(tmp_path / "there"), format="dlc", source="walk")
+        try:
+            assert reading.wait(60)
+            written = lab.http.put(f"/videos/{video['id']}/labels", content=body)
+            assert written.json()["written"] == 45, written.text
+        finally:
+            go_on.set()
+        assert sent.result().status_code == 200
+
+
+def test_a_file_for_which_there_is_no_room_is_refused_and_what_it_unfolds_to(lab, video, monkeypatch):
+    monkeypatch.setattr(disk, "room", lambda folder: 10**6)
+    refused = send(lab, video, zipped("labels.csv", b"0" * 10**6, compress_type=zipfile.ZIP_DEFLATED), format="auto")
+    assert (refused.status_code, "no room" in refused.json()["detail"]) == (422, True)
+    monkeypatch.setattr(disk, "room", lambda folder: 0)
+    assert send(lab, video, b"hello", format="auto").status_code == 507
+    assert labels(lab, video) == {}
 
 
 def test_a_reader_and_strangers_have_nothing_read(lab, video):

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from app import blobs
 from app.exports.build import build
 from app.jobs.params import Computed, Fit
-from app.labels.binary import HIDDEN
+from app.labels.machines import Machine
 from app.runs import basis as bases
 from app.runs.keyframes import keyframes_of
 from app.tables import Export, Job, Measurement, Run, Video
@@ -182,7 +182,6 @@ def test_blocks_hold_what_windows_hold_and_their_tags_change_with_the_measuremen
         np.testing.assert_allclose(poses.score[0, frame][mine], np.array(one["keypoint_scores"])[mine], atol=6e-5)
         assert ((states[frame] > 0) == mine).all()
         assert {*states[frame][mine].tolist()} == {one["radius90_keyframes"] << 2 | 1}
-    assert HIDDEN == 8
     # A tag names the revision, so that it serves as If-Match, and what radii were read by.
     tag = answer.headers["ETag"]
     assert tag == lab.etag
@@ -215,7 +214,9 @@ def test_timelines_curves_and_queues_read_alike(lab):
         assert [one["score"] for one in queue] == sorted(one["score"] for one in queue)
         for one in queue:
             assert one["score"] == pytest.approx(least[one["frame_index"]], abs=2e-4)
+        tag = lab.http.get(f"{lab.url}/timeline").headers["ETag"]
         lab.harder(3)
+        assert lab.http.get(f"{lab.url}/timeline").headers["ETag"] != tag
 
 
 def test_what_was_accepted_stays_accepted_whatever_is_measured_later(lab):
@@ -292,6 +293,34 @@ def test_an_export_names_its_basis_and_gives_the_same_bytes_for_ever(lab):
     assert lab.content(lab.export(include=["human", "pseudo"])) != content
     (human,) = lab.http.get(f"/exports/{lab.export(include=['human'])}").json()["snapshot"]["videos"]
     assert "basis" not in human
+
+
+def test_a_manifest_tells_of_no_engine_whose_radii_are_as_it_gave_them(lab):
+    run = lab.run()
+    with lab.database.session() as session:
+        job = session.get_one(Job, session.get_one(Run, run).job_id)
+        job.params = {**job.params, "checkpoint_id": 7}
+    about = lab.http.get(f"/exports/{lab.export(include=['human', 'pseudo'])}").json()
+    assert about["snapshot"]["videos"][0]["basis"] == lab.present().sha256
+    assert about["manifest"]["radii"] == []
+
+
+def test_poses_are_read_once_where_a_review_was_made_by_the_same_basis(lab, monkeypatch):
+    lab.run()
+    lab.reviewed(max_radius90=float(np.median(lab.radii())))
+    reads, read = [], Machine.read
+
+    def noted(*what, **how):
+        reads.append(what)
+        return read(*what, **how)
+
+    monkeypatch.setattr(Machine, "read", noted)
+    lab.accepted()
+    assert len(reads) == 1
+    lab.harder(5)
+    reads.clear()
+    lab.accepted()
+    assert len(reads) == 2
 
 
 def test_a_measurement_of_another_video_of_the_project_is_heard_of(lab):

@@ -26,13 +26,13 @@ def yard(serving, tmp_path_factory, walker, client_of_tus):
     service = serving(settings)
     service.project(walker.skeleton)
     app = create_app(settings)
-    yield SimpleNamespace(service=service, tus=client_of_tus(service), intake=app.state.intake)
+    yield SimpleNamespace(service=service, tus=client_of_tus(service), upload_services=app.state.upload_services)
     app.state.database.dispose()
 
 
 def age(yard, url, hours=25.0, **columns):
     """Let time pass for an upload."""
-    with yard.intake.database.session() as session:
+    with yard.upload_services.database.session() as session:
         row = session.get_one(Upload, url.rpartition("/")[2])
         row.expires_at -= timedelta(hours=hours)
         for name, value in columns.items():
@@ -40,16 +40,16 @@ def age(yard, url, hours=25.0, **columns):
 
 
 def row(yard, url):
-    with yard.intake.database.session(readonly=True) as session:
+    with yard.upload_services.database.session(readonly=True) as session:
         return session.get(Upload, url.rpartition("/")[2])
 
 
 def swept(yard):
-    asyncio.run(sweep(yard.intake))
+    asyncio.run(sweep(yard.upload_services))
 
 
 def part(yard, url):
-    return yard.intake.parts.folder / url.rpartition("/")[2]
+    return yard.upload_services.parts.folder / url.rpartition("/")[2]
 
 
 def test_an_expired_upload_is_gone_before_and_after_it_is_swept(yard, refused):
@@ -99,7 +99,7 @@ def test_what_a_crash_left_whole_becomes_a_video(yard, make_video, how, crash):
     if crash != "before judging":
         age(yard, url, hours=0, sha256=digest)
     if crash == "after storing":
-        yard.intake.storage.adopt(part(yard, url), digest)
+        yard.upload_services.storage.adopt(part(yard, url), digest)
         age(yard, url, hours=25 if how == "sweep" else 0)
     if how == "sweep":
         swept(yard)
@@ -110,11 +110,11 @@ def test_what_a_crash_left_whole_becomes_a_video(yard, make_video, how, crash):
     elif how == "DELETE":
         assert yard.tus.call("DELETE", url).status_code == 204
         assert yard.tus.call("HEAD", url).status_code == 410
-        assert not yard.intake.storage.has(digest)
+        assert not yard.upload_services.storage.has(digest)
         return
     video = yard.tus.video(url)
     assert (video["sha256"], video["size"]) == (digest, SIZE)
-    assert yard.intake.storage.file(digest).read_bytes() == data
+    assert yard.upload_services.storage.file(digest).read_bytes() == data
     assert not part(yard, url).exists()
 
 
@@ -133,7 +133,7 @@ def test_bytes_that_were_lost_are_not_made_up(yard, refused):
 
 
 def test_files_without_an_upload_are_removed_after_a_while(yard):
-    fresh, old, aside = (yard.intake.parts.folder / name for name in ("a" * 32, "b" * 32, f"{'c' * 32}.aside"))
+    fresh, old, aside = (yard.upload_services.parts.folder / name for name in ("a" * 32, "b" * 32, f"{'c' * 32}.aside"))
     for path in (fresh, old, aside):
         path.write_bytes(b"x")
     for path in (old, aside):
