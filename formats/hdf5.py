@@ -15,6 +15,9 @@ from formats.rows import MAX_POINTS
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 
+#: Links that follow one another; they may lead in a circle.
+_MOST_LINKS = 8
+
 Result = TypeVar("Result")
 
 
@@ -74,11 +77,15 @@ class Hdf5:
         return decoded(self.attribute(name, "neurodata_type") or "")
 
     def target(self, name: str) -> str:
-        """Where a link leads within the file; the place itself where it is none."""
+        """Where a link, or a chain of them, leads within the file; the place itself where it is none."""
         import h5py
 
-        _, link = self._walk(name)
-        return str(link.path).strip("/") if isinstance(link, h5py.SoftLink) else name
+        for _ in range(_MOST_LINKS):
+            _, link = self._walk(name)
+            if not isinstance(link, h5py.SoftLink):
+                break
+            name = str(link.path).strip("/")
+        return name
 
     def _dataset(self, name: str) -> Any:
         dataset = self._node(name)

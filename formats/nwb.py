@@ -18,7 +18,7 @@ from formats.dataset import Dataset
 from formats.errors import refuse
 from formats.hdf5 import needs
 from formats.individuals import individuals
-from formats.names import folder_names
+from formats.names import folder_name, folder_names
 from formats.nwb_read import BESIDE, MODULE, VIDEO, dataset_of
 from formats.rows import MAX_POINTS
 
@@ -32,6 +32,8 @@ CONFIDENCE = (
     " known and the place is NaN"
 )
 _FRAME = "pixels of the displayed frame from its top left, pixel centres at integers"
+#: Letters of a file's name: a video's and a subject's.
+_LONGEST = 120
 #: No format of ours has a clock in it; NWB must have one.
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -62,15 +64,20 @@ def write(dataset: Dataset, target: Path) -> None:
         warnings.simplefilter("ignore")  # of things that NWB would like to know, such as who did the experiment
         pynwb, pose = needs(target, "pynwb"), needs(target, "ndx_pose")
         names, name_of = individuals(dataset)
-        for number, folder in enumerate(folder_names(video.name for video in dataset.videos)):
-            tracks = np.unique(dataset.track[dataset.rows_of(number)]).tolist()
-            files = folder_names(name_of[number, track] for track in tracks)
-            for track, called in zip(tracks, files, strict=True):
-                made = _file(pynwb, pose, dataset, number, folder, track, name_of[number, track], target)
-                made.keywords = names
-                _number(made)
-                with pynwb.NWBHDF5IO(target / f"{folder}_{called}.nwb", "w") as stream:
-                    stream.write(made)
+        folders = folder_names(video.name for video in dataset.videos)
+        pairs = [
+            (number, track)
+            for number in range(len(folders))
+            for track in np.unique(dataset.track[dataset.rows_of(number)]).tolist()
+        ]
+        # Subject "1_x" of video "mouse" and subject "x" of video "mouse_1" would be one file: all are named together.
+        called = [f"{folders[number]}_{folder_name(name_of[number, track])}" for number, track in pairs]
+        for (number, track), file in zip(pairs, folder_names(called, _LONGEST), strict=True):
+            made = _file(pynwb, pose, dataset, number, folders[number], track, name_of[number, track], target)
+            made.keywords = names
+            _number(made)
+            with pynwb.NWBHDF5IO(target / f"{file}.nwb", "w") as stream:
+                stream.write(made)
 
 
 def _file(

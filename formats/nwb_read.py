@@ -7,12 +7,13 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from formats.dataset import MAX_FRAMES, Dataset, RowError, Video
+from formats.dataset import Dataset, RowError, Video
 from formats.errors import refuse
 from formats.files import files_of
 from formats.hdf5 import Hdf5, decoded, read_hdf5
 from formats.individuals import numbered
 from formats.names import folder_names
+from formats.nwb_times import frames_of
 from formats.rows import MAX_POINTS
 from pose.skeleton import Skeleton, SkeletonError
 
@@ -27,8 +28,6 @@ BESIDE: dict[str, tuple[str, str, str]] = {
 
 _PIXELS = ("pixels", "pixel", "px")
 _MODULES = 1000
-#: Frames that a time may be beside one.
-_SURE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +60,13 @@ def dataset_of(path: Path) -> Dataset:
     number_of = dict(zip(names, numbered(names), strict=True))
     places = {name: place for place, name in enumerate(dict.fromkeys(one.video for one in found))}
     videos: dict[str, Video] = {}
+    there: set[tuple[str, str]] = set()
     for one in found:
         number, called = number_of[one.subject]
         before = videos.get(one.video, Video(name=one.video))
-        if number in before.tracks or one.subject in [other.subject for other in found if _same(one, other)]:
+        if number in before.tracks or (one.video, one.subject) in there:
             raise refuse(one.path, "subject_id", f"subject {one.subject!r} of video {one.video!r} is there twice")
+        there.add((one.video, one.subject))
         videos[one.video] = Video(
             name=one.video,
             width=one.size[0] if one.size else before.width,
@@ -81,10 +82,6 @@ def dataset_of(path: Path) -> Dataset:
         return Dataset.of(found[0].skeleton, tuple(videos.values()), **columns)
     except RowError as error:
         raise refuse(path, "", error.sentence) from None
-
-
-def _same(one: _Found, other: _Found) -> bool:
-    return one is not other and one.video == other.video and one.subject == other.subject
 
 
 def _poses(file: Hdf5) -> list[_Found]:
@@ -110,7 +107,7 @@ def _pose(file: Hdf5, place: str, *, alone: bool) -> _Found:
     if not any(called):
         raise refuse(file.path, place, "no PoseEstimationSeries is called as a node of the skeleton")
     source = file.target(f"{place}/source_video")
-    frames = _frames(file, next(f"{place}/{name}" for name in called if name), source)
+    frames = frames_of(file, next(f"{place}/{name}" for name in called if name), source)
     if len(frames) * skeleton.size > MAX_POINTS:
         raise refuse(file.path, place, f"{len(frames)} frames of {skeleton.size} keypoints are too many for one file")
     xy = np.full((len(frames), skeleton.size, 2), np.nan)
@@ -160,48 +157,19 @@ def _skeleton(file: Hdf5, place: str) -> Skeleton:
         raise refuse(file.path, there, str(error)) from None
 
 
-def _frames(file: Hdf5, series: str, video: str) -> np.ndarray:
-    """``(F,)`` the frame of each sample; times count from the beginning of the linked video, else of the session."""
-    count = len(file.array(f"{series}/data"))
-    begin, _ = _start(file, video) if file.has(f"{video}/starting_time") else (0.0, 0.0)
-    jumps = np.ones(max(count - 1, 0))
-    if file.has(f"{series}/timestamps"):
-        times = file.array(f"{series}/timestamps").astype(np.float64)
-        steps = np.diff(times)
-        step = float(np.median(steps)) if len(steps) else 1.0
-        jumps = np.round(steps / step) if step > 0 else np.zeros(len(steps))
-        if times.shape != (count,) or not (np.abs(steps / (step or 1) - jumps) < _SURE).all() or not (jumps > 0).all():
-            raise refuse(file.path, f"{series}/timestamps", "the times do not tell which frame a sample is")
-        first = (times[0] - begin) / step if count else 0.0
-    else:
-        start, rate = _start(file, series)
-        first = (start - begin) * rate
-    whole = np.round(first)
-    frames = whole + np.concatenate([[0.0], np.cumsum(jumps)])[:count]
-    if not abs(first - whole) < _SURE or (count and not 0 <= frames[0] <= frames[-1] < MAX_FRAMES):
-        raise refuse(file.path, series, "its samples are on no frames of a video")
-    return np.asarray(frames, dtype=np.int64)
-
-
-def _start(file: Hdf5, series: str) -> tuple[float, float]:
-    """When a series begins in seconds, and its samples a second; NaN where it does not say."""
-    start = file.array(f"{series}/starting_time").reshape(-1)
-    rate = file.attribute(f"{series}/starting_time", "rate")
-    said = len(start) == 1 and start.dtype.kind in "fiu" and isinstance(rate, np.number | float | int)
-    return (float(start[0]), float(rate)) if said else (np.nan, np.nan)
-
-
 def _series(file: Hdf5, series: str, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """``(F, 2)`` pixels and ``(F,)`` scores."""
-    data = file.array(f"{series}/data")
-    unit = decoded(file.attribute(f"{series}/data", "unit") or "pixels")
+    place = file.target(f"{series}/data")
+    data = file.array(place)
+    unit = decoded(file.attribute(place, "unit") or "pixels")
     if unit not in _PIXELS:
         raise refuse(file.path, f"{series}/data", f"places in {unit[:60]!r} are none in a picture")
     if data.shape != (len(frames), 2) or data.dtype.kind not in "fiu":
         raise refuse(file.path, f"{series}/data", f"expected x and y of {len(frames)} frames")
     score = np.ones(len(frames))
-    if file.has(f"{series}/confidence"):
-        score = file.array(f"{series}/confidence")
+    confidence = file.target(f"{series}/confidence")
+    if file.has(confidence):
+        score = file.array(confidence)
         if score.shape != (len(frames),) or score.dtype.kind not in "fiu":
             raise refuse(file.path, f"{series}/confidence", f"expected the confidence of {len(frames)} frames")
     return data.astype(np.float64), score.astype(np.float64)

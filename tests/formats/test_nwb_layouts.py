@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -49,8 +50,25 @@ def test_pynwb_reads_what_is_written_and_finds_no_fault(tmp_path):
         assert behaviour["human"].data[:].sum() == 0
 
 
+def test_subjects_and_videos_of_whatever_names_have_a_file_each(tmp_path):
+    poses = two_mice()
+    left, right = poses.videos
+    named = (
+        replace(left, name="mouse", tracks={1: "1_x", 2: "b" * 90}),
+        replace(right, name="mouse_1", tracks={1: "x"}),
+    )
+    write(poses.with_videos(named), "nwb", tmp_path / "there")
+    assert len([*(tmp_path / "there").iterdir()]) == 3
+    found = nwb.read(tmp_path / "there")
+    assert [(video.name, {*video.tracks.values()}) for video in found.videos] == [
+        ("mouse", {"1_x", "b" * 90}),
+        ("mouse_1", {"x"}),
+    ]
+    assert len(found) == len(poses)
+
+
 def theirs(path, series, *, name="PoseEstimation", film=None):
-    """A file as other tools write it."""
+    """A file as other tools write it; a series whose data or times are a name has those of that series."""
     moment = datetime(2024, 3, 1, tzinfo=UTC)
     file = pynwb.NWBFile(session_description="x", identifier="x", session_start_time=moment)
     shape = ndx_pose.Skeleton(name="mouse", nodes=NAMES, edges=np.array([[0, 1]], dtype=np.uint8))
@@ -58,11 +76,16 @@ def theirs(path, series, *, name="PoseEstimation", film=None):
         file.add_acquisition(film)
     place = file.create_processing_module(name="behavior", description="x")
     place.add(ndx_pose.Skeletons(skeletons=[shape]))
-    made = [
-        ndx_pose.PoseEstimationSeries(name=one, reference_frame="top left", **{"confidence": np.ones(3), **what})
-        for one, what in series.items()
-    ]
-    place.add(ndx_pose.PoseEstimation(name=name, pose_estimation_series=made, skeleton=shape, source_video=film))
+    made = {}
+    for one, what in series.items():
+        shared = {
+            key: made.get(value, film) if isinstance(value, str) and key != "unit" else value
+            for key, value in what.items()
+        }
+        about = {"name": one, "reference_frame": "top left", "confidence": np.ones(3)}
+        made[one] = ndx_pose.PoseEstimationSeries(**about | shared)
+    estimated = {"pose_estimation_series": [*made.values()], "skeleton": shape, "source_video": film}
+    place.add(ndx_pose.PoseEstimation(name=name, **estimated))
     with pynwb.NWBHDF5IO(path, "w") as stream:
         stream.write(file)
     return path
@@ -96,10 +119,87 @@ def test_time_stamps_at_even_distances_tell_frames(stamps, frames, tmp_path):
     assert found.frame.tolist() == frames
 
 
-def test_times_count_from_the_beginning_of_the_video(tmp_path):
+def film(**times):
+    """A video of a hundred frames, or of as many as it has times."""
     about = {"name": "film", "external_file": ["films/mouse-3.avi"], "format": "external", "starting_frame": [0]}
-    film = pynwb.image.ImageSeries(**about, rate=30.0, starting_time=7.3, num_samples=100, dimension=[640, 480])
-    path = theirs(tmp_path / "mouse.nwb", {"nose": data(starting_time=7.3)}, film=film)
+    length = {"num_samples": 100} if "rate" in times else {}
+    return pynwb.image.ImageSeries(**about, **times, **length, dimension=[640, 480])
+
+
+STAMPS = 7.3 + np.cumsum([0, 0.033, 0.034, 0.033, 0.1, 0.033, 0.034, 0.033])
+
+
+def stamped(*times):
+    return {"timestamps": np.array(times), "rate": None}
+
+
+@pytest.mark.parametrize(
+    ("shown", "poses", "frames"),
+    [
+        ({"rate": 30.0, "starting_time": 7.3}, {"rate": 15.0, "starting_time": 7.3}, [0, 4]),
+        ({"rate": 30.0, "starting_time": 7.3}, {"rate": 15.0, "starting_time": 7.4}, [3, 7]),
+        ({"rate": 30.0, "starting_time": 0.0}, stamped(0.1, 0.4, 2.0), [3, 60]),
+        ({"timestamps": np.array([7.3])}, {"rate": 30.0, "starting_time": 7.4}, [3, 5]),
+        ({"timestamps": STAMPS}, {"rate": 30.0, "starting_time": 7.3}, [0, 2]),
+        ({"timestamps": STAMPS}, stamped(*STAMPS[[1, 4, 7]]), [1, 7]),
+        ({"timestamps": STAMPS}, stamped(*STAMPS[[3, 4, 6]] + 0.003), [3, 6]),
+    ],
+)
+def test_frames_are_those_of_the_linked_video(shown, poses, frames, tmp_path):
+    path = theirs(tmp_path / "mouse.nwb", {"nose": data(**poses)}, film=film(**shown))
+    assert nwb.read(path).frame.tolist() == frames
+
+
+def test_a_rate_that_is_a_little_wrong_moves_no_sample_to_another_frame(tmp_path):
+    poses = {"data": np.ones((1000, 2)), "confidence": np.ones(1000), "rate": 29.97}
+    path = theirs(tmp_path / "mouse.nwb", {"nose": poses}, film=film(rate=30.0))
+    assert nwb.read(path).frame.tolist() == [*range(1000)]
+
+
+@pytest.mark.parametrize(
+    ("shown", "poses", "said"),
+    [
+        ({"rate": 30.0, "starting_time": 0.0}, {"rate": 20.0}, "do not tell which frame"),
+        ({"rate": 30.0, "starting_time": 0.0}, {"rate": 60.0}, "do not tell which frame"),
+        ({"rate": 30.0, "starting_time": 0.0}, {"rate": 26.0}, "on no frames of a video"),
+        ({"rate": 30.0, "starting_time": 0.5}, {"rate": 15.0}, "on no frames of a video"),
+        ({"timestamps": STAMPS}, {"rate": 30.0, "starting_time": 7.4}, "on no frames of a video"),
+        ({"timestamps": STAMPS}, stamped(*STAMPS[[1, 4, 4]]), "do not tell which frame|on no frames"),
+        ({"timestamps": STAMPS[::-1]}, stamped(*STAMPS[[1, 4, 7]]), "follow one another"),
+        ({"timestamps": np.array([7.3, np.nan])}, {"rate": 30.0}, "follow one another"),
+    ],
+)
+def test_times_that_are_on_no_frame_of_the_linked_video_are_refused(shown, poses, said, tmp_path):
+    path = theirs(tmp_path / "mouse.nwb", {"nose": data(**poses)}, film=film(**shown))
+    with pytest.raises(FormatError, match=rf"mouse\.nwb.*{said}"):
+        nwb.read(path)
+
+
+def test_series_that_share_times_and_places_are_read(tmp_path):
+    first = data(**stamped(0.0, 0.04, 0.08))
+    later = {"data": "tail", "timestamps": "tail", "rate": None, "confidence": np.array([0.5, 1, 0.25])}
+    path = theirs(tmp_path / "mouse.nwb", {"tail": first, "nose": later})
+    found = nwb.read(path)
+    assert found.frame.tolist() == [0, 2]
+    assert found.xy[:, 0].tolist() == found.xy[:, 1].tolist() == [[1, 2], [5, 6.5]]
+    assert found.score[:, 0].tolist() == [0.5, 0.25]
+    with h5py.File(path, "r+") as file:
+        place = "processing/behavior/PoseEstimation/nose"
+        assert isinstance(file.get(f"{place}/timestamps", getlink=True), h5py.SoftLink)
+        del file[f"{place}/timestamps"]
+        file[f"{place}/timestamps"] = h5py.SoftLink(f"/{place}/timestamps")
+    with pytest.raises(FormatError, match=r"mouse\.nwb"):
+        nwb.read(path)
+
+
+def test_times_that_are_those_of_the_video_are_read(tmp_path):
+    shared = {"data": np.ones((8, 2)), "timestamps": "film", "confidence": np.ones(8)}
+    found = nwb.read(theirs(tmp_path / "mouse.nwb", {"nose": shared}, film=film(timestamps=STAMPS)))
+    assert found.frame.tolist() == [*range(8)]
+
+
+def test_times_count_from_the_beginning_of_the_video(tmp_path):
+    path = theirs(tmp_path / "mouse.nwb", {"nose": data(starting_time=7.3)}, film=film(rate=30.0, starting_time=7.3))
     found = nwb.read(path)
     assert found.frame.tolist() == [0, 2]
     assert (found.videos[0].name, found.videos[0].width, found.videos[0].height) == ("mouse-3", 640, 480)
