@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
 import zipfile
@@ -15,6 +16,11 @@ MAGIC = b"PK\x03\x04"
 
 #: Files, and bytes together, that an archive may unfold to.
 MAX_FILES, MAX_BYTES = 100_000, 2 * 2**30
+
+#: What reading a broken archive may raise; a kind of packing that this Python lacks is NotImplementedError.
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError, ValueError,
+)  # fmt: skip
 
 #: Folders that are a part of a project, also where they are all of it that was packed.
 _PARTS = ("labeled-data", "labels", "images")
@@ -41,7 +47,7 @@ def unpacked(path: Path, folder: Path, most: int = MAX_BYTES) -> Path:
             _unpack(path, archive, folder, most)
     except FormatError:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
+    except _BROKEN as error:
         why = error.strerror or "?" if isinstance(error, OSError) else str(error)[:100]
         raise refuse(path, "", f"a broken archive ({why})") from None
     inside = sorted(folder.iterdir())
@@ -49,12 +55,17 @@ def unpacked(path: Path, folder: Path, most: int = MAX_BYTES) -> Path:
 
 
 def _unpack(path: Path, archive: zipfile.ZipFile, folder: Path, most: int) -> None:
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    entries = [
+        entry for entry in archive.infolist() if not (entry.filename.endswith("/") or _of_finder(entry.filename))
+    ]
+    most = min(most, MAX_BYTES)
     if len(entries) > MAX_FILES or sum(entry.file_size for entry in entries) > most:
         raise refuse(path, "", f"more than {MAX_FILES} files or {most} bytes are in it, for which there is no room")
     folder.mkdir()
     for entry in entries:
-        name = PurePosixPath(entry.filename.replace("\\", "/"))
+        name = _name(entry.filename)
+        if not name.parts:
+            raise refuse(path, entry.filename[:200], "this is no name of a file")
         if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
             raise refuse(path, entry.filename[:200], "this name leads out of the archive")
         if stat.S_ISLNK(entry.external_attr >> 16):
@@ -65,3 +76,13 @@ def _unpack(path: Path, archive: zipfile.ZipFile, folder: Path, most: int) -> No
         target.parent.mkdir(parents=True, exist_ok=True)
         with archive.open(entry) as data, target.open("xb") as into:
             shutil.copyfileobj(data, into)
+
+
+def _name(text: str) -> PurePosixPath:
+    return PurePosixPath(text.replace("\\", "/"))
+
+
+def _of_finder(text: str) -> bool:
+    """Whether a file is none of the project, but what Finder of macOS adds to a ZIP."""
+    name = _name(text)
+    return name.parts[:1] == ("__MACOSX",) or name.name.startswith("._")

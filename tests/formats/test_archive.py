@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import zipfile
 
 import pytest
@@ -26,12 +27,15 @@ def packed(path, *names):
         (["poses.slp"], "poses.slp"),
         (["labeled-data/left/img1.csv"], "."),
         (["a\\b.csv", "a\\c.csv"], "a"),
+        (["mice/data.yaml", "mice/._data.yaml", "__MACOSX/mice/._data.yaml"], "mice"),
+        (["poses.slp", "__MACOSX/._poses.slp"], "poses.slp"),
     ],
 )
 def test_the_project_is_found_in_it(names, project, tmp_path):
     path = packed(tmp_path / "x.zip", *names)
     assert is_archive(path)
     assert unpacked(path, tmp_path / "out") == tmp_path / "out" / project
+    assert not [*(tmp_path / "out").rglob("._*")]
 
 
 def test_other_files_are_none(tmp_path):
@@ -59,3 +63,50 @@ def test_broken_archives_and_names_that_are_there_twice_are_refused(tmp_path):
         twice = packed(tmp_path / "y.zip", "a", "a")
     with pytest.raises(FormatError, match="a broken archive"):
         unpacked(twice, tmp_path / "twice")
+
+
+@pytest.mark.parametrize("name", [".", "./.", "//.", "..", "a/../../b", "C:/a", "/a"])
+def test_names_that_are_none_or_lead_out_are_refused(name, tmp_path):
+    path = packed(tmp_path / "x.zip", "a", name)
+    with pytest.raises(FormatError, match=r"this is no name of a file|this name leads out of the archive"):
+        unpacked(path, tmp_path / "out")
+
+
+def test_an_entry_without_a_name_is_refused(tmp_path):
+    path = packed(tmp_path / "x.zip", "a")
+    # The list of contents says that the name has no letter and the comment one.
+    data = bytearray(path.read_bytes())
+    central = data.index(b"PK\x01\x02")
+    data[central + 28] = 0
+    data[central + 32] = 1
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match="this is no name of a file"):
+        unpacked(path, tmp_path / "out")
+
+
+def test_damaged_contents_are_a_broken_archive_however_they_are_packed(tmp_path):
+    for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        path = tmp_path / f"{kind}.zip"
+        with zipfile.ZipFile(path, "w", kind) as made:
+            made.writestr("a", bytes(range(256)) * 40)
+        data = bytearray(path.read_bytes())
+        data[60:90] = b"\xff" * 30
+        path.write_bytes(data)
+        with pytest.raises(FormatError, match=rf"{kind}\.zip: a broken archive"):
+            unpacked(path, tmp_path / f"out{kind}")
+
+
+def test_encrypted_contents_and_links_are_refused(tmp_path):
+    path = packed(tmp_path / "x.zip", "a")
+    data = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(mark) + flags] |= 1
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match=r"x\.zip, a: this is encrypted"):
+        unpacked(path, tmp_path / "out")
+    link = zipfile.ZipInfo("a")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr(link, "/etc/passwd")
+    with pytest.raises(FormatError, match=r"x\.zip, a: this is a link"):
+        unpacked(path, tmp_path / "linked")
