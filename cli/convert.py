@@ -18,7 +18,7 @@ from cli.options import Json, UsageError
 from formats import one_way
 from formats.dataset import Dataset
 from formats.errors import FormatError
-from formats.losses import sentences
+from formats.losses import report, sentences
 from formats.one_way import ONE_WAY
 from formats.registry import FORMATS, check, write
 
@@ -57,12 +57,12 @@ def convert(
         with tempfile.TemporaryDirectory(prefix="posetween-") as folder:
             found = read(source, source_format, Path(folder), media=False)
         name, dataset = found.format, found.dataset
-        losses = check(dataset, to, target or source) if to in FORMATS else {}
-        left_out = _write(dataset, to, target, truth) if target is not None and not dry_run else 0
+        losses = report(dataset, one_way.LOSES) if to in ONE_WAY else check(dataset, to, target or source)
+        left_out = _tried(dataset, to, truth) if target is None or dry_run else _write(dataset, to, target, truth)
     except FormatError as error:
         raise UsageError(str(error)) from error
     except OSError as error:
-        typer.echo(f"{target} was not written: {sentence(error)}", err=True)
+        typer.echo(f"{target or source} was not written: {sentence(error)}", err=True)
         raise typer.Exit(1) from error
     told = {
         "event": "checked" if dry_run else "done",
@@ -71,7 +71,7 @@ def convert(
         "output": None if dry_run else str(target),
         **counts(dataset),
         "losses": losses,
-        **({"left_out": left_out} if to in ONE_WAY and not dry_run else {}),
+        **({"left_out": left_out} if to in ONE_WAY else {}),
     }
     if as_json:
         typer.echo(json.dumps(told))
@@ -104,6 +104,14 @@ def _write(dataset: Dataset, to: str, target: Path, truth: Path | None) -> int:
     return left_out
 
 
+def _tried(dataset: Dataset, to: str, truth: Path | None) -> int:
+    """How many poses a one-way file would leave out: it is written and thrown away."""
+    if to not in ONE_WAY:
+        return 0
+    with tempfile.TemporaryDirectory(prefix="posetween-") as folder:
+        return one_way.write(dataset, to, Path(folder) / "poses", truth)
+
+
 def _tell(told: dict[str, Any], losses: dict[str, int], *, dry_run: bool) -> None:
     if dry_run:
         typer.echo(f"{FORMATS[told['from']].title}; keypoints: {', '.join(told['keypoints'])}")
@@ -115,6 +123,6 @@ def _tell(told: dict[str, Any], losses: dict[str, int], *, dry_run: bool) -> Non
     for line in sentences(losses):
         typer.echo(f"{'would be lost' if dry_run else 'lost'}: {line}", err=not dry_run)
     if told.get("left_out"):
-        typer.echo(left_out_line(told["left_out"]), err=True)
+        typer.echo(f"{'would be ' if dry_run else ''}{left_out_line(told['left_out'])}", err=not dry_run)
     if not dry_run:
         typer.echo(told["output"])

@@ -80,7 +80,7 @@ def export(
 def _one_way(
     client: Client, number: int, asked: dict[str, Any], to: str, output: Path, truth: Path | None, *, quiet: bool
 ) -> dict[str, Any]:
-    """Write a file of ``ONE_WAY`` from the project's COCO file; gives the export, and how many poses were left out."""
+    """Write a file of ``ONE_WAY`` from the project's COCO file; gives what is told of it."""
     job = waited(client, client.export(number, **{**asked, "format": "coco"}), "exporting", quiet=quiet)
     with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.absolute().parent) as folder:
         poses, part = Path(folder) / "poses.json", Path(folder) / output.name
@@ -90,4 +90,4 @@ def _one_way(
         except FormatError as error:
             raise UsageError(str(error)) from error
         part.replace(output)
-    return {**done, "left_out": left_out}
+    return {"format": to, "export_id": done["id"], "left_out": left_out}

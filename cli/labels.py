@@ -69,6 +69,8 @@ def import_(
         how["frame_from"] = "file_name" if how else frame_from
     else:
         how |= {"format": file_format, "filename": file.name}
+        if frame_from != "field":
+            how["frame_from"] = frame_from  # the service says that it is not for this format
     how |= {"mode": mode, "scale": scale} | ({} if source is None else {"source": source})
     with signed_in(server, key_file) as client:
         done = client.import_labels(video, content, pseudo=pseudo, dry_run=dry_run, **how)
@@ -85,7 +87,7 @@ def packed(folder: Path) -> bytes:
         OSError: A file cannot be read.
     """
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
         for file in sorted(folder.rglob("*")):
             if file.is_file() and file.suffix.lower() in _LABELS:
                 archive.write(file, file.relative_to(folder).as_posix())

@@ -5,6 +5,7 @@ The list says nothing of videos and skeletons, so it is written for one truth fi
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -57,13 +58,15 @@ class _Truth:
         (self.category,) = categories.columns
         self.keypoints = categories.skeleton.keypoints
         self.names = [called(sequence) for sequence in sequences]
+        counts = Counter(self.names)
+        self._alone = {name: place for place, name in enumerate(self.names) if counts[name] == 1}
         self.images = [
             {frame: document.images[place].id for frame, place in sequence.images.items()} for sequence in sequences
         ]
 
     def video(self, *names: str) -> int | None:
         """The place of the video with the first of some names that is one video's alone; None where none is."""
-        return next((self.names.index(name) for name in names if self.names.count(name) == 1), None)
+        return next((self._alone[name] for name in names if name in self._alone), None)
 
 
 def write(dataset: Dataset, target: Path, truth: Path) -> int:
@@ -120,9 +123,10 @@ def _images(dataset: Dataset, against: _Truth, truth: Path) -> np.ndarray:
     found = np.full(len(dataset), -1, dtype=np.int64)
     matched = 0
     names = [video.name for video in dataset.videos]
+    counts = Counter(names)
     for number, (name, folder) in enumerate(zip(names, folder_names(names), strict=True)):
         # Where two are called alike, the numbers that our files give them tell them apart.
-        place = against.video(*([name] if names.count(name) == 1 else []), folder)
+        place = against.video(*([name] if counts[name] == 1 else []), folder)
         if place is None:
             continue
         matched += 1

@@ -10,19 +10,20 @@ from formats import coco_results, mmpose_info
 from formats.dataset import Dataset
 from formats.losses import forget
 
+#: Kinds of loss that are counted; these readers take no more than a part of the rest.
+LOSES = ("retired",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class OneWay:
     """A kind of file.
 
     Attributes:
-        title: What people call it.
         write: Writes a data set without retired keypoints to a file; gives how many poses it left out. The last
             argument is the truth file.
         truth: Whether it is written for a truth file.
     """
 
-    title: str
     write: Callable[[Dataset, Path, Path | None], int]
     truth: bool = False
 
@@ -38,8 +39,8 @@ def _info(dataset: Dataset, target: Path, truth: Path | None) -> int:
 
 
 ONE_WAY = {
-    "coco-results": OneWay(title="COCO results", write=_results, truth=True),
-    "mmpose-info": OneWay(title="mmpose's dataset_info", write=_info),
+    "coco-results": OneWay(write=_results, truth=True),
+    "mmpose-info": OneWay(write=_info),
 }
 
 
@@ -59,4 +60,4 @@ def write(dataset: Dataset, name: str, target: Path, truth: Path | None) -> int:
         FormatError: The truth cannot be read, or does not fit.
         OSError: The file cannot be written.
     """
-    return ONE_WAY[name].write(forget(dataset, ("retired",)), target, truth)
+    return ONE_WAY[name].write(forget(dataset, LOSES), target, truth)

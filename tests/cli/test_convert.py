@@ -108,3 +108,20 @@ def test_what_is_never_read_back_is_written_too(labels, tmp_path):
     told = json.loads(run(labels, "--to", "mmpose-info", "--check", "--json").stdout)
     assert (told["event"], told["poses"], told["losses"]) == ("checked", 4, {})
     assert not [*tmp_path.glob(".*")]
+
+
+def test_a_dry_run_of_what_is_never_read_back_opens_the_truth_and_counts(labels, tmp_path):
+    poses = two_mice()
+    write(
+        poses.with_videos((poses.videos[0], replace(poses.videos[1], name="other"))), "coco", tmp_path / "people.json"
+    )
+    before = {*tmp_path.rglob("*")}
+    words = ["--to", "coco-results", "--check", "--truth"]
+    told = json.loads(run(labels, *words, tmp_path / "people.json", "--json").stdout)
+    assert (told["event"], told["output"], told["left_out"], told["losses"]) == ("checked", None, 1, {})
+    done = run(labels, *words, tmp_path / "people.json")
+    assert "would be left out: 1 pose on no image of the truth" in done.stdout
+    gone = run(labels, *words, tmp_path / "gone.json")
+    assert gone.exit_code == 2
+    assert "gone.json: there is no such file" in gone.output
+    assert {*tmp_path.rglob("*")} == before

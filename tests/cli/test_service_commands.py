@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import zipfile
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from cli.labels import packed
 from cli.main import app
 from formats.registry import write
 from tests.cli.importing.conftest import table, working
@@ -41,7 +45,7 @@ def labels(walker, tmp_path):
     return tmp_path / "labels.json"
 
 
-def test_from_a_skeleton_to_an_export(call, walker, labels, tmp_path):
+def test_from_a_skeleton_to_an_export(call, working, walker, labels, tmp_path):
     project = int(call("projects", "create", "Gait", "--skeleton", labels))
     (listed,) = lines(call("projects", "list", "--json"))
     assert (listed["id"], listed["name"], listed["keypoints"]) == (project, "Gait", 17)
@@ -86,7 +90,14 @@ def test_from_a_skeleton_to_an_export(call, walker, labels, tmp_path):
         "pseudo",
     )
     (done,) = lines(call("export", "Gait", "-o", tmp_path / "results.json", *measured, "--json"))
-    assert done["left_out"] == 45 - 3
+    assert done == {
+        "event": "done",
+        "format": "coco-results",
+        "export_id": done["export_id"],
+        "left_out": 45 - 3,
+        "file": str(tmp_path / "results.json"),
+    }
+    assert working.http.get(f"/exports/{done['export_id']}").is_success
     found = json.loads((tmp_path / "results.json").read_text())
     assert [one["image_id"] for one in found] == [one["image_id"] for one in people]
     assert [one["keypoints"] for one in found] == [one["keypoints"] for one in people]
@@ -98,6 +109,8 @@ def test_from_a_skeleton_to_an_export(call, walker, labels, tmp_path):
         call("labels", "import", video["id"], tmp_path / "project", "--format", "auto", "--dry-run", "--json")
     )
     assert (again["written"], again["dry_run"]) == (3, True)
+    refused = ["labels", "import", video["id"], tmp_path / "project", "--format", "dlc", "--frame-from", "file_name"]
+    assert "this is about COCO files" in call(*refused, status=2)
     assert call("labels", "import", video["id"], labels, "--source", "walk", status=2)
 
     (undone,) = lines(call("labels", "undo", video["id"], 1, "--json"))
@@ -148,3 +161,13 @@ def test_a_skeleton_in_a_file_of_its_own(call, tmp_path, document):
     (made,) = lines(call("projects", "create", "x", "--skeleton", tmp_path / "mouse.json", "--json"))
     assert made["skeleton"]["name"] == document.get("name", "mouse")
     assert made["skeleton"]["keypoints"] == document["keypoints"]
+
+
+def test_a_folder_with_files_of_before_1980_is_packed(tmp_path):
+    (tmp_path / "labels").mkdir()
+    file = tmp_path / "labels" / "a.csv"
+    file.write_text("x")
+    os.utime(file, (0, 0))
+    with zipfile.ZipFile(io.BytesIO(packed(tmp_path))) as archive:
+        assert archive.namelist() == ["labels/a.csv"]
+        assert archive.read("labels/a.csv") == b"x"

@@ -105,6 +105,34 @@ def test_videos_named_alike_are_told_apart_by_what_our_files_call_them(tmp_path)
     assert [one["image_id"] for one in found] == [one["image_id"] for one in document["annotations"]]
 
 
+def test_many_videos_are_matched_without_comparing_each_with_each(tmp_path, monkeypatch):
+    count, looked = 300, []
+
+    class Name(str):
+        __slots__ = ()
+
+        def __eq__(self, other):
+            looked.append(other)
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    poses = Dataset.of(
+        two_mice().skeleton,
+        tuple(Video(name=f"mouse {number}", num_frames=1) for number in range(count)),
+        video=np.arange(count),
+        frame=np.zeros(count),
+        track=np.ones(count),
+        xy=np.ones((count, 2, 2)),
+        visibility=np.full((count, 2), 2),
+    )
+    written(poses, tmp_path / "truth.json")
+    monkeypatch.setattr(coco_results, "called", lambda sequence, of=coco_results.called: Name(of(sequence)))
+    named = tuple(replace(video, name=Name(video.name)) for video in poses.videos)
+    coco_results.write(poses.with_videos(named), tmp_path / "results.json", tmp_path / "truth.json")
+    assert len(looked) < 10 * count
+
+
 def written(poses: Dataset, path) -> dict:
     coco.write(poses, path)
     return json.loads(path.read_text())
