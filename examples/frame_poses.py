@@ -89,15 +89,20 @@ class FramePoses:
         return forget(dataset, ("retired",))
 
     def _video(self, called: str) -> VideoOut | None:
-        """The video that is called so; videos that came since are looked for."""
-        for videos in (self._videos, None):
-            if videos is None:
-                videos = self._videos = self._client.videos(self._project)
-            wanted = {called, PurePath(called).name}
-            for video in videos:
-                if wanted & {video["slug"], PurePath(video["filename"]).stem}:
-                    return video
-        return None
+        """The video that is called so; videos that came since, or were not counted yet, are looked for."""
+        video = _alone(self._videos, called)
+        if video is None or not video["num_frames"]:
+            self._videos = self._client.videos(self._project)
+            video = _alone(self._videos, called)
+        return video
+
+
+def _alone(videos: list[VideoOut], called: str) -> VideoOut | None:
+    """The video of this slug, else the only one whose file is named so: cameras of a day often name theirs alike."""
+    wanted = {called, PurePath(called).name}
+    slugs = [video for video in videos if video["slug"] in wanted]
+    found = slugs or [video for video in videos if PurePath(video["filename"]).stem in wanted]
+    return found[0] if len(found) == 1 else None
 
 
 def connected(project: str) -> FramePoses:

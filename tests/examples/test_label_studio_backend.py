@@ -1,10 +1,8 @@
-"""The backend in the words that Label Studio speaks to it, and its predictions as Label Studio's SDK checks them."""
+"""The backend in the words that Label Studio speaks to it."""
 
 from __future__ import annotations
 
 import json
-from importlib import import_module
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -90,18 +88,6 @@ def test_another_configuration_is_refused(config, said, backend):
         refused = backend.post(path, json=body)
         assert refused.status_code == 400
         assert said in refused.json()["detail"]
-
-
-@pytest.mark.skipif(find_spec("label_studio_sdk") is None, reason="label-studio-sdk is not installed")
-def test_the_sdk_of_label_studio_takes_the_predictions(backend, config, walker):
-    interface = import_module("label_studio_sdk.label_interface").LabelInterface(config)
-    found = asked(backend, config, *[f"{walker.path.stem}/frame_{frame:06d}.jpg" for frame in (0, 10, 44)])
-    for prediction in found:
-        assert prediction["result"]
-        assert interface.validate_prediction(prediction)
-        assert not interface.validate_prediction(
-            {**prediction, "result": [{**prediction["result"][0], "from_name": "nobody"}]}
-        )
 
 
 def test_a_readers_key_is_enough_until_it_is_taken_back(labelled, address, config, walker):
