@@ -1,17 +1,19 @@
 """PoseMark's task of start labels: the poses on the first frame are given, and the rest of a clip is tracked.
 
-Run ``python -m benchmarks.startlabels --data DIR --out FILES > benchmarks/results/startlabels.md``. Below ``DIR``,
-every folder with ``truth.json`` (COCO, every frame labelled) and ``video.*`` is a clip. Below ``FILES`` each subject of
-a clip gets what was given and what was found as PoseMark has them (``…_startlabels.json``, ``…_cliplabels.json``).
-Nothing is fitted to a clip, and the engines see no later label.
+Run ``python -m benchmarks.startlabels --data DIR --out FILES``. Below ``DIR``, every folder with
+``truth.json`` (COCO, every frame labelled) and ``video.*`` is a clip. Below ``FILES`` each subject of a clip gets what
+was given and what was found as PoseMark has them (``…_startlabels.json``, ``…_cliplabels.json``). Nothing is fitted to
+a clip, and the engines see no later label.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -23,9 +25,10 @@ from benchmarks.variants import build
 from formats.dataset import Dataset, Video
 from formats.posemark import labels
 from formats.sessions import session_names
-from models.propagate import RecentFrames, propagate
+from models.propagate import propagate
 from pose.formats.coco import read_coco
 from pose.frame_table import scan
+from pose.frames import RecentFrames
 from pose.metrics import normalised_errors, summarise
 from pose.track import Track, join
 from pose.video import VideoReader
@@ -39,7 +42,8 @@ DISTANCES, SIDE = (1, 2, 4, 8, 16), 256
 LEGEND = f"""The poses on the first labelled frame are given, the rest is tracked, each subject for itself; `linear`
 holds the pose still. Errors are shares of the truth's box diagonal; δavg is the mean share of points within
 {", ".join(map(str, DISTANCES))} pixels of a picture scaled to {SIDE} by {SIDE} (TAP-Vid). All labelled points count,
-hidden ones too.
+hidden ones too. A point that is not labelled on the first frame is given by no engine, and counts as missed: `coverage`
+is the least share of points that an engine gave on a clip.
 """
 
 
@@ -62,8 +66,23 @@ class Tracked:
     rate: float
 
 
-def track(clip: LabelledVideo, engine: str, out: Path | None) -> list[Tracked]:
-    """Track each subject of a clip from the first frame on which it is labelled."""
+def sessions(clips: Sequence[LabelledVideo]) -> dict[tuple[str, int], str]:
+    """What PoseMark may call each subject of each clip, by the clip's name and the subject's number; no two alike."""
+    subjects = [(clip.name, number) for clip in clips for number in clip.tracks()]
+    return dict(zip(subjects, session_names(f"{clip}{number}" for clip, number in subjects), strict=True))
+
+
+def track(
+    clip: LabelledVideo, engine: str, out: Path | None, session_of: Mapping[tuple[str, int], str]
+) -> list[Tracked]:
+    """Track each subject of a clip from the first frame on which it is labelled.
+
+    Args:
+        clip: The clip.
+        engine: Name in ``benchmarks.variants``.
+        out: Folder for label files.
+        session_of: See ``sessions``.
+    """
     truth = clip.tracks()
     table, found = scan(clip.video), []
     for number, whole in truth.items():
@@ -81,7 +100,7 @@ def track(clip: LabelledVideo, engine: str, out: Path | None) -> list[Tracked]:
             Tracked(clip.name, errors.errors[known], errors.present[known], within, table.num_frames / seconds)
         )
         if out is not None:
-            _write(out / engine, clip, number, whole, guess, size)
+            _write(out / engine, clip, session_of[clip.name, number], whole, guess, size)
     return found
 
 
@@ -97,10 +116,9 @@ def _within(truth: Track, guess: Track, size: tuple[int, int]) -> float:
     return float(np.mean([(known < one).mean() for one in DISTANCES]))
 
 
-def _write(out: Path, clip: LabelledVideo, number: int, truth: Track, guess: Track, size: tuple[int, int]) -> None:
+def _write(out: Path, clip: LabelledVideo, name: str, truth: Track, guess: Track, size: tuple[int, int]) -> None:
     """Write what was given and what was found as PoseMark has them."""
     skeleton = read_coco(clip.truth.read_bytes()).skeleton
-    (name,) = session_names([f"{clip.name}{number}"])
     first, frames = int(truth.frames[0]), [int(frame) for frame in truth.frames]
     place = out / name.rpartition("_cam-")[0] / "Clips"
     place.mkdir(parents=True, exist_ok=True)
@@ -143,16 +161,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder for label files")
     parser.add_argument("--group", help="only the clips of this group")
     wish = parser.parse_args()
+    said = f" --group {wish.group}" * bool(wish.group) + " --out FILES" * bool(wish.out)
     print("# Start labels\n")
-    print(f'Command: `python -m benchmarks.startlabels --data DIR --engines "{wish.engines}"`\n')
+    print(f'Command: `python -m benchmarks.startlabels --data DIR --engines "{wish.engines}"{said}`\n')
     print(LEGEND)
+    print(
+        f"{os.cpu_count()} cores ({platform.machine()}), load average {os.getloadavg()[0]:.0f} before: where others"
+        " used them too, rates are lower bounds."
+    )
     clips = [clip for clip in find(wish.data) if wish.group in (None, clip.group)]
+    session_of = sessions(clips)
     for group, members in groupby(clips, key=lambda clip: clip.group):
         together = [*members]
         header = "| engine | mean error | median | PCK@0.05 | PCK@0.1 | δavg | coverage | frames/s |"
         print(f"\n## {group}, {len(together)} clips\n\n{header}\n|{'---|' * 8}", flush=True)
         for engine in wish.engines.split(","):
-            print(row(engine, [one for clip in together for one in track(clip, engine, wish.out)]), flush=True)
+            results = [one for clip in together for one in track(clip, engine, wish.out, session_of)]
+            print(row(engine, results), flush=True)
 
 
 if __name__ == "__main__":
