@@ -57,4 +57,18 @@ def pretrain(
 
     computing(device, precision, threads)
     told = {"seed": seed, "minutes": minutes, "steps": steps, "workers": workers}
-    run(Given(output, resume, told, preset, pretrained, videos, begin, head, device, precision, validation, data))
+    given = Given(
+        output=output,
+        resume=resume,
+        told=told,
+        preset=preset,
+        pretrained=pretrained,
+        videos=videos,
+        begin=begin,
+        head=head,
+        device=device,
+        precision=precision,
+        validation=validation,
+        data=data,
+    )
+    run(given)

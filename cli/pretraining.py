@@ -39,7 +39,7 @@ _VALIDATE_EVERY = 500
 _VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Given:
     """The options of the command, as it explains them; ``told`` holds those of the recipe, None where left out."""
 
@@ -120,7 +120,6 @@ def _videos(folder: Path | None) -> list[Path]:
 def _begun(
     told: dict[str, Any], begin: Path | None, head: Path | None, preset: str | None, pretrained: str | None
 ) -> tuple[Recipe, StdPose, dict[str, Any]]:
-
     recipe = Recipe(**{name: value for name, value in {"minutes": 120.0, **told}.items() if value is not None})
     if begin is None:
         preset = preset or "tiny"
@@ -138,7 +137,6 @@ def _begun(
 
 
 def _resumed(state: Path, told: dict[str, Any], *, begun: bool) -> tuple[Recipe, StdPose, dict[str, Any]]:
-
     about = read_about(state)
     kept, config = about.pop("recipe"), from_entries(StdPoseConfig, about.pop("config"))
     kept.pop("half", None)  # of states that older versions wrote

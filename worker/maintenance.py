@@ -33,7 +33,7 @@ class Maintenance:
         self._database = database
         self._notifier = notifier
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=partial(copy_context().run, self._run), name="caretaker", daemon=True)
+        self._thread = threading.Thread(target=partial(copy_context().run, self._run), name="maintenance", daemon=True)
 
     def start(self) -> None:
         """Look for workers that are gone at once, then begin."""

@@ -17,12 +17,12 @@ from pose.skeleton import POSETRACK_15, Skeleton
 
 #: The formats by name; without the extra those that need it are passed over, unless everything has to be there.
 _LACKING = [name for name in ("h5py", "pynwb", "ndx_pose") if find_spec(name) is None]
-WITHOUT_H5PY = bool(_LACKING) and not os.environ.get("REQUIRE_SERVICES")
+WITHOUT_EXTRA = bool(_LACKING) and not os.environ.get("REQUIRE_SERVICES")
 FORMAT_NAMES = [
-    pytest.param(name, marks=pytest.mark.skipif(form.extra and WITHOUT_H5PY, reason="the extra is not installed"))
+    pytest.param(name, marks=pytest.mark.skipif(form.extra and WITHOUT_EXTRA, reason="the extra is not installed"))
     for name, form in FORMATS.items()
 ]
-HERE = [name for name, form in FORMATS.items() if not (form.extra and WITHOUT_H5PY)]
+HERE = [name for name, form in FORMATS.items() if not (form.extra and WITHOUT_EXTRA)]
 
 NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn", "Co", "Zl", "Zp")), min_size=1, max_size=12)
 VIDEO_NAMES = st.sampled_from(["mouse", "Mouse", "mäuse/links 1", "老鼠", "mouse-2", "a b", "..", "é" * 90]) | NAMES

@@ -11,9 +11,9 @@ import pytest
 from formats.dlc_predictions import read
 from formats.errors import FormatError
 from formats.recognise import recognise
-from tests.formats.tables import WITHOUT_H5PY
+from tests.formats.tables import WITHOUT_EXTRA
 
-if WITHOUT_H5PY:
+if WITHOUT_EXTRA:
     pytest.skip("h5py is not installed", allow_module_level=True)
 import h5py
 

@@ -12,9 +12,9 @@ from formats.errors import FormatError
 from formats.recognise import recognise
 from formats.registry import write
 from formats.slp import _FRAME, _INSTANCE, _POINT
-from tests.formats.tables import WITHOUT_H5PY, two_mice
+from tests.formats.tables import WITHOUT_EXTRA, two_mice
 
-if WITHOUT_H5PY:
+if WITHOUT_EXTRA:
     pytest.skip("h5py is not installed", allow_module_level=True)
 import h5py
 

@@ -102,12 +102,12 @@ def test_what_nobody_heard_is_rung_again_by_one_process_of_all(database, notifie
     queues.client.flushdb()
     time.sleep(0.3)
     settings = Settings(data_dir=tmp_path, broker_url=broker_url, ring_seconds=0.2, lease_seconds=0.2)
-    caretakers = [Maintenance(settings, database, notifier) for _ in range(4)]
-    for caretaker in caretakers:
-        caretaker.start()
+    threads = [Maintenance(settings, database, notifier) for _ in range(4)]
+    for one in threads:
+        one.start()
     time.sleep(1.5)
-    for caretaker in caretakers:
-        caretaker.stop()
+    for one in threads:
+        one.stop()
     # The second round finds messages that wait, and adds none.
     assert sorted(carried(message)[0] for message in queues("cpu")) == numbers
 
@@ -191,8 +191,8 @@ def test_the_bell_rings_again_as_soon_as_the_broker_is_found_to_be_back(tmp_path
 
 def test_a_worker_that_starts_before_the_database_waits_for_it(tmp_path, caplog):
     away = connect(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing")
-    caretaker = Maintenance(Settings(data_dir=tmp_path), away, None)
-    caretaker.start()
-    caretaker.stop()
+    maintenance = Maintenance(Settings(data_dir=tmp_path), away, None)
+    maintenance.start()
+    maintenance.stop()
     assert "the database does not answer" in caplog.text
     away.dispose()

@@ -78,8 +78,8 @@ def test_a_running_job_ends_soon_after_it_is_cancelled(plant, wait):
 def test_a_worker_shows_that_it_lives_as_long_as_it_reaches_the_database(plant, tmp_path, wait):
     alive = tmp_path / "alive"
     settings = plant.settings.model_copy(update={"alive_file": str(alive)})
-    caretaker = Maintenance(settings, plant.database, None)
-    caretaker.start()
+    maintenance = Maintenance(settings, plant.database, None)
+    maintenance.start()
     try:
         seen = alive.stat().st_mtime_ns
         wait(lambda: alive.stat().st_mtime_ns > seen)
@@ -90,7 +90,7 @@ def test_a_worker_shows_that_it_lives_as_long_as_it_reaches_the_database(plant, 
             connection.exec_driver_sql("ALTER TABLE away RENAME TO duty")
         wait(lambda: time.time() - alive.stat().st_mtime < 1)
     finally:
-        caretaker.stop()
+        maintenance.stop()
 
 
 def test_a_job_that_breaks_says_so_in_a_line_and_pauses(plant):

@@ -13,7 +13,7 @@ from app.exchange.reading import read
 from app.sandbox.confinement import protections
 from formats.errors import FormatError
 from formats.registry import FORMATS, write
-from tests.formats.tables import HERE, WITHOUT_H5PY, differences, two_mice
+from tests.formats.tables import HERE, WITHOUT_EXTRA, differences, two_mice
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_pictures_and_videos_of_a_deeplabcut_project_are_found(tmp_path, folder)
     assert (right.pictures, right.crop) == ({}, None)
 
 
-@pytest.mark.skipif(WITHOUT_H5PY, reason="h5py is not installed")
+@pytest.mark.skipif(WITHOUT_EXTRA, reason="h5py is not installed")
 def test_pictures_of_a_package_of_sleap_come_out_of_it(tmp_path, folder):
     import h5py
 

@@ -19,7 +19,7 @@ from formats.registry import write
 from posetween import Client
 from posetween.poses import ABSENT, HUMAN, PSEUDO
 from tests.cli.importing.conftest import project, table
-from tests.formats.tables import WITHOUT_H5PY
+from tests.formats.tables import WITHOUT_EXTRA
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_pictures_without_their_video_become_stills(told, client, walker, tmp_pa
         assert poses.hidden[0, place].tolist() == (walker.tracks[1].visibility[frame] == 1).tolist()
 
 
-@pytest.mark.skipif(WITHOUT_H5PY, reason="h5py is not installed")
+@pytest.mark.skipif(WITHOUT_EXTRA, reason="h5py is not installed")
 def test_a_project_of_sleap_with_names_people_and_a_machine(told, client, pair, tmp_path):
     shutil.copy(pair.path, tmp_path / "walk.mp4")
     people, machine = table(pair, [0, 12]), table(pair, [5, 6, 7])
@@ -127,7 +127,7 @@ def test_a_project_of_sleap_with_names_people_and_a_machine(told, client, pair, 
     assert [tuple(sorted(one)) for one in skeleton["swap"]] == sorted(tuple(sorted(one)) for one in pair.skeleton.swap)
 
 
-@pytest.mark.skipif(WITHOUT_H5PY, reason="h5py is not installed")
+@pytest.mark.skipif(WITHOUT_EXTRA, reason="h5py is not installed")
 def test_projects_whose_skeletons_are_called_alike_stay_apart(told, client, walker, walk, tmp_path):
     labels = table(walker, [0, 20])
     assert labels.skeleton.name

@@ -16,7 +16,7 @@ from cli.main import app
 from formats.registry import write
 from posetween import Client
 from tests.cli.importing.conftest import project, table
-from tests.formats.tables import WITHOUT_H5PY
+from tests.formats.tables import WITHOUT_EXTRA
 
 PAGE = Path(__file__).parents[3] / "docs" / "moving-in.md"
 BLOCKS = [
@@ -33,7 +33,7 @@ def lab(walker, tmp_path, monkeypatch):
     (tmp_path / "films").mkdir()
     shutil.copy(walker.path, tmp_path / "films" / "walk.mp4")
     labels = table(walker, [0, 20, 44])
-    if not WITHOUT_H5PY:
+    if not WITHOUT_EXTRA:
         write(labels, "slp", tmp_path / "flies.slp")
     reaching = project(tmp_path / "reaching-anna-2026-03-01", walker, {0: 0, 20: 20, 44: 44})
     shutil.copytree(tmp_path / "films", reaching / "videos")
@@ -78,7 +78,7 @@ def test_there_is_a_block_for_each_tool():
 @pytest.mark.parametrize("title", [title for title, kind, _ in BLOCKS if kind == "sh"])
 def test_the_commands_of_a_tool(title, call):
     (lines,) = (text for name, kind, text in BLOCKS if name == title and kind == "sh")
-    if "SLEAP" in title and WITHOUT_H5PY:
+    if "SLEAP" in title and WITHOUT_EXTRA:
         pytest.skip("h5py is not installed")
     for line in lines.splitlines():
         done = call(line)
